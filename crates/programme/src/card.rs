@@ -1,0 +1,95 @@
+//! What one reads about one customer at one instant: the card that queries answer with.
+
+use crate::customer::Customer;
+use crate::decision::Need;
+use crate::measure::{self, InWindow};
+use crate::mechanic::tiers;
+use crate::probability::{self, Score};
+use crate::step::Programme;
+use crate::time::Timestamp;
+
+/// A pure reading of a customer at an instant.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Card {
+    /// Whose.
+    pub customer_id: String,
+    /// The instant of the reading.
+    pub as_of: Timestamp,
+    /// The earliest instant known of the customer.
+    pub since: Option<Timestamp>,
+    /// The tier's name.
+    pub tier: String,
+    /// Since when it is held.
+    pub tier_since: Timestamp,
+    /// When it ends if nothing is bought; `None` for the lowest tier.
+    pub tier_until: Option<Timestamp>,
+    /// What the tier asks for, beside what the customer has.
+    pub to_keep: Vec<Need>,
+    /// What the next tier asks for; empty at the top.
+    pub to_next: Vec<Need>,
+    /// Days since the last shopping day; `None` before the first.
+    pub recency_days: Option<i32>,
+    /// Purchases and net spend in the terms' window.
+    pub window: InWindow,
+    /// Purchases of the whole life.
+    pub lifetime_purchases: u32,
+    /// Net spend of the whole life, minor units.
+    pub lifetime_spend_minor: i64,
+    /// Lifetime value, minor units (BY-1).
+    pub ltv_minor: i64,
+    /// The last purchase that still stands.
+    pub last_purchase_at: Option<Timestamp>,
+    /// The last answer to "would you recommend us", while it counts.
+    pub nps: Option<u8>,
+    /// The band of churn risk; `None` when there is none to speak of.
+    pub risk: Option<String>,
+    /// Since when that band, or its absence, holds.
+    pub risk_since: Timestamp,
+    /// The churn score; `None` below the terms' number of shopping days.
+    pub score: Option<Score>,
+    /// The ISO 4217 code of every amount on the card.
+    pub currency: String,
+    /// How many decisions were announced for this customer.
+    pub sequence: u64,
+    /// When the programme will look again although nothing happens.
+    pub wake_at: Option<Timestamp>,
+}
+
+impl Programme {
+    /// Reads the card of `customer` as it will be at `at` if nothing happens until then. An instant before the
+    /// customer was last judged counts as that moment: the past is not kept.
+    pub fn card(&self, customer_id: &str, customer: &Customer, at: Timestamp) -> Card {
+        let mut customer = customer.clone();
+        let at = at.max(customer.standing.clock);
+        self.wake_until(customer_id, &mut customer, at, &mut Vec::new());
+        let moment = self.moment(at);
+        let terms = self.terms();
+        let Customer { facts, standing, wake_at } = customer;
+        let tier = terms.tier.iter().position(|tier| tier.name == standing.tier).unwrap_or(0);
+        let needs = |index: usize| terms.tier.get(index).map(|tier| tiers::needs_at(&moment, &facts, tier));
+        let judged = facts.rhythm.filter(|rhythm| rhythm.repeats + 1 >= terms.churn.shopping_days_min);
+        Card {
+            customer_id: customer_id.to_string(),
+            as_of: at,
+            since: facts.since,
+            tier_since: standing.tier_since,
+            tier_until: standing.tier_wake.map(|day| self.zone().start(day)),
+            to_keep: needs(tier).unwrap_or_default(),
+            to_next: needs(tier + 1).unwrap_or_default(),
+            recency_days: measure::recency_days(&facts, moment.day),
+            window: measure::in_window(&facts, &terms.window, moment.day),
+            lifetime_purchases: facts.lifetime.purchases,
+            lifetime_spend_minor: facts.lifetime.spend_minor,
+            ltv_minor: measure::ltv_minor(&facts, &terms.ltv, self.zone(), moment.day),
+            last_purchase_at: facts.last_purchase_at,
+            nps: measure::counting_nps(&facts, &terms.ltv, self.zone(), moment.day).map(|(nps, _)| nps.score),
+            risk_since: standing.risk_since,
+            score: judged.map(|rhythm| probability::score(&rhythm, &terms.churn, moment.day)),
+            currency: terms.currency.clone(),
+            sequence: standing.sequence,
+            tier: standing.tier,
+            risk: standing.risk,
+            wake_at,
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! What is known of one customer: facts, standing, and when to look again.
+
+use crate::facts::Facts;
+use crate::time::{Day, Timestamp};
+
+/// The whole state of one customer, as it is stored.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Customer {
+    /// What we remember of the customer's events.
+    pub facts: Facts,
+    /// What the programme last concluded and announced.
+    pub standing: Standing,
+    /// When a mechanic's answer may change although nothing happens; `None` when it cannot.
+    pub wake_at: Option<Timestamp>,
+}
+
+/// What the programme last concluded and announced.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// How many decisions were announced for this customer.
+    pub sequence: u64,
+    /// The latest instant at which the customer was judged. Later events are judged no earlier.
+    pub clock: Timestamp,
+    /// The tier's name; empty until the first event was judged.
+    pub tier: String,
+    /// Since when the tier is held.
+    pub tier_since: Timestamp,
+    /// When the tier mechanic wants to look again.
+    pub tier_wake: Option<Day>,
+    /// The band of churn risk; `None` when there is none to speak of.
+    pub risk: Option<String>,
+    /// Since when that band (or its absence) holds.
+    pub risk_since: Timestamp,
+    /// When the churn mechanic wants to look again: a lower bound of the day of crossing.
+    pub risk_wake: Option<Day>,
+}

@@ -1,0 +1,179 @@
+//! What is remembered of a customer's events, bounded by construction.
+//!
+//! Folding commutes: the same events in another order leave the same facts (the last bits of the decayed sum in
+//! [`rhythm`] aside), so an event that comes late lands where it belongs. A return or a void is booked on the day
+//! of its basket, even when it arrives first.
+
+pub mod baskets;
+pub mod days;
+pub mod rhythm;
+pub mod seen;
+
+use crate::event::{Body, Event};
+use crate::terms::Terms;
+use crate::time::{Day, Timestamp, Zone};
+
+use baskets::{Basket, Baskets, Booking};
+use days::Days;
+use rhythm::Rhythm;
+use seen::Seen;
+
+/// What is remembered of a customer's events.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Facts {
+    /// The earliest instant known of the customer.
+    pub since: Option<Timestamp>,
+    /// The instant of the last purchase that still stands, as far as [`Baskets`] reach back.
+    pub last_purchase_at: Option<Timestamp>,
+    /// Net totals of the customer's whole life.
+    pub lifetime: Lifetime,
+    /// Purchases and net spend by local day, over the longest time that anything asks about.
+    pub days: Days,
+    /// Recent baskets, so that returns and voids find their own.
+    pub baskets: Baskets,
+    /// Recent event ids, so that an upstream duplicate is recognised.
+    pub seen: Seen,
+    /// When the customer shops: the state of the churn score.
+    pub rhythm: Option<Rhythm>,
+    /// The last answer to "would you recommend us".
+    pub nps: Option<Nps>,
+}
+
+/// Net totals of a customer's whole life.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lifetime {
+    /// Purchases that still stand.
+    pub purchases: u32,
+    /// Net spend, minor units.
+    pub spend_minor: i64,
+}
+
+/// The last answer to "would you recommend us".
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Nps {
+    /// 0 to 10.
+    pub score: u8,
+    /// When it was given.
+    pub at: Timestamp,
+}
+
+/// What folding an event did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Folded {
+    /// The facts may have changed.
+    New,
+    /// The event id, or the basket of a purchase, was known already: nothing changed.
+    Duplicate,
+}
+
+impl Facts {
+    /// Takes one event in. Afterwards days and baskets older than the terms ask for are forgotten.
+    pub fn fold(&mut self, event: &Event, terms: &Terms, zone: &Zone) -> Folded {
+        if !self.seen.insert(seen::fingerprint(&event.id), terms.memory.event_ids_max as usize) {
+            return Folded::Duplicate;
+        }
+        self.since = Some(self.since.map_or(event.at, |since| since.min(event.at)));
+        match &event.body {
+            Body::Purchase(purchase) => {
+                let id = seen::fingerprint(&purchase.basket_id);
+                let booking = Booking::Purchased { at: event.at, gross_minor: purchase.amount_minor };
+                return self.book(id, booking, terms, zone);
+            }
+            Body::PurchaseReturned(returned) => {
+                let id = seen::fingerprint(&returned.basket_id);
+                let booking = match returned.whole_basket {
+                    true => Booking::ReturnedWhole { at: event.at },
+                    false => Booking::Returned { at: event.at, amount_minor: returned.amount_minor },
+                };
+                return self.book(id, booking, terms, zone);
+            }
+            Body::PurchaseVoided(voided) => {
+                let id = seen::fingerprint(&voided.basket_id);
+                return self.book(id, Booking::Voided { at: event.at }, terms, zone);
+            }
+            Body::SurveyAnswered(Some(answer)) => {
+                // Of two answers at one instant the lower one stays, whichever came first.
+                let newer = self.nps.is_none_or(|nps| (event.at, nps.score) > (nps.at, answer.score));
+                if newer {
+                    self.nps = Some(Nps { score: answer.score, at: event.at });
+                }
+            }
+            Body::SurveyAnswered(None) | Body::Enrolled | Body::Unjudged => {}
+        }
+        Folded::New
+    }
+
+    /// The longest time, in days, that purchases are remembered by day.
+    pub fn days_kept(terms: &Terms) -> i32 {
+        let days = terms.window.days_max().max(terms.memory.returns_days);
+        i32::try_from(days).expect("terms bound both to 800")
+    }
+
+    fn book(&mut self, id: u64, booking: Booking, terms: &Terms, zone: &Zone) -> Folded {
+        let Some((before, after)) = self.baskets.book(id, booking) else { return Folded::Duplicate };
+        self.move_totals(&before, &after, terms, zone);
+        let kept = Facts::days_kept(terms);
+        if let Some(newest) = self.days.newest() {
+            self.days.forget_before(newest.plus(1 - kept));
+            let horizon = zone.start(newest.plus(1 - kept));
+            self.baskets.forget_before(horizon);
+        }
+        self.baskets.keep_latest(terms.memory.baskets_max as usize);
+        Folded::New
+    }
+
+    /// Applies the difference that a booking made to a basket to every total that the basket is part of.
+    fn move_totals(&mut self, before: &Basket, after: &Basket, terms: &Terms, zone: &Zone) {
+        let spend_minor = after.net_minor() - before.net_minor();
+        let purchases = i32::from(after.is_purchase()) - i32::from(before.is_purchase());
+        self.lifetime.spend_minor += spend_minor;
+        self.lifetime.purchases = self.lifetime.purchases.saturating_add_signed(purchases);
+        if !after.arrived {
+            return;
+        }
+        let day = zone.day(after.at);
+        let Some(count) = self.days.add(day, purchases, spend_minor, Facts::days_kept(terms)) else {
+            // Older than anything asks about by day; only the rhythm still hears of a new shopping day.
+            if purchases > 0 && !self.baskets.another_on(after, day, zone) {
+                self.add_shopping_day(day, terms);
+                self.note_last_purchase(after.at);
+            }
+            return;
+        };
+        match purchases {
+            1 => {
+                if count == 1 {
+                    self.add_shopping_day(day, terms);
+                }
+                self.note_last_purchase(after.at);
+            }
+            -1 => {
+                if count == 0 {
+                    self.remove_shopping_day(day, terms);
+                }
+                if self.last_purchase_at == Some(after.at) {
+                    self.last_purchase_at = self.baskets.latest_purchase();
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn note_last_purchase(&mut self, at: Timestamp) {
+        self.last_purchase_at = Some(self.last_purchase_at.map_or(at, |last| last.max(at)));
+    }
+
+    fn add_shopping_day(&mut self, day: Day, terms: &Terms) {
+        match &mut self.rhythm {
+            Some(rhythm) => rhythm.add(day, terms.churn.tau_days),
+            None => self.rhythm = Some(Rhythm::first(day)),
+        }
+    }
+
+    fn remove_shopping_day(&mut self, day: Day, terms: &Terms) {
+        if let Some(rhythm) = self.rhythm {
+            let shopping_days = self.days.shopping_days();
+            self.rhythm = rhythm.without(day, terms.churn.tau_days, shopping_days);
+        }
+    }
+}

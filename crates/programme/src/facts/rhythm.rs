@@ -1,0 +1,77 @@
+//! When a customer shops: the forty bytes behind the churn score (`science.md`, section 4).
+
+use crate::time::Day;
+
+/// Sufficient statistics of a customer's shopping days. The exposure E of the formulas is a function of the first
+/// and last day and is not stored.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rhythm {
+    /// Distinct shopping days after the first.
+    pub repeats: u32,
+    /// The first shopping day.
+    pub first: Day,
+    /// The last shopping day.
+    pub last: Day,
+    /// Sum over the shopping days after the first of exp(-(last - day) / tau): recent repeats count in full, old
+    /// ones fade.
+    pub faded_repeats: f64,
+}
+
+impl Rhythm {
+    /// One shopping day so far.
+    pub fn first(day: Day) -> Rhythm {
+        Rhythm { repeats: 0, first: day, last: day, faded_repeats: 0.0 }
+    }
+
+    /// Takes in one more shopping day, which must not have been counted yet. It may lie before the others.
+    pub fn add(&mut self, day: Day, tau_days: f64) {
+        debug_assert!(day != self.first && day != self.last, "a shopping day counts once");
+        self.repeats += 1;
+        if day > self.last {
+            self.faded_repeats = self.faded_repeats * fade(self.last, day, tau_days) + 1.0;
+            self.last = day;
+        } else if day < self.first {
+            self.faded_repeats += fade(self.first, self.last, tau_days);
+            self.first = day;
+        } else {
+            self.faded_repeats += fade(day, self.last, tau_days);
+        }
+    }
+
+    /// The rhythm had `day` never been a shopping day; `None` when it was the only one. `shopping_days` are the
+    /// days that remain, ascending, as far back as they are remembered. Where the neighbour of the day taken
+    /// away is older than that memory, the end of the rhythm stays where it was.
+    pub fn without(
+        mut self,
+        day: Day,
+        tau_days: f64,
+        mut shopping_days: impl DoubleEndedIterator<Item = Day>,
+    ) -> Option<Rhythm> {
+        self.repeats = self.repeats.checked_sub(1)?;
+        if self.repeats == 0 {
+            let remaining = if day == self.first { self.last } else { self.first };
+            return Some(Rhythm::first(remaining));
+        }
+        if day == self.last {
+            // The day itself weighed one. Sums are held against the last day: grow them back to the day before.
+            self.faded_repeats -= 1.0;
+            if let Some(before) = shopping_days.next_back() {
+                self.faded_repeats *= 1.0 / fade(before, self.last, tau_days);
+                self.last = before;
+            }
+        } else if day == self.first {
+            if let Some(next) = shopping_days.next() {
+                self.faded_repeats -= fade(next, self.last, tau_days);
+                self.first = next;
+            }
+        } else {
+            self.faded_repeats -= fade(day, self.last, tau_days);
+        }
+        self.faded_repeats = self.faded_repeats.max(0.0);
+        Some(self)
+    }
+}
+
+fn fade(from: Day, to: Day, tau_days: f64) -> f64 {
+    libm::exp(-f64::from(to.since(from)) / tau_days)
+}

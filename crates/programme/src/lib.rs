@@ -1,0 +1,26 @@
+//! What the loyalty programme means, and nothing else.
+//!
+//! Values go in and values come out: an [`event::Event`] and a [`customer::Customer`] become a changed
+//! customer and [`decision::Decision`]s. There is no clock, no input or output, no hash-map iteration and no
+//! failure here: the same input gives the same bytes on every machine.
+//!
+//! Reading order: the words ([`event`], [`customer`], [`decision`]), the numbers ([`terms`]), what is
+//! remembered ([`facts`]) and read ([`measure`], [`probability`]), the rules ([`mechanic`]), and the one
+//! function that joins them ([`step`]).
+
+pub mod time;
+
+pub mod customer;
+pub mod decision;
+pub mod event;
+
+pub mod terms;
+
+pub mod facts;
+pub mod measure;
+pub mod probability;
+
+pub mod mechanic;
+
+pub mod card;
+pub mod step;

@@ -1,0 +1,117 @@
+//! Pure readings of facts at a local day: purchases and spend in the window, lifetime value.
+
+use crate::facts::{Facts, Nps};
+use crate::terms::{Ltv, Window};
+use crate::time::{Day, Zone};
+
+/// What was bought within the terms' window, as it stands on one day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InWindow {
+    /// The first day of the window.
+    pub first: Day,
+    /// The last day of the window: the day of the reading.
+    pub last: Day,
+    /// Purchases that stand: the F of RFM.
+    pub purchases: u32,
+    /// Net spend, minor units: the M of RFM.
+    pub spend_minor: i64,
+}
+
+/// Reads purchases and spend of the window that ends with `day`.
+pub fn in_window(facts: &Facts, window: &Window, day: Day) -> InWindow {
+    let first = window_start(window, day);
+    let mut sum = InWindow { first, last: day, purchases: 0, spend_minor: 0 };
+    for bucket in facts.days.between(first, day) {
+        sum.purchases += bucket.purchases;
+        sum.spend_minor += bucket.spend_minor;
+    }
+    sum
+}
+
+/// The first day of the window that ends with `day`.
+pub fn window_start(window: &Window, day: Day) -> Day {
+    match window {
+        Window::RollingDays { days } => {
+            let days = i32::try_from(*days).expect("terms bound the window to 400 days");
+            day.plus(1 - days)
+        }
+        Window::CalendarMonth {} => day.month_start(),
+    }
+}
+
+/// The first day after `day` on which the window holds less than on `day` although nothing happens; `None` when it
+/// is empty already.
+pub fn next_window_loss(facts: &Facts, window: &Window, day: Day) -> Option<Day> {
+    let start = window_start(window, day);
+    let oldest = facts.days.between(start, day).first()?.day;
+    Some(match window {
+        Window::RollingDays { .. } => day.plus(oldest.since(start) + 1),
+        Window::CalendarMonth {} => day.next_month_start(),
+    })
+}
+
+/// Days since the last shopping day: the R of RFM. `None` before the first purchase.
+pub fn recency_days(facts: &Facts, day: Day) -> Option<i32> {
+    facts.rhythm.map(|rhythm| day.since(rhythm.last))
+}
+
+/// The average month in ten-thousandths of a day: 30.4375 days.
+const MONTH_E4_DAYS: i128 = 304_375;
+
+/// Lifetime value in minor units (`domain.md` BY-1): average basket x purchases a month x margin x lifetime, which
+/// is net spend a month x margin x lifetime. Whoever is known for less than a month counts as known for one.
+pub fn ltv_minor(facts: &Facts, ltv: &Ltv, zone: &Zone, day: Day) -> i64 {
+    let Some(since) = facts.since else { return 0 };
+    let known_days = i128::from(day.since(zone.day(since)).max(0)) + 1;
+    let value = ltv_numerator(facts, ltv) / (known_days * 10_000).max(MONTH_E4_DAYS);
+    i64::try_from(value.max(0)).unwrap_or(i64::MAX)
+}
+
+/// The first day on which lifetime value lies below `minor` if nothing happens; `None` when it never will.
+pub fn ltv_below_from(facts: &Facts, ltv: &Ltv, zone: &Zone, minor: i64) -> Option<Day> {
+    let since = zone.day(facts.since?);
+    // value >= minor  <=>  numerator / known >= minor  <=>  known <= numerator / minor, all in whole numbers.
+    let known_max = ltv_numerator(facts, ltv) / i128::from(minor.max(1)) / 10_000;
+    i32::try_from(known_max.max(0)).ok().map(|days| since.plus(days))
+}
+
+fn ltv_numerator(facts: &Facts, ltv: &Ltv) -> i128 {
+    let margin_e3 = i128::from(facts.lifetime.spend_minor) * i128::from(ltv.margin_permille);
+    margin_e3 * i128::from(ltv.lifetime_months) * MONTH_E4_DAYS / 1000
+}
+
+/// The last answer to "would you recommend us" while it still counts, and the day from which it will not.
+pub fn counting_nps(facts: &Facts, ltv: &Ltv, zone: &Zone, day: Day) -> Option<(Nps, Day)> {
+    let nps = facts.nps?;
+    let days = i32::try_from(ltv.nps_days).expect("terms bound it to 3660 days");
+    let ends = zone.day(nps.at).plus(days);
+    (day < ends).then_some((nps, ends))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::Lifetime;
+    use crate::time::Timestamp;
+
+    // BY-1's worked example: 1,000 a basket, 4 a month, 25 % margin, 36 months are worth 36,000.
+    #[test]
+    fn ltv_of_the_worked_example() {
+        let zone = Zone::named("Europe/Moscow").unwrap();
+        let ltv = Ltv { margin_permille: 250, lifetime_months: 36, nps_days: 365 };
+        let facts = Facts {
+            since: Some(Timestamp::parse("2024-01-01T09:00:00Z").unwrap()),
+            lifetime: Lifetime { purchases: 4, spend_minor: 4_000_00 },
+            ..Facts::default()
+        };
+        let day = zone.day(facts.since.unwrap());
+        assert_eq!(ltv_minor(&facts, &ltv, &zone, day), 36_000_00);
+        for threshold in [36_000_00, 20_000_00, 7_77, 1] {
+            let below = ltv_below_from(&facts, &ltv, &zone, threshold).unwrap();
+            assert!(ltv_minor(&facts, &ltv, &zone, below) < threshold, "threshold {threshold}");
+            if below > day {
+                assert!(ltv_minor(&facts, &ltv, &zone, below.plus(-1)) >= threshold, "threshold {threshold}");
+            }
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! One step of one customer: an event or the passing of time goes in, decisions come out.
+
+use xxhash_rust::xxh3::Xxh3;
+
+use crate::customer::Customer;
+use crate::decision::{Body, Decision, Reason};
+use crate::event::{self, Event};
+use crate::facts::Folded;
+use crate::mechanic::{Conclusion, MECHANICS, Moment};
+use crate::terms::{Finding, Terms};
+use crate::time::{Timestamp, Zone};
+
+/// A programme ready to judge: checked terms and their time zone.
+#[derive(Clone, Debug)]
+pub struct Programme {
+    terms: Terms,
+    zone: Zone,
+}
+
+impl Programme {
+    /// Takes terms that pass [`Terms::check`]; the findings otherwise.
+    pub fn new(terms: Terms) -> Result<Programme, Vec<Finding>> {
+        let findings = terms.check();
+        match Zone::named(&terms.time_zone) {
+            Some(zone) if findings.is_empty() => Ok(Programme { terms, zone }),
+            _ => Err(findings),
+        }
+    }
+
+    /// The programme's numbers.
+    pub fn terms(&self) -> &Terms {
+        &self.terms
+    }
+
+    /// The programme's time zone.
+    pub fn zone(&self) -> &Zone {
+        &self.zone
+    }
+
+    /// Takes one event into `customer`, after the wakeups that came due before it, and appends what follows to
+    /// `decisions`. The event must be the customer's own.
+    pub fn fold(&self, customer: &mut Customer, event: &Event, decisions: &mut Vec<Decision>) -> Folded {
+        self.wake_until(&event.customer_id, customer, event.at, decisions);
+        if customer.facts.fold(event, &self.terms, &self.zone) == Folded::Duplicate {
+            return Folded::Duplicate;
+        }
+        let judged_later_ones = !customer.standing.tier.is_empty() && event.at < customer.standing.clock;
+        let at = if judged_later_ones { customer.standing.clock } else { event.at };
+        let cause = Cause { event: Some(event), correction: judged_later_ones };
+        self.judge(&event.customer_id, customer, at, &cause, decisions);
+        Folded::New
+    }
+
+    /// Fires the wakeups that are due at or before `until`, each at its own instant.
+    pub fn wake_until(
+        &self,
+        customer_id: &str,
+        customer: &mut Customer,
+        until: Timestamp,
+        decisions: &mut Vec<Decision>,
+    ) {
+        while let Some(at) = customer.wake_at.filter(|wake_at| *wake_at <= until) {
+            self.judge(customer_id, customer, at, &Cause { event: None, correction: false }, decisions);
+            let later = customer.wake_at.is_none_or(|wake_at| wake_at > at);
+            assert!(later, "a wakeup moves forward: {:?} again after {at}", customer.wake_at);
+        }
+    }
+
+    /// When and by which numbers: the programme seen at one instant.
+    pub fn moment(&self, at: Timestamp) -> Moment<'_> {
+        Moment { terms: &self.terms, zone: &self.zone, at, day: self.zone.day(at) }
+    }
+
+    fn judge(
+        &self,
+        customer_id: &str,
+        customer: &mut Customer,
+        at: Timestamp,
+        cause: &Cause<'_>,
+        decisions: &mut Vec<Decision>,
+    ) {
+        let moment = self.moment(at);
+        let Customer { facts, standing, wake_at } = customer;
+        standing.clock = at;
+        for mechanic in MECHANICS {
+            if let Some(conclusion) = mechanic(&moment, facts, standing) {
+                standing.sequence += 1;
+                decisions.push(cause.decision(customer_id, standing.sequence, at, conclusion));
+            }
+        }
+        let next_day = [standing.tier_wake, standing.risk_wake].into_iter().flatten().min();
+        *wake_at = next_day.map(|day| self.zone.start(day));
+    }
+}
+
+/// What made the programme look at a customer.
+struct Cause<'a> {
+    /// The event; `None` when time alone did.
+    event: Option<&'a Event>,
+    /// The event came after later ones had been judged.
+    correction: bool,
+}
+
+impl Cause<'_> {
+    fn decision(&self, customer_id: &str, sequence: u64, at: Timestamp, conclusion: Conclusion) -> Decision {
+        Decision {
+            id: self.decision_id(customer_id, at, &conclusion.body),
+            customer_id: customer_id.to_string(),
+            sequence,
+            effective_at: at,
+            causes: self.event.iter().map(|event| event.id.clone()).collect(),
+            reason: self.reason(&conclusion.body),
+            evidence: conclusion.evidence,
+            correction: self.correction,
+            body: conclusion.body,
+        }
+    }
+
+    fn reason(&self, body: &Body) -> Reason {
+        match self.event.map(|event| &event.body) {
+            Some(event::Body::Purchase(_)) => Reason::Purchased,
+            Some(event::Body::PurchaseReturned(_) | event::Body::PurchaseVoided(_)) => Reason::PurchaseTakenBack,
+            Some(event::Body::SurveyAnswered(_)) => Reason::SurveyAnswered,
+            Some(event::Body::Enrolled | event::Body::Unjudged) => Reason::OtherEvent,
+            None => match body {
+                Body::TierChanged(_) => Reason::WindowMoved,
+                Body::ChurnRiskChanged(_) => Reason::Silence,
+            },
+        }
+    }
+
+    /// A function of customer, cause and kind. Fields are set apart by a byte that occurs in no text.
+    fn decision_id(&self, customer_id: &str, at: Timestamp, body: &Body) -> u128 {
+        const APART: &[u8] = &[0xff];
+        let kind = match body {
+            Body::TierChanged(_) => "tier",
+            Body::ChurnRiskChanged(_) => "churn_risk",
+        };
+        let mut hash = Xxh3::new();
+        hash.update(customer_id.as_bytes());
+        hash.update(APART);
+        hash.update(kind.as_bytes());
+        hash.update(APART);
+        match self.event {
+            Some(event) => hash.update(event.id.as_bytes()),
+            None => hash.update(&at.0.to_be_bytes()),
+        }
+        hash.digest128()
+    }
+}
