@@ -24,3 +24,6 @@ pub mod mechanic;
 
 pub mod card;
 pub mod step;
+
+#[cfg(test)]
+mod history;

@@ -35,6 +35,20 @@ pub fn score(rhythm: &Rhythm, churn: &Churn, day: Day) -> Score {
     Score { alive, no_purchase: 1.0 - alive * buys_if_alive }
 }
 
+/// The highest score that a customer judged at all can have on a shopping day. A band that begins below it would not
+/// be cleared by a purchase.
+pub fn no_purchase_max_after_purchase(churn: &Churn) -> f64 {
+    // After a purchase that repeats one: all of it recent, and the exposure at most tau. After the first: none.
+    let fresh = |repeats: f64, exposure: f64| {
+        let alive = (churn.b + repeats) / (churn.a + churn.b + repeats);
+        let horizon = f64::from(churn.horizon_days);
+        let stays_away = -(churn.r + repeats) * libm::log1p(horizon / (churn.alpha_days + exposure));
+        1.0 + alive * libm::expm1(stays_away)
+    };
+    let repeating = fresh(1.0, churn.tau_days);
+    if churn.shopping_days_min > 1 { repeating } else { repeating.max(fresh(0.0, 0.0)) }
+}
+
 /// Silences longer than this are not looked into: ten years.
 const SILENCE_DAYS_MAX: i32 = 3650;
 
@@ -63,4 +77,79 @@ pub fn first_day_at(rhythm: &Rhythm, churn: &Churn, bound: f64, after: Day) -> O
         }
     }
     Some(at_least)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::history;
+
+    // Computed with fifty digits. A warning dated a day off is a wrong warning.
+    #[test]
+    fn scores_and_crossings_agree_with_exact_arithmetic() {
+        let churn = history::terms().churn;
+        #[rustfmt::skip]
+        let vectors: Vec<(Vec<i32>, i32, f64, f64, [i32; 3])> = vec![
+            (vec![0], 0, 0.99601593625498, 0.0707171967352436, [46, 104, 617]),
+            (vec![0], 30, 0.971431012960996, 0.281802071391909, [46, 104, 617]),
+            (vec![0], 365, 0.593255733997124, 0.71237828489554, [46, 104, 617]),
+            (vec![10], 374, 0.594158692910563, 0.711917683502452, [46, 104, 617]),
+            (vec![0, 7], 7, 0.996677740863787, 0.0309733908103087, [60, 92, 202]),
+            (vec![0, 7], 40, 0.955515619454286, 0.206014040877446, [60, 92, 202]),
+            (every(0, 7, 9), 60, 0.997321382407029, 0.00797898185915206, [54, 63, 83]),
+            (every(0, 7, 9), 120, 0.517403821476373, 0.529293009409077, [54, 63, 83]),
+            (vec![0, 30, 61, 91, 122, 152], 170, 0.996082278704582, 0.155992609848922, [95, 159, 294]),
+            (vec![0, 30, 61, 91, 122, 152], 300, 0.886120212182193, 0.475134095017006, [95, 159, 294]),
+            (every(0, 2, 125), 252, 0.998929810904587, 0.00107019293766011, [18, 19, 22]),
+            (every(0, 2, 125), 270, 0.181119788995945, 0.818880239688704, [18, 19, 22]),
+            (vec![0, 300], 310, 0.996415211019066, 0.337491774280758, [18, 196, 3535]),
+            (vec![3, 5, 6, 40, 41, 100, 180, 181, 200], 252, 0.987454603218809, 0.217751912434674, [100, 145, 229]),
+            (every(0, 1, 365), 370, 0.982006526340757, 0.0179934736592427, [10, 11, 12]),
+        ];
+        for (days, day, alive, no_purchase, crossings) in vectors {
+            let rhythm = rhythm(&days);
+            let score = score(&rhythm, &churn, Day(day));
+            assert!((score.alive - alive).abs() < 1e-12, "{days:?} on {day}: {score:?}");
+            assert!((score.no_purchase - no_purchase).abs() < 1e-12, "{days:?} on {day}: {score:?}");
+            for (bound, silence) in [0.35, 0.5, 0.8].into_iter().zip(crossings) {
+                let found = first_day_at(&rhythm, &churn, bound, rhythm.last);
+                assert_eq!(found, Some(rhythm.last.plus(silence)), "{days:?} at {bound}");
+            }
+        }
+    }
+
+    // Late and voided purchases must leave the same rhythm as if they had come in order, or never.
+    #[test]
+    fn rhythm_does_not_depend_on_the_order() {
+        let tau_days = history::terms().churn.tau_days;
+        let in_order = rhythm(&[3, 10, 12, 30, 31]);
+        let mut shuffled = Rhythm::first(Day(12));
+        for day in [30, 3, 31, 10] {
+            shuffled.add(Day(day), tau_days);
+        }
+        assert_close(shuffled, in_order);
+        for voided in [3, 10, 30, 31] {
+            let remaining: Vec<i32> = [3, 10, 12, 30, 31].into_iter().filter(|day| *day != voided).collect();
+            let days = remaining.iter().copied().map(Day);
+            let without = in_order.without(Day(voided), tau_days, days).expect("four days remain");
+            assert_close(without, rhythm(&remaining));
+        }
+    }
+
+    fn assert_close(a: Rhythm, b: Rhythm) {
+        assert_eq!((a.repeats, a.first, a.last), (b.repeats, b.first, b.last));
+        assert!((a.faded_repeats - b.faded_repeats).abs() < 1e-12, "{a:?} {b:?}");
+    }
+
+    fn rhythm(days: &[i32]) -> Rhythm {
+        let mut rhythm = Rhythm::first(Day(days[0]));
+        for day in &days[1..] {
+            rhythm.add(Day(*day), history::terms().churn.tau_days);
+        }
+        rhythm
+    }
+
+    fn every(first: i32, step: i32, count: i32) -> Vec<i32> {
+        (0..count).map(|i| first + i * step).collect()
+    }
 }

@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::probability;
 use crate::time::Zone;
 
 /// All the numbers of one programme.
@@ -237,6 +238,16 @@ impl Churn {
         ] {
             findings
                 .check(value > 0.0 && value <= max, key, || format!("{value} must be above 0 and at most {max}"));
+        }
+        if !findings.0.is_empty() {
+            return;
+        }
+        if let Some(lowest) = self.band.first() {
+            let fresh = probability::no_purchase_max_after_purchase(self);
+            findings.check(lowest.probability_min > fresh, "churn.band.0.probability_min", || {
+                let p = lowest.probability_min;
+                format!("{p} must be above {fresh:.4}, which a customer can have on the day of a purchase")
+            });
         }
         let mut below = 0.0;
         for (i, band) in self.band.iter().enumerate() {

@@ -126,3 +126,68 @@ fn value_at_risk_minor(moment: &Moment<'_>, facts: &Facts, rhythm: &Rhythm) -> i
     let value = margin_e3 * i128::from(horizon_days) / i128::from(known_days.max(horizon_days)) / 1000;
     i64::try_from(value).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+
+    use crate::history;
+
+    fn check(history: &str, expected: Expect) {
+        let mut terms = history::terms();
+        terms.tier.truncate(1);
+        expected.assert_eq(&history::decide(terms, history));
+    }
+
+    // A weekly shopper goes quiet: the warning comes by itself on the day of crossing, grows, and a purchase
+    // clears it at once.
+    #[test]
+    fn silence_raises_and_a_purchase_clears() {
+        check(
+            "2024-01-01 purchase b1 10.00
+             2024-01-08 purchase b2 10.00
+             2024-01-15 purchase b3 10.00
+             2024-01-22 purchase b4 10.00
+             2024-01-29 purchase b5 10.00
+             until 2024-12-01
+             2024-12-02 purchase b6 10.00",
+            expect![[r#"
+                1 2024-03-27T00:00:00Z risk none -> watch: Silence no_purchase_probability=0.3563/0.3500
+                2 2024-04-09T00:00:00Z risk watch -> high: Silence no_purchase_probability=0.5096/0.5000
+                3 2024-12-02 risk high -> none: Purchased no_purchase_probability=0.3073/0.5000
+            "#]],
+        );
+    }
+
+    // A void takes the last purchase away: the silence is longer than it seemed, and the warning is due at once.
+    #[test]
+    fn a_void_uncovers_the_silence() {
+        check(
+            "2024-01-01 purchase b1 10.00
+             2024-01-08 purchase b2 10.00
+             2024-03-05 purchase b3 10.00
+             2024-03-20 void b3",
+            expect![[r#"
+                1 2024-03-20 risk none -> watch: PurchaseTakenBack no_purchase_probability=0.4136/0.3500
+            "#]],
+        );
+    }
+
+    // Several wakeups that were kept early must not date a warning early or late.
+    #[test]
+    fn an_armed_wakeup_does_not_move_the_crossing() {
+        let mut history = String::new();
+        for week in 0..20 {
+            let day = crate::time::Day(19_723 + 7 * week);
+            history += &format!("{day} purchase b{week} 10.00\n");
+        }
+        history += "until 2025-01-01";
+        check(
+            &history,
+            expect![[r#"
+                1 2024-07-05T00:00:00Z risk none -> watch: Silence no_purchase_probability=0.3671/0.3500
+                2 2024-07-11T00:00:00Z risk watch -> high: Silence no_purchase_probability=0.5149/0.5000
+            "#]],
+        );
+    }
+}

@@ -144,3 +144,116 @@ fn next_loss(moment: &Moment<'_>, facts: &Facts, day: Day) -> Option<Day> {
         .min();
     [window, nps, ltv].into_iter().flatten().min()
 }
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+
+    use crate::history;
+    use crate::terms::{Terms, Window};
+
+    fn check(history: &str, expected: Expect) {
+        expected.assert_eq(&decide(history::terms(), history));
+    }
+
+    fn decide(mut terms: Terms, history: &str) -> String {
+        terms.churn.band.clear();
+        history::decide(terms, history)
+    }
+
+    // The customer who earned a tier must hold it from that very purchase, and lose it the day the purchases that
+    // earned it have left the window.
+    #[test]
+    fn up_at_the_purchase_down_when_the_window_moves() {
+        check(
+            "2024-01-10 purchase b1 5000.00
+             2024-01-11 purchase b2 5000.00
+             2024-01-12 purchase b3 4999.99
+             2024-01-20 purchase b4 0.01
+             until 2024-03-01",
+            expect![[r#"
+                1 2024-01-20 newcomer -> regular: Purchased purchases=4/4 spend_minor=1500000/1500000
+                2 2024-02-09T00:00:00Z regular -> newcomer: WindowMoved purchases=3/4 spend_minor=1000000/1500000
+            "#]],
+        );
+    }
+
+    // Points and tiers must go back with the goods: a return counts on the day of its purchase, and when it comes
+    // first it waits for it.
+    #[test]
+    fn returns_take_back_what_was_earned() {
+        check(
+            "2024-01-10 purchase b1 5000.00
+             2024-01-11 purchase b2 5000.00
+             2024-01-12 purchase b3 5000.00
+             2024-01-13 purchase b4 5000.00
+             2024-01-14 return b4 4999.00
+             2024-01-15 return b4 whole
+             2024-01-16 return b5 1.00
+             2024-01-17 purchase b5 5000.00
+             2024-01-18 void b5
+             2024-01-18 void b5",
+            expect![[r#"
+                1 2024-01-13 newcomer -> regular: Purchased purchases=4/4 spend_minor=2000000/1500000
+                2 2024-01-15 regular -> newcomer: PurchaseTakenBack purchases=3/4 spend_minor=1500000/1500000
+                3 2024-01-17 newcomer -> regular: Purchased purchases=4/4 spend_minor=1999900/1500000
+                4 2024-01-18 regular -> newcomer: PurchaseTakenBack purchases=3/4 spend_minor=1500000/1500000
+            "#]],
+        );
+    }
+
+    // A calendar month begins from nothing at local midnight.
+    #[test]
+    fn a_month_ends_at_midnight() {
+        let mut terms = history::terms();
+        terms.window = Window::CalendarMonth {};
+        terms.time_zone = "America/New_York".into();
+        let decided = decide(
+            terms,
+            "2024-03-28 purchase b1 10000.00
+             2024-03-29 purchase b2 10000.00
+             2024-03-30 purchase b3 10000.00
+             2024-04-01T03:59:59Z purchase b4 10000.00
+             until 2024-05-02",
+        );
+        expect![[r#"
+            1 2024-04-01T03:59:59Z newcomer -> regular: Purchased purchases=4/4 spend_minor=4000000/1500000
+            2 2024-04-01T04:00:00Z regular -> newcomer: WindowMoved purchases=0/4 spend_minor=0/1500000
+        "#]]
+        .assert_eq(&decided);
+    }
+
+    // The promoter with a high lifetime value is VIP, whatever the month brings, until the answer is out of date.
+    #[test]
+    fn vip_rests_on_value_and_recommendation() {
+        check(
+            "2024-01-10 purchase b1 15000.00
+             2024-01-10 nps 9
+             2024-01-11 nps 8
+             2024-01-12 nps 10
+             until 2025-06-01",
+            expect![[r#"
+                1 2024-01-10 newcomer -> vip: SurveyAnswered ltv_minor=13500000/10000000 nps=9/9
+                2 2024-01-11 vip -> newcomer: SurveyAnswered ltv_minor=13500000/10000000 nps=8/9
+                3 2024-01-12 newcomer -> vip: SurveyAnswered ltv_minor=13500000/10000000 nps=10/9
+                4 2024-02-20T00:00:00Z vip -> newcomer: WindowMoved ltv_minor=9783482/10000000 nps=10/9
+            "#]],
+        );
+    }
+
+    // The till that was offline: what it sends late counts on its own day, and is marked as a correction.
+    #[test]
+    fn late_purchases_count_on_their_day() {
+        check(
+            "2024-01-10 purchase b1 5000.00
+             2024-01-11 purchase b2 5000.00
+             2024-01-20 purchase b3 5000.00
+             2024-01-12 purchase b4 5000.00
+             until 2024-02-15",
+            expect![[r#"
+                1 2024-01-20 newcomer -> regular: Purchased purchases=4/4 spend_minor=2000000/1500000 (correction)
+                2 2024-02-09T00:00:00Z regular -> newcomer: WindowMoved purchases=3/4 spend_minor=1500000/1500000
+            "#]],
+        );
+    }
+}

@@ -1,0 +1,125 @@
+//! Histories as text, for the tests beside the mechanics: what happened goes in, what was decided comes out.
+//!
+//! ```text
+//! 2024-01-10 purchase b1 620.00      2024-02-01 return b1 20.00      2024-02-01 return b1 whole
+//! 2024-01-11 void b1                 2024-01-12 nps 9                until 2024-03-01
+//! ```
+
+use crate::customer::Customer;
+use crate::decision::{Body, Decision, Value};
+use crate::event::{self, Event, NpsAnswer, Purchase, PurchaseReturned, PurchaseVoided};
+use crate::step::Programme;
+use crate::terms::{Band, Churn, Ltv, Memory, Terms, Tier, Window};
+use crate::time::Timestamp;
+
+/// Four tiers a month as in `domain.md` BY-8, in roubles, with the default churn parameters and days in UTC.
+pub(crate) fn terms() -> Terms {
+    let tier = |name: &str, purchases_min, spend_minor_min| Tier {
+        name: name.into(),
+        purchases_min,
+        spend_minor_min,
+        ..Tier::default()
+    };
+    Terms {
+        version: "test".into(),
+        currency: "RUB".into(),
+        time_zone: "UTC".into(),
+        lateness_s: 0,
+        future_skew_s_max: 86_400,
+        memory: Memory { event_ids_max: 32, baskets_max: 64, returns_days: 90 },
+        window: Window::RollingDays { days: 30 },
+        ltv: Ltv { margin_permille: 250, lifetime_months: 36, nps_days: 365 },
+        tier: vec![
+            tier("newcomer", None, None),
+            tier("regular", Some(4), Some(15_000_00)),
+            tier("champion", Some(8), Some(30_000_00)),
+            Tier { name: "vip".into(), ltv_minor_min: Some(100_000_00), nps_min: Some(9), ..Tier::default() },
+        ],
+        churn: Churn {
+            horizon_days: 56,
+            tau_days: 84.0,
+            shopping_days_min: 1,
+            r: 1.4,
+            alpha_days: 9.5,
+            a: 0.02,
+            b: 5.0,
+            band: vec![
+                Band { name: "watch".into(), probability_min: 0.35 },
+                Band { name: "high".into(), probability_min: 0.5 },
+            ],
+        },
+    }
+}
+
+/// What `programme` decides about one customer with this history, a line for each decision.
+pub(crate) fn decide(terms: Terms, history: &str) -> String {
+    let programme = Programme::new(terms).expect("the terms of the test are valid");
+    let mut customer = Customer::default();
+    let mut decisions = Vec::new();
+    for (number, line) in history.lines().map(str::trim).filter(|line| !line.is_empty()).enumerate() {
+        match line.strip_prefix("until ") {
+            Some(until) => programme.wake_until("c", &mut customer, instant(until), &mut decisions),
+            None => {
+                programme.fold(&mut customer, &event(line, number), &mut decisions);
+            }
+        }
+    }
+    decisions.iter().map(show).collect()
+}
+
+fn event(line: &str, number: usize) -> Event {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let basket_id = || words[2].to_string();
+    let body = match words[1] {
+        "purchase" => event::Body::Purchase(Purchase {
+            basket_id: basket_id(),
+            amount_minor: minor(words[3]),
+            margin_minor: None,
+        }),
+        "return" => event::Body::PurchaseReturned(PurchaseReturned {
+            basket_id: basket_id(),
+            amount_minor: if words[3] == "whole" { 0 } else { minor(words[3]) },
+            whole_basket: words[3] == "whole",
+        }),
+        "void" => event::Body::PurchaseVoided(PurchaseVoided { basket_id: basket_id() }),
+        "nps" => {
+            let score = words[2].parse().expect("a score");
+            event::Body::SurveyAnswered(Some(NpsAnswer { score }))
+        }
+        other => panic!("no such event: {other}"),
+    };
+    Event { id: format!("e{number}"), customer_id: "c".into(), at: instant(words[0]), body }
+}
+
+fn instant(text: &str) -> Timestamp {
+    let full = if text.contains('T') { text.to_string() } else { format!("{text}T12:00:00Z") };
+    Timestamp::parse(&full).unwrap_or_else(|| panic!("no instant: {text}"))
+}
+
+fn minor(text: &str) -> i64 {
+    text.replace('.', "").parse().expect("an amount with two decimals")
+}
+
+fn show(decision: &Decision) -> String {
+    let what = match &decision.body {
+        Body::TierChanged(changed) => format!("{} -> {}", changed.from, changed.to),
+        Body::ChurnRiskChanged(changed) => {
+            let name = |band: &Option<String>| band.clone().unwrap_or("none".into());
+            format!("risk {} -> {}", name(&changed.from), name(&changed.to))
+        }
+    };
+    let value = |value: &Value| match value {
+        Value::Integer(integer) => integer.to_string(),
+        Value::Ratio(ratio) => format!("{ratio:.4}"),
+    };
+    let compared = decision.evidence.iter().filter(|row| row.threshold.is_some());
+    let evidence: String = compared
+        .map(|row| {
+            let threshold = row.threshold.as_ref().map(value).unwrap_or_default();
+            format!(" {}={}/{threshold}", row.measure, value(&row.value))
+        })
+        .collect();
+    let correction = if decision.correction { " (correction)" } else { "" };
+    let at = decision.effective_at.to_string().replace("T12:00:00Z", "");
+    format!("{} {at} {what}: {:?}{evidence}{correction}\n", decision.sequence, decision.reason)
+}
