@@ -1,0 +1,62 @@
+//! How a customer's card is written.
+
+use programme::card::Card;
+use prost::Message;
+
+use crate::input::Encoding;
+use crate::output::{needs, window};
+use crate::{instant, json, proto};
+
+/// Appends `card` to `out`: the answer to a query, and the value in the topic of cards.
+pub fn encode_card(card: &Card, encoding: Encoding, out: &mut Vec<u8>) {
+    let message = message(card);
+    match encoding {
+        Encoding::Json => json::write(&message, out),
+        Encoding::Protobuf => message.encode(out).expect("a vector takes all bytes"),
+    }
+}
+
+/// `card` as one line of JSON, without the line's end.
+pub fn to_json(card: &Card) -> String {
+    let mut out = Vec::new();
+    encode_card(card, Encoding::Json, &mut out);
+    String::from_utf8(out).expect("JSON is UTF-8")
+}
+
+fn message(card: &Card) -> proto::CustomerCard {
+    // Before the first event was judged there is no tier and no instant at which it began.
+    let judged = |at| (!card.tier.is_empty()).then(|| instant::write(at));
+    proto::CustomerCard {
+        customer_id: card.customer_id.clone(),
+        as_of: Some(instant::write(card.as_of)),
+        since: card.since.map(instant::write),
+        tier: card.tier.clone(),
+        tier_since: judged(card.tier_since),
+        tier_until: card.tier_until.map(instant::write),
+        to_keep: needs(&card.to_keep),
+        to_next: needs(&card.to_next),
+        rfm: Some(proto::Rfm {
+            recency_days: card.recency_days,
+            frequency: Some(card.window.purchases),
+            monetary_minor: Some(card.window.spend_minor),
+            window: window(card.window.first, card.window.last),
+        }),
+        currency: card.currency.clone(),
+        risk: Some(proto::Risk {
+            band: card.risk.clone(),
+            since: judged(card.risk_since),
+            probability: card.score.map(|score| score.no_purchase),
+            alive: card.score.map(|score| score.alive),
+        }),
+        lifetime_purchases: Some(card.lifetime_purchases),
+        lifetime_spend_minor: Some(card.lifetime_spend_minor),
+        ltv_minor: Some(card.ltv_minor),
+        last_purchase_at: card.last_purchase_at.map(instant::write),
+        nps: card.nps.map(u32::from),
+        sequence: card.sequence,
+        wake_at: card.wake_at.map(instant::write),
+    }
+}
+
+#[cfg(test)]
+mod tests;

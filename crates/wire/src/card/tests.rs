@@ -1,0 +1,59 @@
+use expect_test::expect;
+use programme::decision::Need;
+use programme::measure::InWindow;
+use programme::probability::Score;
+use programme::time::{Day, Timestamp};
+
+use super::*;
+
+// Shop floors and call centres read cards: a zero must be shown as a zero, and what is unknown must be absent.
+#[test]
+fn cards_as_json() {
+    let at = |text| Timestamp::parse(text).unwrap();
+    let mut card = Card {
+        customer_id: "c1".into(),
+        as_of: at("2017-01-30T00:00:00Z"),
+        since: Some(at("2017-01-01T06:53:26Z")),
+        tier: "regular".into(),
+        tier_since: at("2017-01-05T00:00:00Z"),
+        tier_until: Some(at("2017-02-01T05:00:00Z")),
+        to_keep: vec![Need { measure: "purchases", required: 4, current: 5 }],
+        to_next: Vec::new(),
+        recency_days: Some(0),
+        window: InWindow { first: Day(17_167), last: Day(17_196), purchases: 5, spend_minor: 1_500_000 },
+        lifetime_purchases: 7,
+        lifetime_spend_minor: 1_700_000,
+        ltv_minor: 3_600_000,
+        last_purchase_at: Some(at("2017-01-30T00:00:00Z")),
+        nps: Some(9),
+        risk: Some("high".into()),
+        risk_since: at("2017-01-20T00:00:00Z"),
+        score: Some(Score { alive: 0.75, no_purchase: 0.5 }),
+        currency: "USD".into(),
+        sequence: 3,
+        wake_at: Some(at("2017-02-01T05:00:00Z")),
+    };
+    expect![[r#"{"customerId":"c1","asOf":"2017-01-30T00:00:00Z","since":"2017-01-01T06:53:26Z","tier":"regular","tierSince":"2017-01-05T00:00:00Z","tierUntil":"2017-02-01T05:00:00Z","toKeep":[{"measure":"purchases","required":"4","current":"5"}],"rfm":{"recencyDays":0,"frequency":5,"monetaryMinor":"1500000","window":"2017-01-01..2017-01-30"},"currency":"USD","risk":{"band":"high","since":"2017-01-20T00:00:00Z","probability":0.5,"alive":0.75},"lifetimePurchases":7,"lifetimeSpendMinor":"1700000","ltvMinor":"3600000","lastPurchaseAt":"2017-01-30T00:00:00Z","nps":9,"sequence":"3","wakeAt":"2017-02-01T05:00:00Z"}"#]].assert_eq(&to_json(&card));
+
+    card = Card {
+        since: None,
+        tier: String::new(),
+        tier_since: Timestamp(0),
+        tier_until: None,
+        to_keep: Vec::new(),
+        recency_days: None,
+        window: InWindow { purchases: 0, spend_minor: 0, ..card.window },
+        lifetime_purchases: 0,
+        lifetime_spend_minor: 0,
+        ltv_minor: 0,
+        last_purchase_at: None,
+        nps: None,
+        risk: None,
+        risk_since: Timestamp(0),
+        score: None,
+        sequence: 0,
+        wake_at: None,
+        ..card
+    };
+    expect![[r#"{"customerId":"c1","asOf":"2017-01-30T00:00:00Z","rfm":{"frequency":0,"monetaryMinor":"0","window":"2017-01-01..2017-01-30"},"currency":"USD","risk":{},"lifetimePurchases":0,"lifetimeSpendMinor":"0","ltvMinor":"0"}"#]].assert_eq(&to_json(&card));
+}

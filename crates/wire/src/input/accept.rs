@@ -1,0 +1,309 @@
+//! Whether a message may be believed, and what the programme hears of it.
+//!
+//! The bounds are those of `events.proto`. Texts that the programme needs are moved out of the message; lines are
+//! only added up.
+
+use std::fmt;
+
+use programme::event::{Body, Event, NpsAnswer, Purchase, PurchaseReturned, PurchaseVoided};
+use programme::time::Timestamp;
+
+use crate::instant;
+use crate::proto::customer_event::Body as Given;
+use crate::proto::interacted::Kind;
+use crate::proto::survey_answered::Instrument;
+use crate::proto::{self, CustomerEvent, PurchaseLine, SurveyAnswer, SurveyAnswered};
+
+use super::refusal::{Refusal, RefusalKind};
+
+/// The longest id, bytes.
+const ID_BYTES_MAX: usize = 256;
+/// The largest amount, minor units, and the most points.
+const AMOUNT_MAX: i64 = 1_000_000_000_000;
+/// The top of the scale of "would you recommend us".
+const NPS_MAX: u8 = 10;
+
+/// Checks `message`, which came under `key` where there was one, and takes from it what the programme reads.
+pub(super) fn event(
+    message: CustomerEvent,
+    key: Option<&[u8]>,
+    currency: &str,
+    latest_allowed: Timestamp,
+) -> Result<Event, Refusal> {
+    let CustomerEvent { event_id, customer_id, occurred_at, source: _, traceparent: _, body } = message;
+    let about = |refusal: Refusal| refusal.about(&event_id, &customer_id);
+    id("eventId", &event_id).map_err(about)?;
+    id("customerId", &customer_id).map_err(about)?;
+    if let Some(key) = key.filter(|key| *key != customer_id.as_bytes()) {
+        let message = format_args!("key \"{}\" is not the customer's id", key.escape_ascii());
+        return Err(about(Refusal::new(RefusalKind::KeyMismatch, message)));
+    }
+    let Some(occurred_at) = occurred_at else { return Err(about(missing("occurredAt"))) };
+    let at = at("occurredAt", &occurred_at).map_err(about)?;
+    if at > latest_allowed {
+        return Err(about(Refusal::future_dated(at, latest_allowed)));
+    }
+    let Some(body) = body else {
+        let message = format_args!("no body that is known; exactly one is needed");
+        return Err(about(Refusal::new(RefusalKind::NoBody, message)));
+    };
+    let body = heard(body, &customer_id, currency).map_err(about)?;
+    Ok(Event { id: event_id, customer_id, at, body })
+}
+
+fn heard(body: Given, customer_id: &str, currency: &str) -> Result<Body, Refusal> {
+    match body {
+        Given::Purchase(purchase) => self::purchase(purchase, currency).map(Body::Purchase),
+        Given::PurchaseReturned(returned) => self::returned(returned).map(Body::PurchaseReturned),
+        Given::PurchaseVoided(voided) => {
+            id("purchaseVoided.basketId", &voided.basket_id)?;
+            Ok(Body::PurchaseVoided(PurchaseVoided { basket_id: voided.basket_id }))
+        }
+        Given::SurveyAnswered(answered) => survey_answered(&answered).map(Body::SurveyAnswered),
+        Given::Enrolled(enrolled) => {
+            known::<proto::enrolled::ChannelRole>("enrolled.channelRole", enrolled.channel_role)?;
+            amount("enrolled.acquisitionCostMinor", enrolled.acquisition_cost_minor.unwrap_or(0))?;
+            Ok(Body::Enrolled)
+        }
+        Given::Interacted(interacted) => {
+            if known::<Kind>("interacted.kind", interacted.kind)? == Kind::Unspecified {
+                return Err(missing("interacted.kind"));
+            }
+            if let Some(sentiment) = interacted.sentiment {
+                within(format_args!("interacted.sentiment"), sentiment, -1.0, 1.0)?;
+            }
+            amount("interacted.valueMinor", interacted.value_minor.unwrap_or(0))?;
+            Ok(Body::Unjudged)
+        }
+        Given::ConsentChanged(changed) => needed("consentChanged.purpose", &changed.purpose),
+        Given::FavouritesChosen(_) => Ok(Body::Unjudged),
+        Given::RedemptionRequested(requested) => {
+            id("redemptionRequested.redemptionId", &requested.redemption_id)?;
+            programme_currency("redemptionRequested.currency", &requested.currency, currency)?;
+            amount("redemptionRequested.points", requested.points)?;
+            let (basket, eligible) = (requested.basket_amount_minor, requested.eligible_amount_minor);
+            amount("redemptionRequested.basketAmountMinor", basket)?;
+            amount("redemptionRequested.eligibleAmountMinor", eligible)?;
+            if eligible > basket {
+                let message = format_args!("redemptionRequested: {eligible} eligible of a basket of {basket}");
+                return Err(Refusal::new(RefusalKind::Contradiction, message));
+            }
+            Err(not_performed("redemptionRequested"))
+        }
+        Given::RedemptionSettled(settled) => {
+            id("redemptionSettled.redemptionId", &settled.redemption_id)?;
+            if settled.confirmed == settled.cancelled {
+                let message = format_args!(
+                    "redemptionSettled: confirmed {}, cancelled {}; exactly one of the two is true",
+                    settled.confirmed, settled.cancelled
+                );
+                return Err(Refusal::new(RefusalKind::Contradiction, message));
+            }
+            Err(not_performed("redemptionSettled"))
+        }
+        Given::PointsAdjusted(adjusted) => {
+            programme_currency("pointsAdjusted.currency", &adjusted.currency, currency)?;
+            not_too_large("pointsAdjusted.points", adjusted.points)?;
+            Err(not_performed("pointsAdjusted"))
+        }
+        Given::TierOverridden(overridden) => {
+            if let Some(until) = &overridden.until {
+                at("tierOverridden.until", until)?;
+            }
+            if let Some(tier) = &overridden.tier {
+                needed("tierOverridden.tier", tier)?;
+            }
+            Err(not_performed("tierOverridden"))
+        }
+        Given::IdentityMerged(merged) => {
+            id("identityMerged.absorbedCustomerId", &merged.absorbed_customer_id)?;
+            if merged.absorbed_customer_id == customer_id {
+                let message = format_args!("identityMerged.absorbedCustomerId is the customer's own id");
+                return Err(Refusal::new(RefusalKind::Contradiction, message));
+            }
+            Err(not_performed("identityMerged"))
+        }
+        Given::ErasureRequested(requested) => {
+            id("erasureRequested.requestId", &requested.request_id)?;
+            Err(not_performed("erasureRequested"))
+        }
+    }
+}
+
+fn purchase(purchase: proto::Purchase, currency: &str) -> Result<Purchase, Refusal> {
+    id("purchase.basketId", &purchase.basket_id)?;
+    programme_currency("purchase.currency", &purchase.currency, currency)?;
+    amount("purchase.amountMinor", purchase.amount_minor)?;
+    if let Some(margin_minor) = purchase.margin_minor {
+        not_too_large("purchase.marginMinor", margin_minor)?;
+    }
+    lines_sum("purchase", &purchase.lines, purchase.amount_minor)?;
+    Ok(Purchase {
+        basket_id: purchase.basket_id,
+        amount_minor: purchase.amount_minor,
+        margin_minor: purchase.margin_minor,
+    })
+}
+
+fn returned(returned: proto::PurchaseReturned) -> Result<PurchaseReturned, Refusal> {
+    id("purchaseReturned.basketId", &returned.basket_id)?;
+    amount("purchaseReturned.amountMinor", returned.amount_minor)?;
+    let amount_left_out = returned.whole_basket && returned.amount_minor == 0;
+    if !amount_left_out {
+        lines_sum("purchaseReturned", &returned.lines, returned.amount_minor)?;
+    }
+    Ok(PurchaseReturned {
+        basket_id: returned.basket_id,
+        amount_minor: returned.amount_minor,
+        whole_basket: returned.whole_basket,
+    })
+}
+
+fn lines_sum(body: &str, lines: &[PurchaseLine], amount_minor: i64) -> Result<(), Refusal> {
+    let mut sum = 0_i128;
+    for (i, line) in lines.iter().enumerate() {
+        sum += i128::from(line.amount_minor);
+        if !(line.quantity >= 0.0 && line.quantity.is_finite()) {
+            let message = format_args!("{body}.lines.{i}.quantity {} must be finite and at least 0", line.quantity);
+            return Err(Refusal::new(RefusalKind::BadQuantity, message));
+        }
+    }
+    if !lines.is_empty() && sum != i128::from(amount_minor) {
+        let count = lines.len();
+        let message = format_args!("{body}.amountMinor {amount_minor} is not {sum}, the sum of its {count} lines");
+        return Err(Refusal::new(RefusalKind::LinesDoNotSum, message));
+    }
+    Ok(())
+}
+
+fn survey_answered(answered: &SurveyAnswered) -> Result<Option<NpsAnswer>, Refusal> {
+    for (i, answer) in answered.answers.iter().enumerate() {
+        let Some(score) = answer.score else { return Err(missing(&format!("surveyAnswered.answers.{i}.score"))) };
+        let top = if answer.scale_max == 0 { f64::MAX } else { f64::from(answer.scale_max) };
+        within(format_args!("surveyAnswered.answers.{i}.score"), score, 0.0, top)?;
+        let (importance, expectation) = (answer.importance.unwrap_or(0.0), answer.expectation.unwrap_or(0.0));
+        within(format_args!("surveyAnswered.answers.{i}.importance"), importance, 0.0, f64::MAX)?;
+        within(format_args!("surveyAnswered.answers.{i}.expectation"), expectation, 0.0, f64::MAX)?;
+    }
+    match known::<Instrument>("surveyAnswered.instrument", answered.instrument)? {
+        Instrument::Unspecified => Err(missing("surveyAnswered.instrument")),
+        Instrument::Nps => nps(&answered.answers).map(Some),
+        Instrument::Tnps
+        | Instrument::Csi
+        | Instrument::Servqual
+        | Instrument::Servperf
+        | Instrument::Pulse
+        | Instrument::Engagement
+        | Instrument::Exit => Ok(None),
+    }
+}
+
+/// The answer to "would you recommend us": the only one, or the only one called so.
+fn nps(answers: &[SurveyAnswer]) -> Result<NpsAnswer, Refusal> {
+    let mut called_so = answers.iter().filter(|answer| answer.item == "nps");
+    let answer = match (answers, called_so.next(), called_so.next()) {
+        ([answer], _, _) | (_, Some(answer), None) => answer,
+        (_, None, _) => {
+            let message = format_args!("surveyAnswered has {} answers and none with the item nps", answers.len());
+            return Err(Refusal::new(RefusalKind::MissingField, message));
+        }
+        (_, Some(_), Some(_)) => {
+            let message = format_args!("surveyAnswered has more than one answer with the item nps");
+            return Err(Refusal::new(RefusalKind::Contradiction, message));
+        }
+    };
+    if !matches!(answer.scale_max, 0 | 10) {
+        let message =
+            format_args!("surveyAnswered.answers: an NPS score on a scale to {}, not 10", answer.scale_max);
+        return Err(Refusal::new(RefusalKind::BadScore, message));
+    }
+    let score = (0..=NPS_MAX).find(|score| answer.score == Some(f64::from(*score)));
+    score.map(|score| NpsAnswer { score }).ok_or_else(|| {
+        let given = answer.score.unwrap_or_default();
+        let message =
+            format_args!("surveyAnswered.answers: NPS score {given} is no whole number from 0 to {NPS_MAX}");
+        Refusal::new(RefusalKind::BadScore, message)
+    })
+}
+
+fn id(field: &str, id: &str) -> Result<(), Refusal> {
+    if id.is_empty() {
+        return Err(missing(field));
+    }
+    if id.len() > ID_BYTES_MAX {
+        let message = format_args!("{field} of {} bytes above {ID_BYTES_MAX}", id.len());
+        return Err(Refusal::new(RefusalKind::IdTooLong, message));
+    }
+    Ok(())
+}
+
+fn needed(field: &str, text: &str) -> Result<Body, Refusal> {
+    match text.is_empty() {
+        true => Err(missing(field)),
+        false => Ok(Body::Unjudged),
+    }
+}
+
+/// To pass over what demands an action would be to say that it was done. The dead letter keeps it for the day when a
+/// mechanic performs it.
+#[cold]
+fn not_performed(what: &str) -> Refusal {
+    Refusal::new(RefusalKind::NotPerformed, format_args!("{what} is not performed by any mechanic yet"))
+}
+
+#[cold]
+fn missing(field: &str) -> Refusal {
+    Refusal::new(RefusalKind::MissingField, format_args!("{field} is not given"))
+}
+
+fn at(field: &str, at: &prost_types::Timestamp) -> Result<Timestamp, Refusal> {
+    instant::read(at).ok_or_else(|| {
+        let (seconds, nanos) = (at.seconds, at.nanos);
+        let message =
+            format_args!("{field} of {seconds} s and {nanos} ns is no instant between the years 1900 and 2200");
+        Refusal::new(RefusalKind::BadInstant, message)
+    })
+}
+
+fn amount(field: &str, amount: i64) -> Result<(), Refusal> {
+    if amount < 0 {
+        return Err(Refusal::new(RefusalKind::NegativeAmount, format_args!("{field} {amount} below 0")));
+    }
+    not_too_large(field, amount)
+}
+
+fn not_too_large(field: &str, amount: i64) -> Result<(), Refusal> {
+    if amount.unsigned_abs() > AMOUNT_MAX.unsigned_abs() {
+        let message = format_args!("{field} {amount} beyond {AMOUNT_MAX}");
+        return Err(Refusal::new(RefusalKind::AmountTooLarge, message));
+    }
+    Ok(())
+}
+
+fn programme_currency(field: &str, given: &str, expected: &str) -> Result<(), Refusal> {
+    if given == expected {
+        return Ok(());
+    }
+    if given.is_empty() {
+        return Err(missing(field));
+    }
+    let message = format_args!("{field} {given:?} is not {expected:?}, the programme's");
+    Err(Refusal::new(RefusalKind::UnknownCurrency, message))
+}
+
+fn within(field: fmt::Arguments<'_>, score: f64, min: f64, max: f64) -> Result<(), Refusal> {
+    if score.is_finite() && (min..=max).contains(&score) {
+        return Ok(());
+    }
+    let refused = |message: fmt::Arguments<'_>| Err(Refusal::new(RefusalKind::BadScore, message));
+    match max == f64::MAX {
+        true => refused(format_args!("{field} {score} must be finite and at least {min}")),
+        false => refused(format_args!("{field} {score} must lie between {min} and {max}")),
+    }
+}
+
+/// The enum value with `number`. JSON has refused unknown ones already; protobuf has not.
+fn known<E: TryFrom<i32>>(field: &str, number: i32) -> Result<E, Refusal> {
+    E::try_from(number)
+        .map_err(|_| Refusal::new(RefusalKind::UnknownEnum, format_args!("{field} {number} is not known")))
+}

@@ -1,0 +1,222 @@
+//! How what was concluded is written: decisions and dead letters, their topics and their headers.
+//!
+//! The same decision with the same stamp gives the same bytes, the recorded time aside.
+
+use std::fmt::{self, Write};
+
+use programme::decision::{Body, ChurnReason, Decision, Direction, Evidence, Need, Reason, Value};
+use programme::time::{Day, Timestamp};
+use prost::Message;
+
+use crate::input::Encoding;
+use crate::input::refusal::Refusal;
+use crate::proto;
+use crate::{instant, json, topics};
+
+/// By whose authority decisions are written: what is the same in all decisions of one process.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stamp {
+    /// Who writes, as a URI reference: the `ce_source` of every decision.
+    pub source: String,
+    /// The edition of the terms.
+    pub terms_version: String,
+    /// SHA-256 of the terms, 64 hexadecimal digits ([`crate::terms::ReadTerms::hash`]).
+    pub terms_hash: String,
+    /// The population parameters; empty where they stand in the terms.
+    pub model_version: String,
+    /// This is a replay: history, to be counted and not acted on.
+    pub replay: bool,
+}
+
+/// The topic that `decision` goes to, unless the configuration says otherwise.
+pub fn decision_topic(decision: &Decision) -> &'static str {
+    match decision.body {
+        Body::TierChanged(_) => topics::TIER_CHANGED,
+        Body::ChurnRiskChanged(_) => topics::CHURN_RISK_CHANGED,
+    }
+}
+
+/// The CloudEvents type of `decision`.
+fn decision_type(decision: &Decision) -> &'static str {
+    match decision.body {
+        Body::TierChanged(_) => "loyalty.tier.changed.v1",
+        Body::ChurnRiskChanged(_) => "loyalty.churn-risk.changed.v1",
+    }
+}
+
+/// Appends `decision` to `out`.
+pub fn encode_decision(
+    decision: &Decision,
+    stamp: &Stamp,
+    recorded_at: Timestamp,
+    encoding: Encoding,
+    out: &mut Vec<u8>,
+) {
+    let message = message(decision, stamp, recorded_at);
+    match encoding {
+        Encoding::Json => json::write(&message, out),
+        Encoding::Protobuf => message.encode(out).expect("a vector takes all bytes"),
+    }
+}
+
+/// Hands the headers of `decision` to `each`, name and value, in a fixed order: a CloudEvent in binary mode.
+pub fn decision_headers(decision: &Decision, stamp: &Stamp, encoding: Encoding, mut each: impl FnMut(&str, &str)) {
+    each("ce_specversion", "1.0");
+    each("ce_id", Short::of(format_args!("{:032x}", decision.id)).as_str());
+    each("ce_type", decision_type(decision));
+    each("ce_source", &stamp.source);
+    each("ce_time", Short::of(format_args!("{}", decision.effective_at)).as_str());
+    each("ce_subject", &decision.customer_id);
+    each("content-type", encoding.content_type());
+}
+
+/// Hands the headers that a dead letter has beside those of its record to `each`, name and value, in a fixed order.
+pub fn dead_letter_headers(
+    refusal: &Refusal,
+    topic: &str,
+    partition: u32,
+    offset: i64,
+    mut each: impl FnMut(&str, &str),
+) {
+    each("__connect.errors.topic", topic);
+    each("__connect.errors.partition", Short::of(format_args!("{partition}")).as_str());
+    each("__connect.errors.offset", Short::of(format_args!("{offset}")).as_str());
+    each("__connect.errors.stage", refusal.kind.stage());
+    let class = Short::of(format_args!("regulars.{}", refusal.kind.as_str()));
+    each("__connect.errors.exception.class.name", class.as_str());
+    each("__connect.errors.exception.message", &refusal.message);
+}
+
+fn message(decision: &Decision, stamp: &Stamp, recorded_at: Timestamp) -> proto::Decision {
+    proto::Decision {
+        decision_id: format!("{:032x}", decision.id),
+        customer_id: decision.customer_id.clone(),
+        sequence: decision.sequence,
+        effective_at: Some(instant::write(decision.effective_at)),
+        recorded_at: Some(instant::write(recorded_at)),
+        causes: decision.causes.clone(),
+        reason: reason(decision.reason).into(),
+        evidence: decision.evidence.iter().map(evidence).collect(),
+        terms_version: stamp.terms_version.clone(),
+        terms_hash: stamp.terms_hash.clone(),
+        model_version: stamp.model_version.clone(),
+        correction: decision.correction,
+        replay: stamp.replay,
+        body: Some(body(&decision.body)),
+    }
+}
+
+fn body(body: &Body) -> proto::decision::Body {
+    match body {
+        Body::TierChanged(changed) => proto::decision::Body::TierChanged(proto::TierChanged {
+            from: changed.from.clone(),
+            to: changed.to.clone(),
+            direction: direction(changed.direction).into(),
+            valid_until: changed.valid_until.map(instant::write),
+            to_keep: needs(&changed.to_keep),
+            to_next: needs(&changed.to_next),
+        }),
+        Body::ChurnRiskChanged(changed) => proto::decision::Body::ChurnRiskChanged(proto::ChurnRiskChanged {
+            from: changed.from.clone(),
+            to: changed.to.clone(),
+            probability: changed.probability,
+            horizon_days: changed.horizon_days,
+            expected_next_purchase: changed.expected_next_purchase.map(instant::write),
+            last_purchase_at: Some(instant::write(changed.last_purchase_at)),
+            reasons: changed.reasons.iter().map(|reason| churn_reason(*reason).into()).collect(),
+            value_at_risk_minor: changed.value_at_risk_minor,
+        }),
+    }
+}
+
+/// The conditions of a tier, as messages.
+pub(crate) fn needs(needs: &[Need]) -> Vec<proto::Need> {
+    let message = |need: &Need| proto::Need {
+        measure: need.measure.to_string(),
+        required: need.required,
+        current: need.current,
+    };
+    needs.iter().map(message).collect()
+}
+
+fn evidence(evidence: &Evidence) -> proto::Evidence {
+    proto::Evidence {
+        measure: evidence.measure.to_string(),
+        value: decimal(evidence.value),
+        threshold: evidence.threshold.map(decimal),
+        window: evidence.window.map(|(first, last)| window(first, last)),
+    }
+}
+
+fn decimal(value: Value) -> String {
+    match value {
+        Value::Integer(value) => value.to_string(),
+        Value::Ratio(value) => format!("{value:.6}"),
+    }
+}
+
+/// The days from `first` to `last`, both inclusive.
+pub(crate) fn window(first: Day, last: Day) -> String {
+    format!("{first}..{last}")
+}
+
+fn reason(reason: Reason) -> proto::decision::Reason {
+    match reason {
+        Reason::Purchased => proto::decision::Reason::Purchased,
+        Reason::PurchaseTakenBack => proto::decision::Reason::PurchaseTakenBack,
+        Reason::SurveyAnswered => proto::decision::Reason::SurveyAnswered,
+        Reason::WindowMoved => proto::decision::Reason::WindowMoved,
+        Reason::Silence => proto::decision::Reason::Silence,
+        Reason::OtherEvent => proto::decision::Reason::OtherEvent,
+    }
+}
+
+fn direction(direction: Direction) -> proto::tier_changed::Direction {
+    match direction {
+        Direction::Up => proto::tier_changed::Direction::Up,
+        Direction::Down => proto::tier_changed::Direction::Down,
+    }
+}
+
+fn churn_reason(reason: ChurnReason) -> proto::churn_risk_changed::ChurnReason {
+    use proto::churn_risk_changed::ChurnReason as Message;
+    match reason {
+        ChurnReason::OverdueAgainstOwnRhythm => Message::OverdueAgainstOwnRhythm,
+        ChurnReason::ProbablyGone => Message::ProbablyGone,
+        ChurnReason::RarerThanHabit => Message::RarerThanHabit,
+        ChurnReason::Silence => Message::Silence,
+    }
+}
+
+/// A short text without memory of its own on the heap.
+struct Short {
+    bytes: [u8; Short::BYTES_MAX],
+    len: usize,
+}
+
+impl Short {
+    /// Room for the longest refusal class, instant and number.
+    const BYTES_MAX: usize = 64;
+
+    fn of(text: fmt::Arguments<'_>) -> Short {
+        let mut short = Short { bytes: [0; Short::BYTES_MAX], len: 0 };
+        short.write_fmt(text).expect("ids, instants, numbers and classes fit");
+        short
+    }
+
+    fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.bytes[..self.len]).expect("only whole texts are written")
+    }
+}
+
+impl Write for Short {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let end = self.len + text.len();
+        self.bytes.get_mut(self.len..end).ok_or(fmt::Error)?.copy_from_slice(text.as_bytes());
+        self.len = end;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

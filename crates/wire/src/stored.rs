@@ -1,0 +1,122 @@
+//! How a customer's state and a task's marker are kept, in the changelog and in the stores.
+//!
+//! ```text
+//! +--------+--------------------------------------------------+
+//! | 1 byte | protobuf: a message of                           |
+//! | format | proto/regulars/v1/stored.proto                   |
+//! +--------+--------------------------------------------------+
+//! ```
+//!
+//! Bytes of every format are kept in `tests/fixtures` and read for ever. These are our own bytes: what cannot be
+//! read here is a broken disk or a newer program's, and the process must stop.
+
+mod customer;
+
+use programme::customer::Customer;
+use programme::time::Timestamp;
+use prost::Message;
+
+use crate::proto;
+
+/// The number of the format that is written.
+pub const FORMAT: u8 = 1;
+
+/// Our own bytes cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CorruptState {
+    /// There is nothing where a value was kept.
+    #[error("stored value of 0 bytes")]
+    Empty,
+    /// The first byte names a format that this program does not know.
+    #[error("stored value of format {0}; this program reads format {FORMAT}")]
+    UnknownFormat(u8),
+    /// The bytes after the first are no message.
+    #[error("stored value of format {FORMAT}: {0}")]
+    Unreadable(#[from] prost::DecodeError),
+    /// The message contradicts itself.
+    #[error("stored value of format {FORMAT}: {0}")]
+    Contradiction(String),
+}
+
+/// Closes a task's part of a transaction in its changelog: how far the state before it has come.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Marker {
+    /// The number of the state's format, for the engine to compare.
+    pub schema: u32,
+    /// Counts the task's transactions from 1 without gaps.
+    pub sequence: u64,
+    /// The task's clock: all wakeups up to here have fired. `None` before the first event.
+    pub clock: Option<Timestamp>,
+    /// One for each input of the task, in the order of the configuration.
+    pub inputs: Vec<InputPosition>,
+}
+
+/// How far a task has read one input.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct InputPosition {
+    /// The input topic: a configuration that lists its topics in another order is recognised.
+    pub topic: String,
+    /// The position in the consumer group: everything before it is folded in. `None` before the first record.
+    pub committed: Option<i64>,
+    /// The next position to read. `None` before the first record.
+    pub consumed: Option<i64>,
+    /// The largest event time seen. `None` before the first event.
+    pub stream_time: Option<Timestamp>,
+}
+
+/// Appends `customer` to `out`.
+pub fn encode_customer(customer: &Customer, out: &mut Vec<u8>) {
+    out.push(FORMAT);
+    customer::message(customer).encode(out).expect("a vector takes all bytes");
+}
+
+/// Reads what [`encode_customer`] wrote.
+pub fn decode_customer(bytes: &[u8]) -> Result<Customer, CorruptState> {
+    customer::customer(proto::StoredCustomer::decode(body(bytes)?)?)
+}
+
+impl Marker {
+    /// Appends the marker to `out`.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        let position = |input: &InputPosition| proto::StoredPosition {
+            topic: input.topic.clone(),
+            committed_offset: input.committed,
+            consumed_offset: input.consumed,
+            stream_time_ms: input.stream_time.map(|at| at.0),
+        };
+        let message = proto::StoredMarker {
+            schema: self.schema,
+            sequence: self.sequence,
+            clock_ms: self.clock.map(|at| at.0),
+            inputs: self.inputs.iter().map(position).collect(),
+        };
+        out.push(FORMAT);
+        message.encode(out).expect("a vector takes all bytes");
+    }
+
+    /// Reads what [`Marker::encode`] wrote.
+    pub fn decode(bytes: &[u8]) -> Result<Marker, CorruptState> {
+        let message = proto::StoredMarker::decode(body(bytes)?)?;
+        let position = |input: proto::StoredPosition| InputPosition {
+            topic: input.topic,
+            committed: input.committed_offset,
+            consumed: input.consumed_offset,
+            stream_time: input.stream_time_ms.map(Timestamp),
+        };
+        Ok(Marker {
+            schema: message.schema,
+            sequence: message.sequence,
+            clock: message.clock_ms.map(Timestamp),
+            inputs: message.inputs.into_iter().map(position).collect(),
+        })
+    }
+}
+
+/// The bytes after the format, which must be known.
+fn body(bytes: &[u8]) -> Result<&[u8], CorruptState> {
+    match bytes.split_first() {
+        None => Err(CorruptState::Empty),
+        Some((&FORMAT, body)) => Ok(body),
+        Some((format, _)) => Err(CorruptState::UnknownFormat(*format)),
+    }
+}

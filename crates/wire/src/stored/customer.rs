@@ -1,0 +1,190 @@
+//! A customer beside its stored message.
+//!
+//! Differences wrap around, so that every customer can be written, whatever its numbers, and reads back the same.
+
+use programme::customer::{Customer, Standing};
+use programme::facts::baskets::{Basket, Baskets};
+use programme::facts::days::{Bucket, Days};
+use programme::facts::rhythm::Rhythm;
+use programme::facts::seen::Seen;
+use programme::facts::{Facts, Lifetime, Nps};
+use programme::time::{Day, Timestamp};
+
+use crate::proto::{StoredCustomer, StoredNps, StoredRhythm};
+
+use super::CorruptState;
+
+/// The purchase of a basket has not arrived yet.
+const NOT_ARRIVED: u32 = 1;
+/// A basket was voided, or came back whole.
+const TAKEN_BACK: u32 = 2;
+
+/// The stored form of `customer`.
+pub(super) fn message(customer: &Customer) -> StoredCustomer {
+    let Customer { facts, standing, wake_at } = customer;
+    let Facts { since, last_purchase_at, lifetime, days, baskets, seen, rhythm, nps } = facts;
+    let buckets = &days.buckets;
+    let baskets = &baskets.baskets;
+    let since_ms = since.map(|at| at.0);
+    let clock_ms = standing.clock.0;
+    StoredCustomer {
+        since_ms,
+        last_purchase_after_since_ms: last_purchase_at.map(|at| at.0.wrapping_sub(since_ms.unwrap_or(0))),
+        lifetime_purchases: lifetime.purchases,
+        lifetime_spend_minor: lifetime.spend_minor,
+        days: differences(buckets.iter().map(|bucket| bucket.day.0), i32::wrapping_sub),
+        day_purchases: buckets.iter().map(|bucket| bucket.purchases).collect(),
+        day_spend_minor: buckets.iter().map(|bucket| bucket.spend_minor).collect(),
+        baskets: baskets.iter().map(|basket| basket.id).collect(),
+        basket_at_ms: differences(baskets.iter().map(|basket| basket.at.0), i64::wrapping_sub),
+        basket_gross_minor: baskets.iter().map(|basket| basket.gross_minor).collect(),
+        basket_returned_minor: unless_zero(baskets.iter().map(|basket| basket.returned_minor)),
+        basket_flags: unless_zero(baskets.iter().map(flags)),
+        seen: seen.fingerprints.clone(),
+        rhythm: rhythm.map(|rhythm| StoredRhythm {
+            repeats: rhythm.repeats,
+            first_day: rhythm.first.0,
+            last_after_first_days: rhythm.last.0.wrapping_sub(rhythm.first.0).cast_unsigned(),
+            faded_repeats: rhythm.faded_repeats,
+        }),
+        nps: nps.map(|nps| StoredNps { score: nps.score.into(), at_ms: nps.at.0 }),
+        sequence: standing.sequence,
+        clock_ms,
+        tier: standing.tier.clone(),
+        tier_since_before_clock_ms: clock_ms.wrapping_sub(standing.tier_since.0),
+        tier_wake_day: standing.tier_wake.map(|day| day.0),
+        risk: standing.risk.clone(),
+        risk_since_before_clock_ms: clock_ms.wrapping_sub(standing.risk_since.0),
+        risk_wake_day: standing.risk_wake.map(|day| day.0),
+        wake_at_ms: wake_at.map(|at| at.0),
+    }
+}
+
+/// The customer whose stored form is `message`.
+pub(super) fn customer(message: StoredCustomer) -> Result<Customer, CorruptState> {
+    let days = days(&message)?;
+    let baskets = baskets(&message)?;
+    let nps = message.nps.map(nps).transpose()?;
+    let since = message.since_ms.map(Timestamp);
+    let after_since = |ms: i64| Timestamp(message.since_ms.unwrap_or(0).wrapping_add(ms));
+    let before_clock = |ms: i64| Timestamp(message.clock_ms.wrapping_sub(ms));
+    let facts = Facts {
+        since,
+        last_purchase_at: message.last_purchase_after_since_ms.map(after_since),
+        lifetime: Lifetime { purchases: message.lifetime_purchases, spend_minor: message.lifetime_spend_minor },
+        days,
+        baskets,
+        seen: Seen { fingerprints: message.seen },
+        rhythm: message.rhythm.map(rhythm),
+        nps,
+    };
+    let standing = Standing {
+        sequence: message.sequence,
+        clock: Timestamp(message.clock_ms),
+        tier: message.tier,
+        tier_since: before_clock(message.tier_since_before_clock_ms),
+        tier_wake: message.tier_wake_day.map(Day),
+        risk: message.risk,
+        risk_since: before_clock(message.risk_since_before_clock_ms),
+        risk_wake: message.risk_wake_day.map(Day),
+    };
+    Ok(Customer { facts, standing, wake_at: message.wake_at_ms.map(Timestamp) })
+}
+
+fn days(message: &StoredCustomer) -> Result<Days, CorruptState> {
+    let count = message.days.len();
+    parallel("day_purchases", message.day_purchases.len(), count)?;
+    parallel("day_spend_minor", message.day_spend_minor.len(), count)?;
+    let mut day = 0_i32;
+    let buckets = (0..count).map(|i| {
+        day = day.wrapping_add(message.days[i]);
+        Bucket { day: Day(day), purchases: message.day_purchases[i], spend_minor: message.day_spend_minor[i] }
+    });
+    let buckets: Vec<Bucket> = buckets.collect();
+    match buckets.is_sorted_by(|earlier, later| earlier.day < later.day) {
+        true => Ok(Days { buckets }),
+        false => Err(CorruptState::Contradiction(format!("the {count} days do not ascend"))),
+    }
+}
+
+fn baskets(message: &StoredCustomer) -> Result<Baskets, CorruptState> {
+    let count = message.baskets.len();
+    parallel("basket_at_ms", message.basket_at_ms.len(), count)?;
+    parallel("basket_gross_minor", message.basket_gross_minor.len(), count)?;
+    let returned_minor = or_zeros("basket_returned_minor", &message.basket_returned_minor, count)?;
+    let flags = or_zeros("basket_flags", &message.basket_flags, count)?;
+    let mut at_ms = 0_i64;
+    let mut baskets = Vec::with_capacity(count);
+    for i in 0..count {
+        at_ms = at_ms.wrapping_add(message.basket_at_ms[i]);
+        let flags = flags(i);
+        if flags & !(NOT_ARRIVED | TAKEN_BACK) != 0 {
+            return Err(CorruptState::Contradiction(format!("basket_flags {flags} of basket {i} are not known")));
+        }
+        baskets.push(Basket {
+            id: message.baskets[i],
+            at: Timestamp(at_ms),
+            arrived: flags & NOT_ARRIVED == 0,
+            gross_minor: message.basket_gross_minor[i],
+            returned_minor: returned_minor(i),
+            taken_back: flags & TAKEN_BACK != 0,
+        });
+    }
+    Ok(Baskets { baskets })
+}
+
+fn rhythm(stored: StoredRhythm) -> Rhythm {
+    Rhythm {
+        repeats: stored.repeats,
+        first: Day(stored.first_day),
+        last: Day(stored.first_day.wrapping_add(stored.last_after_first_days.cast_signed())),
+        faded_repeats: stored.faded_repeats,
+    }
+}
+
+fn nps(stored: StoredNps) -> Result<Nps, CorruptState> {
+    match u8::try_from(stored.score) {
+        Ok(score @ 0..=10) => Ok(Nps { score, at: Timestamp(stored.at_ms) }),
+        _ => Err(CorruptState::Contradiction(format!("nps score {} above 10", stored.score))),
+    }
+}
+
+fn flags(basket: &Basket) -> u32 {
+    let not_arrived = if basket.arrived { 0 } else { NOT_ARRIVED };
+    let taken_back = if basket.taken_back { TAKEN_BACK } else { 0 };
+    not_arrived | taken_back
+}
+
+/// Each value less the one before it, and the first as it is.
+fn differences<T: Copy + Default>(values: impl Iterator<Item = T>, less: fn(T, T) -> T) -> Vec<T> {
+    let mut before = T::default();
+    let difference = |value| less(value, std::mem::replace(&mut before, value));
+    values.map(difference).collect()
+}
+
+/// The values, or none when all of them are zero.
+fn unless_zero<T: Default + PartialEq>(values: impl Iterator<Item = T> + Clone) -> Vec<T> {
+    match values.clone().all(|value| value == T::default()) {
+        true => Vec::new(),
+        false => values.collect(),
+    }
+}
+
+/// Reads what [`unless_zero`] wrote for `count` elements.
+fn or_zeros<'a, T: Copy + Default>(
+    field: &str,
+    values: &'a [T],
+    count: usize,
+) -> Result<impl Fn(usize) -> T + 'a, CorruptState> {
+    if !values.is_empty() {
+        parallel(field, values.len(), count)?;
+    }
+    Ok(|i: usize| values.get(i).copied().unwrap_or_default())
+}
+
+fn parallel(field: &str, len: usize, count: usize) -> Result<(), CorruptState> {
+    match len == count {
+        true => Ok(()),
+        false => Err(CorruptState::Contradiction(format!("{field} has {len} elements beside {count}"))),
+    }
+}

@@ -1,0 +1,119 @@
+use expect_test::{Expect, expect};
+
+use super::*;
+
+const GOOD: &str = r#"version = "2024-06"
+currency = "USD"
+time_zone = "America/New_York"
+lateness_s = 0
+future_skew_s_max = 60
+memory = { event_ids_max = 64, baskets_max = 64, returns_days = 90 }
+
+[window]
+kind = "rolling_days"
+days = 30
+
+[ltv]
+margin_permille = 250
+lifetime_months = 36
+nps_days = 365
+
+[[tier]]
+name = "newcomer"
+
+[[tier]]
+name = "regular"
+purchases_min = 4
+
+[churn]
+horizon_days = 56
+tau_days = 84
+shopping_days_min = 3
+r = 1.0
+alpha_days = 10.0
+a = 1.0
+b = 2.0
+
+[[churn.band]]
+name = "high"
+probability_min = 0.9
+"#;
+
+/// Replaces texts in good terms and writes what is found.
+fn check(changes: &[(&str, &str)], expected: Expect) {
+    let mut text = GOOD.to_string();
+    for (good, bad) in changes {
+        assert!(text.contains(good), "{good:?} is in the text");
+        text = text.replacen(good, bad, 1);
+    }
+    let actual = match read(&text, "p.toml") {
+        Ok(read) => format!("accepted {}", read.terms.version),
+        Err(error) => error.to_string(),
+    };
+    expected.assert_eq(&actual);
+}
+
+// An operator mends the file by these lines alone.
+#[test]
+fn findings_name_file_line_and_key() {
+    check(&[], expect!["accepted 2024-06"]);
+    check(
+        &[("[ltv]", "[ltv"), ("days = 30", "days = = 30")],
+        expect![[r#"
+        p.toml:10: extra `=`, expected nothing
+        p.toml:10: unexpected key or value, expected newline, `#`
+        p.toml:12: unclosed table, expected `]`
+        p.toml:20: duplicate key"#]],
+    );
+    check(&[("currency = \"USD\"", "currency = \"USD\"\ncurrency = \"EUR\"")], expect!["p.toml:3: duplicate key"]);
+    check(
+        &[("lateness_s", "latenes_s"), ("purchases_min", "purchase_min"), ("[[churn.band]]", "[[churn.bands]]")],
+        expect![[r#"
+            p.toml:1: lateness_s: is missing
+            p.toml:4: latenes_s: is not known, expected one of `version`, `currency`, `time_zone`, `lateness_s`, `future_skew_s_max`, `memory`, `window`, `ltv`, `tier`, `churn`
+            p.toml:22: tier.1.purchase_min: is not known, expected one of `name`, `purchases_min`, `spend_minor_min`, `ltv_minor_min`, `nps_min`
+            p.toml:33: churn.bands: is not known, expected one of `horizon_days`, `tau_days`, `shopping_days_min`, `r`, `alpha_days`, `a`, `b`, `band`"#]],
+    );
+    check(&[("lateness_s = 0\n", "")], expect!["p.toml:1: lateness_s: is missing"]);
+    check(&[("nps_days = 365\n", "")], expect!["p.toml:12: ltv.nps_days: is missing"]);
+    check(
+        &[("returns_days = 90", "returns_days = \"long\"")],
+        expect![[r#"p.toml:6: memory.returns_days: invalid type: string "long", expected u32"#]],
+    );
+    check(&[("days = 30", "months = 1")], expect!["p.toml:8: window.months: is not known, expected `days`"]);
+    check(
+        &[("rolling_days", "rolling")],
+        expect!["p.toml:9: window.kind: unknown variant `rolling`, expected `rolling_days` or `calendar_month`"],
+    );
+    check(
+        &[("purchases_min = 4", "purchases_min = 4.5")],
+        expect!["p.toml:22: tier.1.purchases_min: invalid type: floating point `4.5`, expected u32"],
+    );
+    check(
+        &[
+            ("USD", "dollar"),
+            ("\"2024-06\"", "\"\""),
+            ("days = 30", "days = 500"),
+            ("purchases_min = 4\n", ""),
+            ("probability_min = 0.9", "probability_min = 1.5"),
+            ("tau_days = 84", "tau_days = nan"),
+            ("returns_days = 90", "returns_days = 0"),
+        ],
+        expect![[r#"
+            p.toml:1: version: is empty; name this edition, such as "2024-06"
+            p.toml:2: currency: "dollar" is no ISO 4217 code, such as "RUB"
+            p.toml:6: memory.returns_days: 0 must lie between 1 and 800
+            p.toml:10: window.days: 500 must lie between 1 and 400
+            p.toml:20: tier.1: tier "regular" asks for nothing; give purchases_min, spend_minor_min, ltv_minor_min or nps_min
+            p.toml:25: churn.tau_days: NaN must be above 0 and at most 36600"#]],
+    );
+}
+
+// Two editions of the programme that mean the same must not look like a change, and two that differ must.
+#[test]
+fn hash_is_that_of_the_numbers() {
+    let hash = |text: &str| read(text, "p.toml").unwrap().hash;
+    assert_eq!(hash(GOOD), hash(&GOOD.replace("days = 30", "days    = 30 # a month")));
+    assert_ne!(hash(GOOD), hash(&GOOD.replace("days = 30", "days = 31")));
+    expect!["ba2708017864f93081dd70de8a08e2c038e7dddc7d661fd6a4cf5075e42f9d9c"].assert_eq(&hash(GOOD));
+}
