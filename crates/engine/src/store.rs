@@ -1,0 +1,253 @@
+//! One RocksDB per task: a cache of the truth, which is the changelog.
+//!
+//! Three column families:
+//!
+//! ```text
+//! customers   customer id                              -> indexed at (i64, big-endian) ++ stored customer
+//! wakeups     indexed at (order-preserving) ++ customer id -> nothing
+//! position    "position"                               -> changelog offset ++ written at ++ marker
+//! ```
+//!
+//! A customer has at most one entry in the wakeup index that counts: the one under `indexed at`. It never lies after
+//! the customer's deadline. A deadline that moves later writes nothing; the old entry, when it comes due, is moved
+//! to where the deadline is then. Everything of one transaction goes in by one write batch, so the position is
+//! never ahead of, or behind, the state. The write-ahead log is on and not synced: power loss costs a few seconds of
+//! changelog, never the truth.
+
+pub mod stores;
+pub mod wakeups;
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use programme::time::Timestamp;
+use rocksdb::{ColumnFamily, DB, WriteBatch};
+
+use crate::log::ChangelogOffset;
+use wakeups::{DueWakeup, INDEXED_AT_BYTES};
+
+/// The store of one task. Reading is safe from any thread; the owning worker alone writes.
+pub struct Store {
+    db: DB,
+    path: PathBuf,
+    clock_ms: AtomicI64,
+    applied_at_ms: AtomicI64,
+}
+
+/// A store that cannot be read or written: full disk, damaged files, a directory in use.
+#[derive(Debug, thiserror::Error)]
+#[error("store {}: {source}", path.display())]
+pub struct StoreError {
+    path: PathBuf,
+    source: rocksdb::Error,
+}
+
+/// Where a store stands, written with the state it belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// Reading the changelog from here misses nothing that the store lacks.
+    pub changelog: ChangelogOffset,
+    /// Wall clock of the write.
+    pub written_at: Timestamp,
+    /// The last marker applied, as the changelog holds it.
+    pub marker: Vec<u8>,
+}
+
+/// When the last commit was applied, for whoever asks how old an answer is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CommittedAt {
+    /// The task's clock at that commit.
+    pub clock: Timestamp,
+    /// The wall clock at that commit.
+    pub wall: Timestamp,
+}
+
+/// A customer as loaded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Loaded {
+    /// The entry of the wakeup index that counts.
+    pub indexed_at: Option<Timestamp>,
+    /// The stored form, for `wire::stored`.
+    pub stored: Vec<u8>,
+}
+
+const CUSTOMERS: &str = "customers";
+const WAKEUPS: &str = "wakeups";
+const POSITION: &str = "position";
+const POSITION_KEY: &[u8] = b"position";
+const NEVER: i64 = i64::MIN;
+
+impl Store {
+    fn new(db: DB, path: &Path) -> Store {
+        let never = || AtomicI64::new(NEVER);
+        Store { db, path: path.to_path_buf(), clock_ms: never(), applied_at_ms: never() }
+    }
+
+    /// The stored form of one customer.
+    pub fn customer(&self, id: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        let value = self.db.get_pinned_cf(self.family(CUSTOMERS), id).map_err(self.fails())?;
+        Ok(value.map(|value| value[INDEXED_AT_BYTES..].to_vec()))
+    }
+
+    /// The customers with these ids, which must ascend, by one sorted multi-get.
+    pub fn load<'a>(&self, ids: impl Iterator<Item = &'a [u8]>) -> Result<Vec<Option<Loaded>>, StoreError> {
+        let values = self.db.batched_multi_get_cf(self.family(CUSTOMERS), ids, true);
+        let mut loaded = Vec::with_capacity(values.len());
+        for value in values {
+            let value = value.map_err(self.fails())?;
+            loaded.push(value.map(|value| {
+                let (indexed_at, stored) = value.split_at(INDEXED_AT_BYTES);
+                Loaded { indexed_at: wakeups::indexed_at(indexed_at), stored: stored.to_vec() }
+            }));
+        }
+        Ok(loaded)
+    }
+
+    /// Shows every customer, ascending by id, with the stored form.
+    pub fn each_customer<E: From<StoreError>>(
+        &self,
+        mut visit: impl FnMut(&[u8], &[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut entries = self.db.raw_iterator_cf(self.family(CUSTOMERS));
+        entries.seek_to_first();
+        while let Some((id, value)) = entries.item() {
+            visit(id, &value[INDEXED_AT_BYTES..])?;
+            entries.next();
+        }
+        entries.status().map_err(self.fails())?;
+        Ok(())
+    }
+
+    /// Up to `max` entries of the wakeup index from `low` to `until`, both inclusive, ascending.
+    pub fn due(&self, low: Option<Timestamp>, until: Timestamp, max: usize) -> Result<Vec<DueWakeup>, StoreError> {
+        let mut bounds = rocksdb::ReadOptions::default();
+        if let Some(low) = low {
+            bounds.set_iterate_lower_bound(wakeups::key(low, b""));
+        }
+        bounds.set_iterate_upper_bound(wakeups::key(until.plus_ms(1), b""));
+        let mut entries = self.db.raw_iterator_cf_opt(self.family(WAKEUPS), bounds);
+        entries.seek_to_first();
+        let mut due = Vec::new();
+        while due.len() < max
+            && let Some(key) = entries.key()
+        {
+            due.push(wakeups::parse(key));
+            entries.next();
+        }
+        entries.status().map_err(self.fails())?;
+        Ok(due)
+    }
+
+    /// Where the store stands; `None` when it is new.
+    pub fn position(&self) -> Result<Option<Position>, StoreError> {
+        let value = self.db.get_pinned_cf(self.family(POSITION), POSITION_KEY).map_err(self.fails())?;
+        Ok(value.map(|value| {
+            let (numbers, marker) = value.split_at(16);
+            let (changelog, written_at) = numbers.split_at(8);
+            let number = |bytes: &[u8]| i64::from_be_bytes(bytes.try_into().expect("split at eight bytes"));
+            Position {
+                changelog: ChangelogOffset(number(changelog)),
+                written_at: Timestamp(number(written_at)),
+                marker: marker.to_vec(),
+            }
+        }))
+    }
+
+    /// Begins what one transaction changes.
+    pub fn changes(&self) -> Changes<'_> {
+        Changes { store: self, batch: WriteBatch::default() }
+    }
+
+    /// When the last commit was applied by this process; `None` before the first.
+    pub fn committed_at(&self) -> Option<CommittedAt> {
+        let (clock, wall) = (self.clock_ms.load(Ordering::Acquire), self.applied_at_ms.load(Ordering::Acquire));
+        (clock != NEVER && wall != NEVER).then_some(CommittedAt { clock: Timestamp(clock), wall: Timestamp(wall) })
+    }
+
+    /// Notes up to when the answers of this store are known to be complete.
+    pub fn note_committed(&self, at: CommittedAt) {
+        self.clock_ms.store(at.clock.0, Ordering::Release);
+        self.applied_at_ms.store(at.wall.0, Ordering::Release);
+    }
+
+    /// A figure that RocksDB keeps about this store, such as `rocksdb.cur-size-all-mem-tables`, over all families.
+    pub fn figure(&self, name: &str) -> Option<u64> {
+        [CUSTOMERS, WAKEUPS, POSITION]
+            .iter()
+            .map(|family| self.db.property_int_value_cf(self.family(family), name).ok().flatten())
+            .sum()
+    }
+
+    fn family(&self, name: &str) -> &ColumnFamily {
+        self.db.cf_handle(name).expect("every store is opened with its three families")
+    }
+
+    fn fails(&self) -> impl Fn(rocksdb::Error) -> StoreError + '_ {
+        |source| StoreError { path: self.path.clone(), source }
+    }
+}
+
+/// What one transaction changes in one store; nothing is written until [`Changes::apply`].
+pub struct Changes<'a> {
+    store: &'a Store,
+    batch: WriteBatch,
+}
+
+/// Changes that no longer borrow the store, so that they can wait for the commit.
+#[derive(Default)]
+pub struct StagedChanges {
+    batch: WriteBatch,
+}
+
+impl Changes<'_> {
+    /// Puts a customer with the entry of the wakeup index that counts.
+    pub fn put(&mut self, id: &[u8], indexed_at: Option<Timestamp>, stored: &[u8]) {
+        let indexed_at = wakeups::indexed_at_bytes(indexed_at);
+        let family = self.store.family(CUSTOMERS);
+        let mut value = Vec::with_capacity(INDEXED_AT_BYTES + stored.len());
+        value.extend_from_slice(&indexed_at);
+        value.extend_from_slice(stored);
+        self.batch.put_cf(family, id, value);
+    }
+
+    /// Forgets a customer.
+    pub fn delete(&mut self, id: &[u8]) {
+        self.batch.delete_cf(self.store.family(CUSTOMERS), id);
+    }
+
+    /// Adds an entry to the wakeup index.
+    pub fn index(&mut self, at: Timestamp, id: &[u8]) {
+        self.batch.put_cf(self.store.family(WAKEUPS), wakeups::key(at, id), b"");
+    }
+
+    /// Removes an entry from the wakeup index.
+    pub fn unindex(&mut self, at: Timestamp, id: &[u8]) {
+        self.batch.delete_cf(self.store.family(WAKEUPS), wakeups::key(at, id));
+    }
+
+    /// Says where the store stands afterwards.
+    pub fn move_to(&mut self, position: &Position) {
+        let mut value = Vec::with_capacity(16 + position.marker.len());
+        value.extend_from_slice(&position.changelog.0.to_be_bytes());
+        value.extend_from_slice(&position.written_at.0.to_be_bytes());
+        value.extend_from_slice(&position.marker);
+        self.batch.put_cf(self.store.family(POSITION), POSITION_KEY, value);
+    }
+
+    /// Bytes gathered so far.
+    pub fn size_bytes(&self) -> usize {
+        self.batch.size_in_bytes()
+    }
+
+    /// Sets the changes aside until the transaction is committed.
+    pub fn stage(self) -> StagedChanges {
+        StagedChanges { batch: self.batch }
+    }
+}
+
+impl StagedChanges {
+    /// Writes everything at once.
+    pub fn apply(self, store: &Store) -> Result<(), StoreError> {
+        store.db.write(self.batch).map_err(store.fails())
+    }
+}

@@ -1,0 +1,148 @@
+//! All stores of a process: one directory for each task, under one block cache and one write-buffer budget.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use rocksdb::{
+    BlockBasedOptions, Cache, ColumnFamilyDescriptor, DB, DBCompressionType, Options, WriteBufferManager,
+};
+
+use super::{CUSTOMERS, POSITION, Store, StoreError, WAKEUPS};
+use crate::log::TaskId;
+
+/// Memory of all stores of a process.
+#[derive(Clone, Copy, Debug)]
+pub struct StoreOptions {
+    /// Blocks read from disk, with their indexes and filters, bytes.
+    pub cache_bytes: usize,
+    /// Changes not yet written to sorted files, bytes; they count towards the cache.
+    pub write_buffer_bytes: usize,
+}
+
+impl Default for StoreOptions {
+    fn default() -> StoreOptions {
+        StoreOptions { cache_bytes: 256 << 20, write_buffer_bytes: 128 << 20 }
+    }
+}
+
+/// All stores of a process.
+pub struct Stores {
+    root: PathBuf,
+    options: StoreOptions,
+    cache: Cache,
+    write_buffers: WriteBufferManager,
+    opened: Mutex<BTreeMap<TaskId, Arc<Store>>>,
+}
+
+impl Stores {
+    /// Keeps stores below `root`, which is made when first needed.
+    pub fn new(root: PathBuf, options: StoreOptions) -> Arc<Stores> {
+        let cache = Cache::new_lru_cache(options.cache_bytes);
+        let write_buffers = WriteBufferManager::new_write_buffer_manager_with_cache(
+            options.write_buffer_bytes,
+            false,
+            cache.clone(),
+        );
+        Arc::new(Stores { root, options, cache, write_buffers, opened: Mutex::default() })
+    }
+
+    /// Opens, or makes, the store of `task`.
+    pub fn open(&self, task: TaskId) -> Result<Arc<Store>, StoreError> {
+        let path = task_path(&self.root, task);
+        let options = self.db_options();
+        let families = [CUSTOMERS, WAKEUPS, POSITION]
+            .map(|name| ColumnFamilyDescriptor::new(name, family_options(name, &self.cache, self.options)));
+        let db = DB::open_cf_descriptors(&options, &path, families)
+            .map_err(|source| StoreError { path: path.clone(), source })?;
+        let store = Arc::new(Store::new(db, &path));
+        self.lock().insert(task, Arc::clone(&store));
+        Ok(store)
+    }
+
+    /// Lets go of the store of `task`: it closes when its last reader is done.
+    pub fn close(&self, task: TaskId) {
+        self.lock().remove(&task);
+    }
+
+    /// Deletes the store of `task`, which must not be open any more.
+    pub fn destroy(&self, task: TaskId) -> Result<(), StoreError> {
+        let path = task_path(&self.root, task);
+        DB::destroy(&Options::default(), &path).map_err(|source| StoreError { path, source })
+    }
+
+    /// The stores that are open now, ascending by task.
+    pub fn opened(&self) -> Vec<(TaskId, Arc<Store>)> {
+        self.lock().iter().map(|(task, store)| (*task, Arc::clone(store))).collect()
+    }
+
+    /// The open store of `task`.
+    pub fn get(&self, task: TaskId) -> Option<Arc<Store>> {
+        self.lock().get(&task).cloned()
+    }
+
+    /// Memory held by the shared block cache, write buffers included, bytes.
+    pub fn cache_usage_bytes(&self) -> usize {
+        self.cache.get_usage()
+    }
+
+    /// Opens every store below `root` for reading, whether or not a service is running on it; ascending by task.
+    pub fn open_read_only(root: &Path) -> Result<Vec<(TaskId, Store)>, StoreError> {
+        let mut stores = Vec::new();
+        for task in tasks_below(root) {
+            let path = task_path(root, task);
+            let db = DB::open_cf_for_read_only(&Options::default(), &path, [CUSTOMERS, WAKEUPS, POSITION], false)
+                .map_err(|source| StoreError { path: path.clone(), source })?;
+            stores.push((task, Store::new(db, &path)));
+        }
+        Ok(stores)
+    }
+
+    fn db_options(&self) -> Options {
+        let mut options = Options::default();
+        options.create_if_missing(true);
+        options.create_missing_column_families(true);
+        options.set_write_buffer_manager(&self.write_buffers);
+        options.set_max_background_jobs(2);
+        options.set_max_total_wal_size(64 << 20);
+        options.set_keep_log_file_num(2);
+        options.set_max_log_file_size(1 << 20);
+        options.set_max_open_files(256);
+        options
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<TaskId, Arc<Store>>> {
+        self.opened.lock().expect("no code panics while it holds this lock")
+    }
+}
+
+fn family_options(name: &str, cache: &Cache, budget: StoreOptions) -> Options {
+    let mut table = BlockBasedOptions::default();
+    table.set_block_cache(cache);
+    table.set_cache_index_and_filter_blocks(true);
+    table.set_pin_l0_filter_and_index_blocks_in_cache(true);
+    table.set_format_version(6);
+    if name == CUSTOMERS {
+        // Most turns meet customers that are not there yet, or lie in one level of several.
+        table.set_bloom_filter(10.0, false);
+    }
+    let mut options = Options::default();
+    options.set_block_based_table_factory(&table);
+    options.set_compression_type(DBCompressionType::Lz4);
+    options.set_level_compaction_dynamic_level_bytes(true);
+    options.set_write_buffer_size((budget.write_buffer_bytes / 4).max(1 << 20));
+    options
+}
+
+fn task_path(root: &Path, task: TaskId) -> PathBuf {
+    root.join(format!("task-{}", task.0))
+}
+
+/// The tasks that have a directory below `root`, ascending; none when there is no such directory.
+fn tasks_below(root: &Path) -> Vec<TaskId> {
+    let Ok(entries) = std::fs::read_dir(root) else { return Vec::new() };
+    let task = |name: &str| name.strip_prefix("task-")?.parse().ok().map(TaskId);
+    let mut tasks: Vec<TaskId> = entries.filter_map(|entry| task(entry.ok()?.file_name().to_str()?)).collect();
+    tasks.sort_unstable();
+    tasks
+}

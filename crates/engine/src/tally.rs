@@ -1,0 +1,88 @@
+//! What a worker has done since it started, in plain counters: for summaries, beside the metrics.
+
+use std::collections::BTreeMap;
+
+use programme::decision::{Body, Decision};
+use programme::event::{self, Event};
+
+/// What a worker has committed since it started.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Records read.
+    pub records: u64,
+    /// Events folded, duplicates not among them.
+    pub events: u64,
+    /// Events whose id or basket was known already.
+    pub duplicates: u64,
+    /// Events that arrived after the watermark had passed them.
+    pub late: u64,
+    /// Customers seen for the first time.
+    pub customers: u64,
+    /// Baskets folded.
+    pub baskets: u64,
+    /// What the baskets were paid with, minor units; returns are not subtracted.
+    pub sales_minor: i64,
+    /// Wakeups fired.
+    pub wakeups: u64,
+    /// Decisions published.
+    pub decisions: u64,
+    /// Tier changes by (from, to).
+    pub tier_changes: BTreeMap<(String, String), u64>,
+    /// Changes of churn risk by (from, to); no band is the empty name.
+    pub risk_changes: BTreeMap<(String, String), u64>,
+    /// Dead letters by reason.
+    pub dead_letters: BTreeMap<&'static str, u64>,
+    /// Fields of JSON records that nobody knows.
+    pub unknown_fields: u64,
+    /// Transactions committed.
+    pub commits: u64,
+}
+
+impl Tally {
+    /// Counts an event that was folded for the first time.
+    pub fn event(&mut self, event: &Event) {
+        self.events += 1;
+        if let event::Body::Purchase(purchase) = &event.body {
+            self.baskets += 1;
+            self.sales_minor = self.sales_minor.saturating_add(purchase.amount_minor);
+        }
+    }
+
+    /// Counts a decision.
+    pub fn decision(&mut self, decision: &Decision) {
+        self.decisions += 1;
+        match &decision.body {
+            Body::TierChanged(changed) => {
+                *self.tier_changes.entry((changed.from.clone(), changed.to.clone())).or_default() += 1;
+            }
+            Body::ChurnRiskChanged(changed) => {
+                let name = |band: &Option<String>| band.clone().unwrap_or_default();
+                *self.risk_changes.entry((name(&changed.from), name(&changed.to))).or_default() += 1;
+            }
+        }
+    }
+
+    /// Adds what another worker, or a transaction just committed, has done.
+    pub fn add(&mut self, other: &Tally) {
+        self.records += other.records;
+        self.events += other.events;
+        self.duplicates += other.duplicates;
+        self.late += other.late;
+        self.customers += other.customers;
+        self.baskets += other.baskets;
+        self.sales_minor = self.sales_minor.saturating_add(other.sales_minor);
+        self.wakeups += other.wakeups;
+        self.decisions += other.decisions;
+        self.unknown_fields += other.unknown_fields;
+        self.commits += other.commits;
+        for (key, count) in &other.tier_changes {
+            *self.tier_changes.entry(key.clone()).or_default() += count;
+        }
+        for (key, count) in &other.risk_changes {
+            *self.risk_changes.entry(key.clone()).or_default() += count;
+        }
+        for (reason, count) in &other.dead_letters {
+            *self.dead_letters.entry(reason).or_default() += count;
+        }
+    }
+}

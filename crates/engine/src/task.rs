@@ -1,0 +1,467 @@
+//! One task: takes records in, folds what the clock has passed, and stages what follows from it.
+//!
+//! Nothing here writes: the changes to the store are set aside until the transaction is committed. When a turn is
+//! given up, the task is thrown away and recovered.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+use programme::customer::Customer;
+use programme::decision::Decision;
+use programme::facts::Folded;
+use programme::step::Programme;
+use programme::time::Timestamp;
+use wire::input::{Decoder, Encoding};
+use wire::output::{self, Stamp};
+use wire::stored::{self, InputPosition, Marker};
+
+use crate::holding::{HeldEvent, Holding, SourceProgress};
+use crate::limits::Limits;
+use crate::log::{
+    ChangelogMessage, ChangelogOffset, Failure, InputId, Message, OutputTopic, Polled, Record, Staged, TaskCommit,
+    TaskId,
+};
+use crate::restore::crash;
+use crate::store::wakeups::DueWakeup;
+use crate::store::{Changes, CommittedAt, Position, StagedChanges, Store};
+use crate::tally::Tally;
+
+/// What every task of a worker works by.
+pub struct Rules {
+    /// The programme.
+    pub programme: Arc<Programme>,
+    /// Reads records.
+    pub decoder: Decoder,
+    /// What is written on every decision.
+    pub stamp: Stamp,
+    /// The input topics and their encodings, by [`InputId`].
+    pub inputs: Vec<(String, Encoding)>,
+    /// In which encoding decisions go out.
+    pub output_encoding: Encoding,
+    /// The process's numbers.
+    pub limits: Limits,
+}
+
+/// One task.
+pub struct Task {
+    id: TaskId,
+    store: Arc<Store>,
+    holding: Holding,
+    /// Where reading began after the recovery: what lies before was read by the task's former life.
+    resumed: Vec<Resumed>,
+    sequence: u64,
+    /// No entry of the wakeup index lies before.
+    due_low: Option<Timestamp>,
+    overdue: bool,
+    changelog: ChangelogOffset,
+    dead_letters: u64,
+    tally: Tally,
+    changes: StagedChanges,
+}
+
+/// What the former life of a task read of one input.
+#[derive(Clone, Copy, Debug)]
+struct Resumed {
+    /// Records before this position were read ...
+    consumed: Option<i64>,
+    /// ... and their events up to this instant were folded.
+    clock: Option<Timestamp>,
+}
+
+impl Task {
+    /// Continues from `marker`, which is where `store` stands.
+    pub fn new(id: TaskId, store: Arc<Store>, rules: &Rules, marker: Option<&Marker>) -> Result<Task, Failure> {
+        let clock = marker.and_then(|marker| marker.clock);
+        let position_of = |topic: &str| {
+            let mut inputs = marker.map_or(&[][..], |marker| &marker.inputs).iter();
+            inputs.find(|input| input.topic == topic)
+        };
+        let mut sources = Vec::new();
+        let mut resumed = Vec::new();
+        for (topic, _) in &rules.inputs {
+            let position = position_of(topic);
+            let committed = position.and_then(|position| position.committed);
+            let consumed = position.and_then(|position| position.consumed);
+            // While events are read again that were held when the task stopped, the input's stream time is that
+            // of what was read again: the clock must not pass an event that is still to come back.
+            let nothing_held = committed == consumed;
+            sources.push(SourceProgress {
+                consumed: committed,
+                stream_time: position.filter(|_| nothing_held).and_then(|position| position.stream_time),
+                at_end: false,
+                complete_as_of: None,
+            });
+            resumed.push(Resumed { consumed, clock });
+        }
+        let lateness_ms = i64::from(rules.programme.terms().lateness_s) * 1000;
+        let position = store.position().map_err(crash)?;
+        Ok(Task {
+            id,
+            store,
+            holding: Holding::new(lateness_ms, clock, sources),
+            resumed,
+            sequence: marker.map_or(0, |marker| marker.sequence),
+            due_low: None,
+            overdue: false,
+            changelog: position.map_or(ChangelogOffset(0), |position| position.changelog),
+            dead_letters: 0,
+            tally: Tally::default(),
+            changes: StagedChanges::default(),
+        })
+    }
+
+    /// The events held and the clock.
+    pub fn holding(&self) -> &Holding {
+        &self.holding
+    }
+
+    /// The events held and the clock, to move it.
+    pub fn holding_mut(&mut self) -> &mut Holding {
+        &mut self.holding
+    }
+
+    /// Wakeups were due that did not fit into the last transaction.
+    pub fn overdue(&self) -> bool {
+        self.overdue
+    }
+
+    /// The store.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Notes that reading the changelog from `end` will miss nothing that was applied so far.
+    pub fn note_changelog_end(&mut self, end: ChangelogOffset) {
+        self.changelog = self.changelog.max(end);
+    }
+
+    /// Takes one record in: its event is held, or it becomes a dead letter.
+    pub fn take(
+        &mut self,
+        record: &Record,
+        polled: &Polled,
+        rules: &Rules,
+        now: Timestamp,
+        staged: &mut Staged,
+    ) -> Result<(), Failure> {
+        let input = record.source.input;
+        let resumed = self.resumed[input.0 as usize];
+        let read_before = resumed.consumed.is_some_and(|consumed| record.offset < consumed);
+        let (topic, encoding) = &rules.inputs[input.0 as usize];
+        let position = &self.holding.sources()[input.0 as usize].consumed;
+        if position.is_some_and(|position| record.offset < position) {
+            return Err(Failure::Crash(format!(
+                "{topic} partition {}: record {} came after {position:?} was reached",
+                self.id.0, record.offset
+            )));
+        }
+        self.holding.read(input, record.next_offset);
+        if !read_before {
+            self.tally.records += 1;
+        }
+
+        let bytes = |range: &Range<usize>| &polled.bytes[range.clone()];
+        let headers = record.headers.iter().map(|(name, value)| (bytes(name), bytes(value)));
+        let key = record.key.as_ref().map(bytes);
+        let skew_ms = i64::from(rules.programme.terms().future_skew_s_max) * 1000;
+        let latest = record.logged_at.unwrap_or(now).plus_ms(skew_ms);
+        match rules.decoder.decode(*encoding, key, bytes(&record.value), headers, latest) {
+            Ok(decoded) => {
+                let folded_before = read_before && resumed.clock.is_some_and(|clock| decoded.event.at <= clock);
+                if folded_before {
+                    self.holding.note_stream_time(input, decoded.event.at);
+                    return Ok(());
+                }
+                if !read_before {
+                    self.tally.unknown_fields += u64::from(decoded.unknown_fields);
+                }
+                if self.holding.hold(input, record.offset, decoded.event) {
+                    self.tally.late += 1;
+                }
+            }
+            Err(_) if read_before => {}
+            Err(refusal) => {
+                *self.tally.dead_letters.entry(refusal.kind.as_str()).or_default() += 1;
+                self.dead_letters += 1;
+                let mut headers: Vec<_> = record
+                    .headers
+                    .iter()
+                    .map(|(name, value)| (staged.push(bytes(name)), staged.push(bytes(value))))
+                    .collect();
+                output::dead_letter_headers(&refusal, topic, self.id.0, record.offset, |name, value| {
+                    headers.push((staged.push(name.as_bytes()), staged.push(value.as_bytes())));
+                });
+                let key = key.map(|key| staged.push(key));
+                let value = staged.push(bytes(&record.value));
+                let topic = OutputTopic::DeadLetters(input);
+                staged.outputs.push(Message { task: self.id, topic, key, value, headers });
+            }
+        }
+        Ok(())
+    }
+
+    /// Folds the events that the clock has passed, fires the wakeups that are due, and stages what follows. False
+    /// when there was nothing that would need a transaction.
+    pub fn fold(&mut self, rules: &Rules, now: Timestamp, staged: &mut Staged) -> Result<bool, Failure> {
+        let events = self.holding.release();
+        let due = self.due(rules.limits.wakeups_per_turn_max)?;
+        let idle = events.is_empty() && due.is_empty();
+        if idle && self.dead_letters == 0 {
+            return Ok(false);
+        }
+        let store = Arc::clone(&self.store);
+        let mut changes = store.changes();
+        if let Some(clock) = self.holding.clock().filter(|_| !idle) {
+            self.fold_customers(&events, &due, clock, rules, now, &mut changes, staged)?;
+        }
+        self.stage_commit(rules, now, &mut changes, staged);
+        self.changes = changes.stage();
+        Ok(true)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one step of `fold`, set apart for the reader")]
+    fn fold_customers(
+        &mut self,
+        events: &[HeldEvent],
+        due: &[DueWakeup],
+        clock: Timestamp,
+        rules: &Rules,
+        now: Timestamp,
+        changes: &mut Changes<'_>,
+        staged: &mut Staged,
+    ) -> Result<(), Failure> {
+        let mut working = Working::load(&self.store, events, due)?;
+        let mut decisions = Vec::new();
+        for held in events {
+            let touched = working.of(&held.event.customer_id);
+            self.tally.customers += u64::from(touched.is_new());
+            touched.changed = true;
+            match rules.programme.fold(&mut touched.customer, &held.event, &mut decisions) {
+                Folded::New => self.tally.event(&held.event),
+                Folded::Duplicate => self.tally.duplicates += 1,
+            }
+        }
+        for entry in due {
+            let touched = working.of(id_text(&entry.id));
+            if touched.indexed_at != Some(entry.at) {
+                // Left over from before a restore, or of a customer who was forgotten.
+                changes.unindex(entry.at, &entry.id);
+            }
+        }
+        for touched in &mut working.touched {
+            let fires = touched.customer.wake_at.is_some_and(|wake_at| wake_at <= clock);
+            self.tally.wakeups += u64::from(fires);
+            touched.changed |= fires;
+            rules.programme.wake_until(&touched.id, &mut touched.customer, clock, &mut decisions);
+        }
+
+        // Decisions of one turn go out in order of time, so the output does not show how events were batched.
+        decisions.sort_by(|a, b| {
+            (a.effective_at, &a.customer_id, a.sequence).cmp(&(b.effective_at, &b.customer_id, b.sequence))
+        });
+        for decision in &decisions {
+            self.tally.decision(decision);
+            stage_decision(self.id, rules, decision, now, staged);
+        }
+        for touched in &working.touched {
+            self.stage_customer(rules, touched, clock, changes, staged);
+        }
+        Ok(())
+    }
+
+    /// Writes what was staged into the store, after the commit; returns what the transaction did.
+    pub fn apply(&mut self, now: Timestamp) -> Result<Tally, Failure> {
+        std::mem::take(&mut self.changes).apply(&self.store).map_err(crash)?;
+        self.dead_letters = 0;
+        self.note_complete(now);
+        self.tally.commits = 1;
+        Ok(std::mem::take(&mut self.tally))
+    }
+
+    /// Notes that the store holds all that there is up to the clock.
+    pub fn note_complete(&self, now: Timestamp) {
+        if let Some(clock) = self.holding.clock() {
+            self.store.note_committed(CommittedAt { clock, wall: now });
+        }
+    }
+
+    fn due(&mut self, max: usize) -> Result<Vec<DueWakeup>, Failure> {
+        let Some(clock) = self.holding.clock() else { return Ok(Vec::new()) };
+        if self.due_low.is_some_and(|low| low > clock) {
+            return Ok(Vec::new());
+        }
+        let due = self.store.due(self.due_low, clock, max).map_err(crash)?;
+        self.overdue = due.len() == max;
+        // Entries made from now on lie after the clock, so the scan need not walk over what was deleted.
+        self.due_low = match due.last() {
+            Some(last) if self.overdue => Some(last.at),
+            _ => Some(clock.plus_ms(1)),
+        };
+        Ok(due)
+    }
+
+    fn stage_customer(
+        &self,
+        rules: &Rules,
+        touched: &Touched,
+        clock: Timestamp,
+        changes: &mut Changes<'_>,
+        staged: &mut Staged,
+    ) {
+        let id = touched.id.as_bytes();
+        if touched.is_new() {
+            return;
+        }
+        let wake_at = touched.customer.wake_at;
+        assert!(wake_at.is_none_or(|wake_at| wake_at > clock), "wakeups up to {clock} have fired");
+        let indexed_at = reindex(changes, id, touched.indexed_at, wake_at, clock);
+        if !touched.changed {
+            // Only the index moved: a deadline had moved later since the entry was made.
+            changes.put(id, indexed_at, &touched.stored);
+            return;
+        }
+        let start = staged.bytes.len();
+        stored::encode_customer(&touched.customer, &mut staged.bytes);
+        let value = start..staged.bytes.len();
+        changes.put(id, indexed_at, &staged.bytes[value.clone()]);
+        let key = staged.push(id);
+        staged.changelog.push(ChangelogMessage { task: self.id, key, value: Some(value) });
+        if rules.limits.publish_cards {
+            let at = touched.customer.standing.clock;
+            let card = rules.programme.card(&touched.id, &touched.customer, at);
+            let start = staged.bytes.len();
+            wire::card::encode_card(&card, rules.output_encoding, &mut staged.bytes);
+            let value = start..staged.bytes.len();
+            let key = Some(staged.push(id));
+            let topic = OutputTopic::Named(wire::topics::CUSTOMER_STATE);
+            staged.outputs.push(Message { task: self.id, topic, key, value, headers: Vec::new() });
+        }
+    }
+
+    fn stage_commit(&mut self, rules: &Rules, now: Timestamp, changes: &mut Changes<'_>, staged: &mut Staged) {
+        self.sequence += 1;
+        let mut offsets = Vec::new();
+        let mut inputs = Vec::new();
+        for (input, (topic, _)) in (0u32..).map(InputId).zip(&rules.inputs) {
+            let source = &self.holding.sources()[input.0 as usize];
+            let committed = self.holding.committed(input);
+            let read_before = self.resumed[input.0 as usize].consumed;
+            inputs.push(InputPosition {
+                topic: topic.clone(),
+                committed,
+                // While reading again what the former life read, that life's mark stays.
+                consumed: source.consumed.max(read_before),
+                stream_time: source.stream_time,
+            });
+            offsets.extend(committed.map(|offset| (input, offset)));
+        }
+        assert!(!offsets.is_empty(), "task {}: a transaction without offsets would not be fenced", self.id.0);
+        let schema = u32::from(stored::FORMAT);
+        let marker = Marker { schema, sequence: self.sequence, clock: self.holding.clock(), inputs };
+        let start = staged.bytes.len();
+        marker.encode(&mut staged.bytes);
+        let marker = start..staged.bytes.len();
+        changes.move_to(&Position {
+            changelog: self.changelog,
+            written_at: now,
+            marker: staged.bytes[marker.clone()].to_vec(),
+        });
+        staged.commits.push(TaskCommit { task: self.id, marker, offsets });
+    }
+}
+
+/// The customers that one turn touches, in memory.
+struct Working {
+    touched: Vec<Touched>,
+    places: HashMap<String, usize>,
+}
+
+struct Touched {
+    id: String,
+    customer: Customer,
+    /// The stored form as loaded; empty for a new customer.
+    stored: Vec<u8>,
+    indexed_at: Option<Timestamp>,
+    changed: bool,
+}
+
+impl Touched {
+    fn is_new(&self) -> bool {
+        self.stored.is_empty() && !self.changed
+    }
+}
+
+impl Working {
+    fn load(store: &Store, events: &[HeldEvent], due: &[DueWakeup]) -> Result<Working, Failure> {
+        let of_events = events.iter().map(|held| held.event.customer_id.as_str());
+        let of_due = due.iter().map(|entry| id_text(&entry.id));
+        let mut ids: Vec<&str> = of_events.chain(of_due).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let loaded = store.load(ids.iter().map(|id| id.as_bytes())).map_err(crash)?;
+        let mut working =
+            Working { touched: Vec::with_capacity(ids.len()), places: HashMap::with_capacity(ids.len()) };
+        for (place, (id, loaded)) in ids.into_iter().zip(loaded).enumerate() {
+            let (customer, stored, indexed_at) = match loaded {
+                None => (Customer::default(), Vec::new(), None),
+                Some(loaded) => {
+                    let customer = stored::decode_customer(&loaded.stored).map_err(|corrupt| {
+                        Failure::Crash(format!("stored customer of {} bytes: {corrupt}", loaded.stored.len()))
+                    })?;
+                    (customer, loaded.stored, loaded.indexed_at)
+                }
+            };
+            working.places.insert(id.to_string(), place);
+            working.touched.push(Touched { id: id.to_string(), customer, stored, indexed_at, changed: false });
+        }
+        Ok(working)
+    }
+
+    fn of(&mut self, id: &str) -> &mut Touched {
+        let place = self.places[id];
+        &mut self.touched[place]
+    }
+}
+
+/// Keeps the wakeup index in step with a deadline and returns the entry that counts afterwards. A deadline that
+/// moved later leaves the entry where it is, until it comes due.
+fn reindex(
+    changes: &mut Changes<'_>,
+    id: &[u8],
+    indexed_at: Option<Timestamp>,
+    wake_at: Option<Timestamp>,
+    clock: Timestamp,
+) -> Option<Timestamp> {
+    if let (Some(indexed), Some(wake_at)) = (indexed_at, wake_at)
+        && indexed > clock
+        && indexed <= wake_at
+    {
+        return indexed_at;
+    }
+    if let Some(indexed) = indexed_at {
+        changes.unindex(indexed, id);
+    }
+    if let Some(wake_at) = wake_at {
+        changes.index(wake_at, id);
+    }
+    wake_at
+}
+
+fn stage_decision(task: TaskId, rules: &Rules, decision: &Decision, now: Timestamp, staged: &mut Staged) {
+    let start = staged.bytes.len();
+    output::encode_decision(decision, &rules.stamp, now, rules.output_encoding, &mut staged.bytes);
+    let value = start..staged.bytes.len();
+    let key = Some(staged.push(decision.customer_id.as_bytes()));
+    let mut headers = Vec::new();
+    output::decision_headers(decision, &rules.stamp, rules.output_encoding, |name, value| {
+        headers.push((staged.push(name.as_bytes()), staged.push(value.as_bytes())));
+    });
+    let topic = OutputTopic::Named(output::decision_topic(decision));
+    staged.outputs.push(Message { task, topic, key, value, headers });
+}
+
+/// Ids come from decoded events, which are text.
+fn id_text(id: &[u8]) -> &str {
+    std::str::from_utf8(id).expect("customer ids were text when they were stored")
+}

@@ -1,0 +1,363 @@
+//! The turn: poll, decode, load, fold, commit, apply.
+//!
+//! A worker owns a log and the tasks that the log assigns to it, and runs on one thread. Between turns nothing is
+//! half done. A turn that the log aborts is forgotten entirely: before the next one every task is recovered, by
+//! the same path as after a crash, which also answers what became of a commit whose outcome nobody saw.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use programme::time::Timestamp;
+use wire::stored::Marker;
+
+use crate::log::{Change, Failure, Log, Polled, Room, Source, Staged, TaskId};
+use crate::metrics;
+use crate::restore::{Restore, crash};
+use crate::store::Store;
+use crate::store::stores::Stores;
+use crate::tally::Tally;
+use crate::task::{Rules, Task};
+
+/// What moves a task's clock, beside its events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClockRule {
+    /// The wall clock moves it too, while the task is known to be caught up.
+    pub wall: bool,
+    /// It never passes this instant; later events stay in the log.
+    pub until: Option<Timestamp>,
+}
+
+/// What a turn did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Turn {
+    /// What was committed; all zero when there was nothing to do.
+    pub tally: Tally,
+    /// A transaction was committed.
+    pub committed: bool,
+    /// Records were read.
+    pub read: usize,
+}
+
+/// One worker.
+pub struct Worker<L: Log> {
+    log: L,
+    rules: Rules,
+    stores: Arc<Stores>,
+    clock: ClockRule,
+    tasks: BTreeMap<TaskId, Task>,
+    /// A turn was given up: the tasks must be recovered before anything else.
+    doubtful: bool,
+    draining: bool,
+    tally: Tally,
+    polled: Polled,
+    staged: Staged,
+    changelog_noted_at: Timestamp,
+}
+
+impl<L: Log> Worker<L> {
+    /// A worker without tasks; the log will assign them.
+    pub fn new(log: L, rules: Rules, stores: Arc<Stores>, clock: ClockRule) -> Worker<L> {
+        assert_eq!(log.inputs().len(), rules.inputs.len(), "the log and the rules name the same inputs");
+        Worker {
+            log,
+            rules,
+            stores,
+            clock,
+            tasks: BTreeMap::new(),
+            doubtful: false,
+            draining: false,
+            tally: Tally::default(),
+            polled: Polled::default(),
+            staged: Staged::default(),
+            changelog_noted_at: Timestamp(i64::MIN),
+        }
+    }
+
+    /// Does one turn. `now` is the wall clock. After an [`Failure::Abort`] the next call recovers and goes on.
+    pub fn turn(&mut self, now: Timestamp) -> Result<Turn, Failure> {
+        let result = self.try_turn(now);
+        if let Err(Failure::Abort(_)) = &result {
+            self.doubtful = true;
+            metrics::aborted();
+        }
+        result
+    }
+
+    /// The tasks owned now.
+    pub fn tasks(&self) -> impl Iterator<Item = (TaskId, &Task)> {
+        self.tasks.iter().map(|(id, task)| (*id, task))
+    }
+
+    /// What was committed since the worker was made.
+    pub fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    /// The log, for whoever drives it.
+    pub fn log(&self) -> &L {
+        &self.log
+    }
+
+    /// The log, for whoever drives it.
+    pub fn log_mut(&mut self) -> &mut L {
+        &mut self.log
+    }
+
+    /// Every task was read to its end and nothing that is due is left over. True without tasks.
+    pub fn caught_up(&self) -> bool {
+        !self.doubtful && self.tasks.values().all(|task| task.holding().all_at_end() && !task.overdue())
+    }
+
+    /// The lowest clock of the tasks; `None` without tasks, or before the first event of one.
+    pub fn clock(&self) -> Option<Timestamp> {
+        self.tasks.values().map(|task| task.holding().clock()).min().flatten()
+    }
+
+    /// From now on, whatever is read to its end counts as complete: held events are folded and the clock goes to
+    /// [`ClockRule::until`], or to the last event's time without one. For logs that end.
+    pub fn drain(&mut self) {
+        self.draining = true;
+    }
+
+    fn try_turn(&mut self, now: Timestamp) -> Result<Turn, Failure> {
+        let began = Instant::now();
+        if self.doubtful {
+            self.recover_all(now)?;
+        }
+        self.poll(now)?;
+        self.change_ownership(now)?;
+        let read = self.polled.records.len();
+        self.staged.clear();
+        self.take_records(now)?;
+        let committed = self.fold_tasks(now)?;
+        if committed {
+            let tally = self.commit(now)?;
+            metrics::turn(began.elapsed());
+            self.tally.add(&tally);
+            return Ok(Turn { tally, committed, read });
+        }
+        for task in self.tasks.values() {
+            if task.holding().all_at_end() {
+                task.note_complete(now);
+            }
+        }
+        self.note_lag(now);
+        Ok(Turn { read, ..Turn::default() })
+    }
+
+    fn poll(&mut self, now: Timestamp) -> Result<(), Failure> {
+        let limits = &self.rules.limits;
+        let mut paused = Vec::new();
+        for (id, task) in &self.tasks {
+            if task.holding().held() >= limits.held_events_max {
+                let ahead = task.holding().running_ahead();
+                paused.extend(ahead.map(|input| Source { task: *id, input }));
+            }
+        }
+        let busy = self.draining || self.tasks.values().any(Task::overdue);
+        let room = Room {
+            records_max: limits.turn_records_max,
+            bytes_max: limits.turn_bytes_max,
+            wait: if busy { Duration::ZERO } else { limits.turn_wait },
+            linger: if busy { Duration::ZERO } else { limits.turn_linger },
+            paused: &paused,
+        };
+        self.polled.clear();
+        self.log.poll(&room, now, &mut self.polled)
+    }
+
+    fn change_ownership(&mut self, now: Timestamp) -> Result<(), Failure> {
+        for task in self.take_changes()? {
+            self.recover(task, now)?;
+        }
+        Ok(())
+    }
+
+    /// Notes what came and went, and returns the tasks that came. All of them are owned before the first is
+    /// recovered, so an abort on the way forgets none.
+    fn take_changes(&mut self) -> Result<Vec<TaskId>, Failure> {
+        let mut assigned = Vec::new();
+        if self.polled.changes.is_empty() {
+            return Ok(assigned);
+        }
+        for change in std::mem::take(&mut self.polled.changes) {
+            match change {
+                Change::Assigned(task) => {
+                    self.adopt(task, None)?;
+                    assigned.push(task);
+                }
+                Change::Revoked(task) => {
+                    tracing::info!(task = task.0, "task given up");
+                    assigned.retain(|other| *other != task);
+                    self.tasks.remove(&task);
+                    self.stores.close(task);
+                }
+            }
+        }
+        metrics::rebalanced();
+        metrics::tasks_owned(self.tasks.len());
+        Ok(assigned)
+    }
+
+    /// Learns which tasks are still owned, then recovers every one of them.
+    fn recover_all(&mut self, now: Timestamp) -> Result<(), Failure> {
+        let wait = Duration::ZERO;
+        let room = Room { records_max: 0, bytes_max: 0, wait, linger: wait, paused: &[] };
+        self.polled.clear();
+        self.log.poll(&room, now, &mut self.polled)?;
+        assert!(self.polled.records.is_empty(), "a poll with room for no record brings none");
+        self.take_changes()?;
+        let owned: Vec<TaskId> = self.tasks.keys().copied().collect();
+        for task in owned {
+            self.recover(task, now)?;
+        }
+        self.doubtful = false;
+        Ok(())
+    }
+
+    /// Brings the store of `task` to where its changelog ends, checks it against the positions of the group, and
+    /// begins to read from there.
+    fn recover(&mut self, task: TaskId, now: Timestamp) -> Result<(), Failure> {
+        let began = Instant::now();
+        let mut store = self.stores.get(task).expect("opened when the task came");
+        if self.is_too_old(&store, now)? {
+            tracing::info!(task = task.0, "store is old enough to miss forgotten customers: rebuilding it");
+            store = self.rebuild(task, store)?;
+        }
+        let (committed, marker, entries) = loop {
+            let mut restore = Restore::new(&store, now)?;
+            match self.log.recover(task, restore.since(), &mut restore)? {
+                Some(committed) => {
+                    let entries = restore.applied;
+                    break (committed, restore.finish()?, entries);
+                }
+                None => {
+                    drop(restore);
+                    tracing::info!(task = task.0, "changelog begins after the store's position: rebuilding it");
+                    store = self.rebuild(task, store)?;
+                }
+            }
+        };
+        let positions = self.positions(marker.as_ref());
+        if positions != committed {
+            return Err(Failure::Crash(format!(
+                "task {}: the changelog ends at input positions {positions:?}, the group is at {committed:?}: \
+                 one of them was changed from outside; reset both, or neither",
+                task.0
+            )));
+        }
+        self.adopt(task, marker.as_ref())?;
+        self.log.resume(task, &positions)?;
+        metrics::restored(began.elapsed(), entries);
+        tracing::info!(task = task.0, entries, seconds = began.elapsed().as_secs_f64(), "task recovered");
+        Ok(())
+    }
+
+    fn adopt(&mut self, task: TaskId, marker: Option<&Marker>) -> Result<(), Failure> {
+        let store = match self.stores.get(task) {
+            Some(store) => store,
+            None => self.stores.open(task).map_err(crash)?,
+        };
+        self.tasks.insert(task, Task::new(task, store, &self.rules, marker)?);
+        Ok(())
+    }
+
+    fn is_too_old(&self, store: &Store, now: Timestamp) -> Result<bool, Failure> {
+        let age_ms_max = i64::try_from(self.rules.limits.store_age_max.as_millis()).unwrap_or(i64::MAX);
+        let position = store.position().map_err(crash)?;
+        Ok(position.is_some_and(|position| now.0.saturating_sub(position.written_at.0) > age_ms_max))
+    }
+
+    fn rebuild(&mut self, task: TaskId, store: Arc<Store>) -> Result<Arc<Store>, Failure> {
+        drop(store);
+        self.tasks.remove(&task);
+        self.stores.close(task);
+        self.stores.destroy(task).map_err(crash)?;
+        self.adopt(task, None)?;
+        Ok(self.stores.get(task).expect("opened when the task was adopted"))
+    }
+
+    /// The position of every input that `marker` has, in the order of the inputs.
+    fn positions(&self, marker: Option<&Marker>) -> Vec<Option<i64>> {
+        let of = |topic: &str| {
+            let input = marker?.inputs.iter().find(|input| input.topic == topic)?;
+            input.committed
+        };
+        self.rules.inputs.iter().map(|(topic, _)| of(topic)).collect()
+    }
+
+    fn take_records(&mut self, now: Timestamp) -> Result<(), Failure> {
+        for record in &self.polled.records {
+            if let Some(task) = self.tasks.get_mut(&record.source.task) {
+                task.take(record, &self.polled, &self.rules, now, &mut self.staged)?;
+            }
+        }
+        for end in &self.polled.ends {
+            if let Some(task) = self.tasks.get_mut(&end.source.task) {
+                task.holding_mut().reached_end(end.source.input, end.as_of);
+            }
+        }
+        Ok(())
+    }
+
+    fn fold_tasks(&mut self, now: Timestamp) -> Result<bool, Failure> {
+        let until = self.clock.until;
+        let mut any = false;
+        for task in self.tasks.values_mut() {
+            let holding = task.holding_mut();
+            holding.advance_by_events(until);
+            if self.clock.wall {
+                holding.advance_by_wall(until);
+            }
+            if self.draining
+                && holding.all_at_end()
+                && let Some(end) = until.or(holding.stream_time())
+            {
+                holding.advance_to(end, until);
+            }
+            any |= task.fold(&self.rules, now, &mut self.staged)?;
+        }
+        Ok(any)
+    }
+
+    fn commit(&mut self, now: Timestamp) -> Result<Tally, Failure> {
+        let began = Instant::now();
+        self.log.commit(&self.staged)?;
+        let took = began.elapsed();
+        let mut tally = Tally::default();
+        for commit in &self.staged.commits {
+            let task = self.tasks.get_mut(&commit.task).expect("only owned tasks stage commits");
+            tally.add(&task.apply(now)?);
+        }
+        metrics::committed(&tally, took);
+        self.note_changelog_ends(now)?;
+        self.note_lag(now);
+        Ok(tally)
+    }
+
+    fn note_changelog_ends(&mut self, now: Timestamp) -> Result<(), Failure> {
+        let interval_ms = i64::try_from(self.rules.limits.changelog_end_interval.as_millis()).unwrap_or(i64::MAX);
+        if now.0.saturating_sub(self.changelog_noted_at.0) < interval_ms {
+            return Ok(());
+        }
+        self.changelog_noted_at = now;
+        for (id, task) in &mut self.tasks {
+            if let Some(end) = self.log.changelog_end(*id)? {
+                task.note_changelog_end(end);
+            }
+        }
+        Ok(())
+    }
+
+    fn note_lag(&self, now: Timestamp) {
+        for (id, task) in &self.tasks {
+            let holding = task.holding();
+            if let Some(clock) = holding.clock() {
+                metrics::event_time_lag(*id, now.0.saturating_sub(clock.0) as f64 / 1000.0);
+            }
+            metrics::held_events(*id, holding.held());
+            metrics::wakeups_overdue(*id, task.overdue());
+        }
+    }
+}
