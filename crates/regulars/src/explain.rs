@@ -1,0 +1,256 @@
+//! `regulars explain`: why a customer is where they are, in words.
+//!
+//! Nothing is concluded here: the card is read, and what will happen if the customer stays away is found by letting the
+//! programme itself fire the wakeups to come.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use programme::card::Card;
+use programme::customer::Customer;
+use programme::decision::{Body, Decision, Need};
+use programme::facts::rhythm::Rhythm;
+use programme::step::Programme;
+use programme::terms::{Tier, Window};
+use programme::time::Timestamp;
+
+use crate::customers;
+use crate::fault::Fault;
+use crate::replay::instant;
+use crate::summary::money;
+use crate::terms_file::TermsFile;
+
+/// What `regulars explain` is told.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The directory of the customers' state
+    #[arg(long, value_name = "DIR")]
+    data: PathBuf,
+    /// The customer
+    #[arg(long, value_name = "ID")]
+    id: String,
+    /// As it will be at this instant if nothing happens; that of the last event or clock unless given
+    #[arg(long, value_name = "INSTANT", value_parser = instant)]
+    as_of: Option<Timestamp>,
+    /// The terms; those that were used unless given
+    #[arg(long, value_name = "FILE")]
+    programme: Option<PathBuf>,
+}
+
+/// Prints the explanation.
+pub fn run(args: Args) -> Result<(), Fault> {
+    let programme = TermsFile::given_or_kept(args.programme.as_deref(), &args.data)?.programme();
+    let tasks = customers::open(&args.data)?;
+    let (task, customer) = customers::find(&tasks, &args.id, &args.data)?;
+    let explanation = explanation(&programme, &args.id, &customer, args.as_of.unwrap_or(task.clock));
+    print!("{explanation}");
+    Ok(())
+}
+
+/// How many changes to come are told at most.
+const CHANGES_MAX: usize = 6;
+
+fn explanation(programme: &Programme, id: &str, customer: &Customer, at: Timestamp) -> String {
+    let card = programme.card(id, customer, at);
+    let telling = Telling { programme, card: &card, text: String::new() };
+    telling.tell(customer)
+}
+
+struct Telling<'a> {
+    programme: &'a Programme,
+    card: &'a Card,
+    text: String,
+}
+
+impl Telling<'_> {
+    fn tell(mut self, customer: &Customer) -> String {
+        let Card { customer_id, as_of, .. } = self.card;
+        let as_of = self.local(*as_of);
+        let zone = &self.programme.terms().time_zone;
+        self.line(format_args!("Customer {customer_id}, as of {as_of} ({zone})"));
+        self.line(format_args!(""));
+        self.tell_purchases(customer.facts.rhythm);
+        self.line(format_args!(""));
+        self.tell_tier();
+        self.line(format_args!(""));
+        self.tell_risk();
+        self.line(format_args!(""));
+        self.tell_changes(customer);
+        self.text
+    }
+
+    fn line(&mut self, line: std::fmt::Arguments<'_>) {
+        let _ = writeln!(self.text, "{line}");
+    }
+
+    fn tell_purchases(&mut self, rhythm: Option<Rhythm>) {
+        let card = self.card;
+        let known = card.since.map_or("never".to_string(), |since| self.day(since));
+        let spend = self.money(card.lifetime_spend_minor);
+        let worth = self.money(card.ltv_minor);
+        self.line(format_args!(
+            "Known since {known}: {} purchases, {spend} spent; worth {worth} over the years to come",
+            money::grouped(card.lifetime_purchases.into())
+        ));
+        if let (Some(last), Some(days)) = (card.last_purchase_at, card.recency_days) {
+            let last = self.local(last);
+            self.line(format_args!("Last purchase: {last}, {}", ago(days)));
+        }
+        if let Some(rhythm) = rhythm.filter(|rhythm| rhythm.repeats > 0) {
+            let gap_days = f64::from(rhythm.last.since(rhythm.first)) / f64::from(rhythm.repeats);
+            self.line(format_args!("Comes every {gap_days:.1} days on average"));
+        }
+        if let Some(nps) = card.nps {
+            self.line(format_args!("Would recommend us: {nps} of 10"));
+        }
+    }
+
+    fn tell_tier(&mut self) {
+        let card = self.card;
+        if card.tier.is_empty() {
+            self.line(format_args!("Tier: none yet"));
+            return;
+        }
+        let since = self.day(card.tier_since);
+        self.line(format_args!("Tier: {}, since {since}", card.tier));
+        let window = self.window();
+        if card.to_keep.is_empty() {
+            self.line(format_args!("  It asks for nothing, so it cannot be lost"));
+        } else {
+            self.line(format_args!("  because within {window}"));
+            for need in &card.to_keep {
+                self.tell_need(need);
+            }
+        }
+        if let Some(until) = card.tier_until {
+            let until = self.day(until);
+            self.line(format_args!("  It is kept until {until} if nothing is bought"));
+        }
+        let tiers = &self.programme.terms().tier;
+        let held = tiers.iter().position(|tier| tier.name == card.tier).unwrap_or(0);
+        match tiers.get(held + 1) {
+            Some(Tier { name, .. }) => {
+                self.line(format_args!("  The next tier, {name}, asks for"));
+                for need in &card.to_next {
+                    self.tell_need(need);
+                }
+            }
+            None => self.line(format_args!("  There is no higher tier")),
+        }
+    }
+
+    /// A condition of a tier: what there is, what is asked for, and what is missing.
+    fn tell_need(&mut self, need: &Need) {
+        let number = |number: i64| match need.measure {
+            "spend_minor" | "ltv_minor" => self.money(number),
+            _ => money::grouped(number),
+        };
+        let measure = match need.measure {
+            "spend_minor" => "spend",
+            "ltv_minor" => "worth",
+            "nps" => "would recommend",
+            other => other,
+        };
+        let current = match need.measure {
+            "nps" if need.current < 0 => "no answer".to_string(),
+            _ => number(need.current),
+        };
+        let missing = need.required - need.current;
+        let missing = match missing > 0 && need.measure != "nps" {
+            true => format!("  {} more", number(missing)),
+            false => String::new(),
+        };
+        let required = number(need.required);
+        self.line(format_args!("    {measure:<16}{current:>18}   at least {required}{missing}"));
+    }
+
+    fn tell_risk(&mut self) {
+        let card = self.card;
+        let churn = &self.programme.terms().churn;
+        let since = self.day(card.risk_since);
+        match &card.risk {
+            Some(band) => self.line(format_args!("Churn risk: {band}, since {since}")),
+            None => self.line(format_args!("Churn risk: none")),
+        }
+        let Some(score) = card.score else {
+            self.line(format_args!("  Not judged below {} shopping days", churn.shopping_days_min));
+            return;
+        };
+        let bands: Vec<String> =
+            churn.band.iter().map(|band| format!("{} from {}", band.name, percent(band.probability_min))).collect();
+        self.line(format_args!(
+            "  Buys nothing in the next {} days with probability {} ({})",
+            churn.horizon_days,
+            percent(score.no_purchase),
+            bands.join(", ")
+        ));
+        self.line(format_args!("  Has not left for good with probability {}", percent(score.alive)));
+    }
+
+    /// Lets time go on without any event, and tells what the programme then decides.
+    fn tell_changes(&mut self, customer: &Customer) {
+        let mut customer = customer.clone();
+        let mut decisions = Vec::new();
+        self.programme.wake_until(&self.card.customer_id, &mut customer, self.card.as_of, &mut decisions);
+        decisions.clear();
+        while let Some(wake_at) = customer.wake_at.filter(|_| decisions.len() < CHANGES_MAX) {
+            self.programme.wake_until(&self.card.customer_id, &mut customer, wake_at, &mut decisions);
+        }
+        if decisions.is_empty() {
+            self.line(format_args!("If nothing happens, nothing will change"));
+            return;
+        }
+        self.line(format_args!("If nothing happens"));
+        for decision in decisions.iter().take(CHANGES_MAX) {
+            let day = self.day(decision.effective_at);
+            self.line(format_args!("  {day}  {}", change(decision)));
+        }
+    }
+
+    fn window(&self) -> String {
+        let window = &self.card.window;
+        let what = match self.programme.terms().window {
+            Window::RollingDays { days } => format!("the last {days} days"),
+            Window::CalendarMonth {} => "the calendar month".to_string(),
+        };
+        format!("{what} ({} to {})", window.first, window.last)
+    }
+
+    fn money(&self, minor: i64) -> String {
+        format!("{} {}", money::amount(minor, &self.card.currency), self.card.currency)
+    }
+
+    fn day(&self, at: Timestamp) -> String {
+        self.programme.zone().day(at).to_string()
+    }
+
+    /// The local day and time, to the minute.
+    fn local(&self, at: Timestamp) -> String {
+        let instant = jiff::Timestamp::from_millisecond(at.0).expect("instants are checked when decoded");
+        let zoned = instant.in_tz(&self.programme.terms().time_zone).expect("terms name a zone that exists");
+        zoned.strftime("%Y-%m-%d %H:%M").to_string()
+    }
+}
+
+fn change(decision: &Decision) -> String {
+    match &decision.body {
+        Body::TierChanged(changed) => format!("tier {} -> {}", changed.from, changed.to),
+        Body::ChurnRiskChanged(changed) => {
+            let name = |band: &Option<String>| band.clone().unwrap_or_else(|| "none".to_string());
+            let probability = percent(changed.probability);
+            format!("churn risk {} -> {} ({probability})", name(&changed.from), name(&changed.to))
+        }
+    }
+}
+
+fn ago(days: i32) -> String {
+    match days {
+        0 => "the same day".to_string(),
+        1 => "a day before".to_string(),
+        days => format!("{} days before", money::grouped(days.into())),
+    }
+}
+
+fn percent(probability: f64) -> String {
+    format!("{:.1} %", probability * 100.0)
+}

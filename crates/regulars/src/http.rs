@@ -1,0 +1,116 @@
+//! What the service answers over HTTP: one customer's card, health, metrics, and a page for people.
+//!
+//! ```text
+//! GET /v1/customers/{id}   the card; 404 unknown, 421 owned elsewhere, 503 not yet
+//! GET /livez               200 while every worker turns, else 503: restart the process
+//! GET /readyz              200 when every task is recovered, else 503 with the reasons
+//! GET /metrics             Prometheus text
+//! GET /                    the status, as HTML
+//! ```
+//!
+//! Handlers read the stores and the status and change nothing. There is no authentication: the default address is
+//! loopback.
+
+mod customer;
+mod page;
+mod partition;
+
+use std::fmt::Display;
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use engine::store::stores::Stores;
+use metrics_exporter_prometheus::PrometheusHandle;
+use programme::step::Programme;
+use programme::time::Timestamp;
+use serde_json::json;
+
+use crate::run::status::Status;
+use crate::telemetry;
+
+/// What the handlers look at.
+pub struct Shared {
+    /// What the workers show.
+    pub status: Arc<Status>,
+    /// The customers' state.
+    pub stores: Arc<Stores>,
+    /// Reads cards.
+    pub programme: Arc<Programme>,
+    /// What was counted.
+    pub metrics: PrometheusHandle,
+    /// The wall clock.
+    pub now: fn() -> Timestamp,
+}
+
+/// All routes.
+pub fn router(shared: Arc<Shared>) -> Router {
+    Router::new()
+        .route("/", get(status_page))
+        .route("/v1/customers/{id}", get(customer::customer))
+        .route("/livez", get(livez))
+        .route("/readyz", get(readyz))
+        .route("/metrics", get(metrics))
+        .fallback(no_such_page)
+        .method_not_allowed_fallback(wrong_method)
+        .with_state(shared)
+}
+
+async fn status_page(State(shared): State<Arc<Shared>>) -> Response {
+    let facts = page::Facts { terms_version: &shared.programme.terms().version, now: (shared.now)() };
+    Html(page::page(&shared.status, &facts)).into_response()
+}
+
+async fn livez(State(shared): State<Arc<Shared>>) -> Response {
+    health("alive", &shared.status.stuck())
+}
+
+async fn readyz(State(shared): State<Arc<Shared>>) -> Response {
+    health("ready", &shared.status.unready())
+}
+
+fn health(good: &str, reasons: &[String]) -> Response {
+    match reasons.is_empty() {
+        true => Json(json!({ "status": good })).into_response(),
+        false => {
+            let body = json!({ "error": format!("not {good}"), "reasons": reasons });
+            (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response()
+        }
+    }
+}
+
+async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
+    let render = move || {
+        engine::metrics::tasks_owned(shared.status.tasks().len());
+        let write_buffers = shared.stores.opened().into_iter();
+        let write_buffer_bytes =
+            write_buffers.filter_map(|(_, store)| store.figure("rocksdb.cur-size-all-mem-tables")).sum();
+        engine::metrics::store_memory(shared.stores.cache_usage_bytes() as u64, write_buffer_bytes);
+        let running_ms = i64::try_from(shared.status.running_for().as_millis()).unwrap_or(i64::MAX);
+        telemetry::measure_process((shared.now)().plus_ms(-running_ms));
+        shared.metrics.render()
+    };
+    match tokio::task::spawn_blocking(render).await {
+        Ok(text) => ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response(),
+        Err(e) => error(StatusCode::INTERNAL_SERVER_ERROR, format!("metrics: {e}")),
+    }
+}
+
+async fn no_such_page() -> Response {
+    error(StatusCode::NOT_FOUND, "no such page; customers are at /v1/customers/{id}")
+}
+
+async fn wrong_method() -> Response {
+    error(StatusCode::METHOD_NOT_ALLOWED, "only GET is answered here")
+}
+
+/// An error as JSON.
+fn error(status: StatusCode, message: impl Display) -> Response {
+    (status, Json(json!({ "error": message.to_string() }))).into_response()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,118 @@
+//! `GET /v1/customers/{id}`: one customer's card, from the last committed state.
+//!
+//! The card is read as of the task's clock: nothing is concluded here that the decisions have not said. A customer of
+//! a partition that another process owns is not looked for there; the answer names the partition.
+
+use std::sync::Arc;
+
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use engine::log::TaskId;
+use engine::store::Store;
+use programme::time::Timestamp;
+use serde_json::json;
+
+use super::{Shared, error, partition};
+
+/// Bytes of a customer's id, as the input accepts them.
+const ID_BYTES_MAX: usize = 256;
+
+/// Where to look for a customer.
+enum Place {
+    /// In this store.
+    Here(Arc<Store>),
+    /// The answer is that we cannot tell.
+    Elsewhere(Response),
+}
+
+/// Answers the query.
+pub(super) async fn customer(
+    State(shared): State<Arc<Shared>>,
+    id: Result<Path<String>, PathRejection>,
+) -> Response {
+    let id = match id {
+        Ok(Path(id)) => id,
+        Err(rejection) => return error(StatusCode::BAD_REQUEST, format!("customer id: {rejection}")),
+    };
+    if id.len() > ID_BYTES_MAX {
+        let message = format!("customer id of {} bytes above {ID_BYTES_MAX}", id.len());
+        return error(StatusCode::BAD_REQUEST, message);
+    }
+    let read = move || match place(&shared, &id) {
+        Place::Here(store) => card(&shared, &store, &id),
+        Place::Elsewhere(response) => response,
+    };
+    // RocksDB may wait for the disk.
+    let read = tokio::task::spawn_blocking(read).await;
+    read.unwrap_or_else(|e| error(StatusCode::INTERNAL_SERVER_ERROR, format!("the query failed: {e}")))
+}
+
+fn place(shared: &Shared, id: &str) -> Place {
+    let later = |message: String| {
+        let mut response = error(StatusCode::SERVICE_UNAVAILABLE, message);
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        Place::Elsewhere(response)
+    };
+    let Some(partitions) = shared.status.partitions() else {
+        return later("starting: the number of partitions is not known yet".to_string());
+    };
+    let task = TaskId(partition::of(id.as_bytes(), partitions));
+    let tasks = shared.status.tasks();
+    match (tasks.get(&task), shared.stores.get(task)) {
+        (Some(view), _) if view.recovering => {
+            later(format!("task {} is recovering: {} entries read", task.0, view.restored))
+        }
+        (Some(_), Some(store)) => Place::Here(store),
+        (Some(_), None) => later(format!("task {} is recovering", task.0)),
+        (None, _) => {
+            let owned: Vec<u32> = tasks.keys().map(|task| task.0).collect();
+            let message = format!("the customer is in partition {}, which another process owns", task.0);
+            let body = json!({ "error": message, "partition": task.0, "partitionsHere": owned });
+            Place::Elsewhere((StatusCode::MISDIRECTED_REQUEST, axum::Json(body)).into_response())
+        }
+    }
+}
+
+fn card(shared: &Shared, store: &Store, id: &str) -> Response {
+    let corrupt = |e: &dyn std::fmt::Display| {
+        tracing::error!("customer query: {e}");
+        error(StatusCode::INTERNAL_SERVER_ERROR, format!("the customer's state cannot be read: {e}"))
+    };
+    // Before the state: what is read after it is at least as fresh as what it says.
+    let committed = store.committed_at();
+    let stored = match store.customer(id.as_bytes()) {
+        Ok(Some(stored)) => stored,
+        Ok(None) => return error(StatusCode::NOT_FOUND, "no such customer".to_string()),
+        Err(e) => return corrupt(&e),
+    };
+    let customer = match wire::stored::decode_customer(&stored) {
+        Ok(customer) => customer,
+        Err(e) => return corrupt(&e),
+    };
+    let as_of = committed.map_or(customer.standing.clock, |at| at.clock);
+    let card = shared.programme.card(id, &customer, as_of);
+    let age_ms = committed.map(|at| (shared.now)().0.saturating_sub(at.wall.0).max(0));
+    (StatusCode::OK, [(header::CONTENT_TYPE, "application/json")], with_age(&wire::card::to_json(&card), age_ms))
+        .into_response()
+}
+
+/// The card with `committedAgoMs` as its last field: how long ago the state was known to be complete up to `asOf`;
+/// `null` where this process has not committed anything since it started.
+fn with_age(card: &str, age_ms: Option<i64>) -> String {
+    let fields = card.strip_suffix('}').expect("a card is a JSON object");
+    let age = age_ms.map_or("null".to_string(), |ms| ms.to_string());
+    format!("{fields},\"committedAgoMs\":{age}}}\n")
+}
+
+/// How long ago an instant was, in words for people.
+pub(super) fn ago(now: Timestamp, then: Timestamp) -> String {
+    let seconds = now.0.saturating_sub(then.0).max(0) / 1000;
+    match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7_200 => format!("{} min", seconds / 60),
+        7_200..172_800 => format!("{} h", seconds / 3_600),
+        _ => format!("{} days", seconds / 86_400),
+    }
+}

@@ -1,0 +1,247 @@
+//! Apache Kafka as a log: the distributed engine that everything else leans on.
+//!
+//! Partitions give tasks, the consumer group hands them out, transactions make a turn happen once, and fencing keeps
+//! the dead from writing. Reading order: what it is told ([`settings`]), whether the cluster will do (`startup`), the
+//! group's gifts (`membership`), reading (`reader`, `reach`), writing (`writer`), recovery (`restore`), and the unsafe
+//! floor they stand on (`native`).
+//!
+//! Topics of one application:
+//!
+//! ```text
+//!   <input> ...                   read, partition p of each = task p
+//!   <application>-changelog       written and recovered from: partition p = task p, compacted;
+//!                                 key = customer id -> stored form or tombstone, key = 0xFF -> the task's marker
+//!   loyalty.*                     written, by key
+//!   <input>.dlq                   written, by key
+//! ```
+
+mod membership;
+mod native;
+mod reach;
+mod reader;
+mod restore;
+pub mod settings;
+mod signal;
+pub(crate) mod startup;
+mod voice;
+mod writer;
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use engine::log::{Change, ChangelogOffset, Failure, Log, Polled, Restoring, Room, Staged, TaskId};
+use programme::time::Timestamp;
+use rdkafka::error::KafkaError;
+
+use crate::fault::Fault;
+use reader::{Reader, partition};
+use restore::{Changelogs, Stretch};
+use settings::KafkaSettings;
+use startup::Topics;
+use writer::Writer;
+
+/// How long one question to a broker may take before the group is looked after.
+const ASK_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// One worker's log.
+pub struct KafkaLog {
+    // Dropped in this order: the member leaves before its producer.
+    reader: Reader,
+    changelogs: Changelogs,
+    writer: Writer,
+    settings: KafkaSettings,
+    partitions: usize,
+    changelog_topic: String,
+    /// Tasks that were recovered since they were assigned and since the last doubt: only these may commit.
+    recovered: BTreeSet<TaskId>,
+}
+
+impl KafkaLog {
+    /// Connects, checks the topics, fences whoever worked under this worker's names before, and joins the group.
+    ///
+    /// # Errors
+    /// [`Fault::Refused`] for settings or topics that cannot be worked with, [`Fault::Failed`] when the cluster does not
+    /// answer in time.
+    pub fn new(settings: KafkaSettings) -> Result<KafkaLog, Fault> {
+        settings.check()?;
+        let refused = |error: KafkaError| Fault::Refused(format!("kafka: {error}"));
+        let mut writer = Writer::connect(settings.clone()).map_err(refused)?;
+        let partitions = check_topics(&settings, &writer)?;
+        fence(&settings, &mut writer)?;
+        let reader = Reader::join(&settings, partitions).map_err(refused)?;
+        Ok(KafkaLog {
+            reader,
+            changelogs: Changelogs::new(&settings),
+            writer,
+            changelog_topic: settings.changelog_topic(),
+            settings,
+            partitions,
+            recovered: BTreeSet::new(),
+        })
+    }
+
+    /// How many partitions each input topic has, and so how many tasks there are.
+    pub fn partitions(&self) -> u32 {
+        u32::try_from(self.partitions).expect("a topic has fewer than 2^31 partitions")
+    }
+
+    /// First and last offset of a changelog, as a reader of uncommitted records sees them.
+    fn changelog_bounds(&self, task: TaskId, timeout: Duration) -> Result<(i64, i64), KafkaError> {
+        let producer = self.writer.producer().ok_or(KafkaError::Canceled)?;
+        producer.client().fetch_watermarks(&self.changelog_topic, partition(task), timeout)
+    }
+
+    /// Repeats a question until it is answered, staying in the group meanwhile.
+    fn insist<T>(
+        &mut self,
+        what: &str,
+        task: TaskId,
+        mut ask: impl FnMut(&KafkaLog) -> Result<T, KafkaError>,
+    ) -> Result<T, Failure> {
+        let outage = Duration::from_millis(u64::from(self.settings.outage_ms_max));
+        let begun = Instant::now();
+        loop {
+            match ask(self) {
+                Ok(answer) => return Ok(answer),
+                Err(error) if begun.elapsed() >= outage => {
+                    return Err(Failure::Crash(format!(
+                        "task {}: {what} cannot be learnt for {} s: {error}",
+                        task.0,
+                        begun.elapsed().as_secs()
+                    )));
+                }
+                Err(error) => tracing::info!(task = task.0, %error, "waiting for {what}"),
+            }
+            self.reader.serve_group()?;
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+/// Every topic of the cluster, for commands that do not read or write them as the service does.
+///
+/// # Errors
+/// When the cluster does not answer in time.
+pub(crate) fn connect(settings: &KafkaSettings) -> Result<Topics, Fault> {
+    settings.check()?;
+    let refused = |error: KafkaError| Fault::Refused(format!("kafka: {error}"));
+    let writer = Writer::connect(settings.clone()).map_err(refused)?;
+    topics(settings, &writer)
+}
+
+fn topics(settings: &KafkaSettings, writer: &Writer) -> Result<Topics, Fault> {
+    let producer = writer.producer().expect("a writer is made with a producer");
+    let last_error = || {
+        producer.poll(Duration::ZERO, &mut Vec::new());
+        producer.client().context().last_error()
+    };
+    startup::topics(producer.client(), settings, last_error)
+}
+
+/// Refuses topics that cannot be worked with. Returns how many partitions they have.
+fn check_topics(settings: &KafkaSettings, writer: &Writer) -> Result<usize, Fault> {
+    let topics = topics(settings, writer)?;
+    let changelog = settings.changelog_topic();
+    let mut findings = startup::findings(settings, &topics);
+    if topics.contains_key(&changelog)
+        && let Some(described) = startup::topic_settings(settings, &[&changelog])?
+    {
+        let policy = described.first().and_then(|topic| topic.get("cleanup.policy")).map_or("", String::as_str);
+        if policy != "compact" {
+            findings.push(format!("changelog topic {changelog} has cleanup.policy={policy}, not compact"));
+        }
+    }
+    if findings.is_empty() {
+        return Ok(topics[&changelog]);
+    }
+    Err(Fault::Refused(format!(
+        "kafka at {}: {}; `regulars topics create` creates what is missing",
+        settings.bootstrap,
+        findings.join("; ")
+    )))
+}
+
+/// The brokers answered, so this should succeed at once; they may still be loading their state.
+fn fence(settings: &KafkaSettings, writer: &mut Writer) -> Result<(), Fault> {
+    let patience = Duration::from_millis(u64::from(settings.connect_timeout_ms)) * 3;
+    let begun = Instant::now();
+    loop {
+        match writer.ready() {
+            Ok(()) => return Ok(()),
+            Err(Failure::Abort(_)) if begun.elapsed() < patience => (),
+            Err(failure) => return Err(Fault::Failed(failure.to_string())),
+        }
+    }
+}
+
+impl Log for KafkaLog {
+    fn inputs(&self) -> &[String] {
+        &self.settings.inputs
+    }
+
+    fn poll(&mut self, room: &Room<'_>, now: Timestamp, polled: &mut Polled) -> Result<(), Failure> {
+        self.writer.serve();
+        self.reader.poll(room, now, polled)?;
+        for change in &polled.changes {
+            let (Change::Assigned(task) | Change::Revoked(task)) = change;
+            self.recovered.remove(task);
+        }
+        Ok(())
+    }
+
+    fn recover(
+        &mut self,
+        task: TaskId,
+        since: Option<ChangelogOffset>,
+        into: &mut dyn Restoring,
+    ) -> Result<Option<Vec<Option<i64>>>, Failure> {
+        self.writer.ready()?;
+        let committed = self.insist("its committed positions", task, |log| log.reader.committed(task, ASK_TIMEOUT))?;
+        let (low, end) = self.insist("the end of its changelog", task, |log| log.changelog_bounds(task, ASK_TIMEOUT))?;
+        let from = since.map_or(low, |ChangelogOffset(since)| since);
+        if from < low || from > end {
+            tracing::info!(task = task.0, since = from, low, end, "the store does not fit the changelog");
+            return Ok(None);
+        }
+        let reader = &mut self.reader;
+        self.changelogs.read(Stretch { task, from, end }, into, || reader.serve_group())?;
+        self.recovered.insert(task);
+        Ok(Some(committed))
+    }
+
+    fn resume(&mut self, task: TaskId, positions: &[Option<i64>]) -> Result<(), Failure> {
+        self.reader.resume(task, positions)
+    }
+
+    fn commit(&mut self, staged: &Staged) -> Result<(), Failure> {
+        for commit in &staged.commits {
+            assert!(
+                self.recovered.contains(&commit.task),
+                "task {} commits without having been recovered since it was assigned or its log was in doubt",
+                commit.task.0
+            );
+            if !self.reader.owns(commit.task) {
+                return Err(Failure::Abort(format!("task {} was taken away", commit.task.0)));
+            }
+        }
+        let result = self.writer.commit(staged, self.reader.consumer());
+        if result.is_err() {
+            self.recovered.clear();
+        }
+        result
+    }
+
+    fn changelog_end(&mut self, task: TaskId) -> Result<Option<ChangelogOffset>, Failure> {
+        // Nobody else writes for a task that is ours, and no transaction is open between two commits.
+        if !self.recovered.contains(&task) || !self.reader.owns(task) {
+            return Ok(None);
+        }
+        match self.changelog_bounds(task, ASK_TIMEOUT) {
+            Ok((_, end)) => Ok(Some(ChangelogOffset(end))),
+            Err(error) => {
+                tracing::debug!(task = task.0, %error, "the end of the changelog is not known now");
+                Ok(None)
+            }
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! Which tasks the group gives to this worker and takes from it.
+//!
+//! librdkafka tells of a change from within a poll. There, partitions are only accepted or let go, and a note is
+//! left; nothing is finished, for whatever would be finished then might already be another worker's.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use engine::log::TaskId;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::error::KafkaError;
+use rdkafka::types::RDKafkaRespErr;
+use rdkafka::{ClientContext, Offset, TopicPartitionList};
+
+use super::voice::Voice;
+
+/// The context of the group's consumer.
+#[derive(Debug)]
+pub(crate) struct Membership {
+    voice: Voice,
+    inputs: usize,
+    notes: Mutex<Vec<Note>>,
+}
+
+/// What happened, in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Note {
+    Assigned(Vec<TaskId>),
+    /// All tasks are gone: the classic protocol takes everything before it gives anew.
+    Revoked,
+    /// The assignment cannot be worked with.
+    Unusable(String),
+}
+
+impl Membership {
+    /// For a consumer of `inputs` topics.
+    pub(crate) fn new(inputs: usize) -> Membership {
+        Membership { voice: Voice::new("consumer"), inputs, notes: Mutex::default() }
+    }
+
+    pub(crate) fn take_notes(&self) -> Vec<Note> {
+        std::mem::take(&mut self.notes.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn note(&self, note: Note) {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner).push(note);
+    }
+}
+
+/// The tasks among assigned (topic, partition)s: partition *p* of **every** input.
+fn tasks(assigned: &[(String, i32)], inputs: usize) -> Result<Vec<TaskId>, String> {
+    let mut topics: BTreeMap<i32, Vec<&str>> = BTreeMap::new();
+    for (topic, partition) in assigned {
+        topics.entry(*partition).or_default().push(topic);
+    }
+    topics
+        .iter()
+        .map(|(partition, topics)| {
+            if topics.len() == inputs {
+                let number = u32::try_from(*partition).map_err(|_| format!("assigned partition {partition}"))?;
+                Ok(TaskId(number))
+            } else {
+                Err(format!(
+                    "the group assigned partition {partition} of {} only, {} of {inputs} inputs: do all members of the \
+                     group read the same topics, and have these equal numbers of partitions?",
+                    topics.join(", "),
+                    topics.len()
+                ))
+            }
+        })
+        .collect()
+}
+
+impl ConsumerContext for Membership {
+    fn rebalance(&self, consumer: &BaseConsumer<Self>, kind: RDKafkaRespErr, partitions: &mut TopicPartitionList) {
+        match kind {
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => {
+                let assigned: Vec<(String, i32)> =
+                    partitions.elements().iter().map(|p| (p.topic().to_owned(), p.partition())).collect();
+                // Where to read is known only after recovery. Until then wait at the end, where nothing is fetched
+                // in vain; `resume` seeks.
+                let accepted = partitions
+                    .set_all_offsets(Offset::End)
+                    .and_then(|()| consumer.assign(partitions))
+                    .map_err(|error| format!("cannot accept an assignment: {error}"))
+                    .and_then(|()| tasks(&assigned, self.inputs));
+                self.note(match accepted {
+                    Ok(tasks) => Note::Assigned(tasks),
+                    Err(why) => Note::Unusable(why),
+                });
+            }
+            _ => {
+                if let Err(error) = consumer.unassign() {
+                    tracing::warn!(%error, "cannot let go of an assignment");
+                }
+                self.note(Note::Revoked);
+            }
+        }
+    }
+}
+
+impl ClientContext for Membership {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
+        self.voice.log(level, facility, line);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.voice.error(error, reason);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // A customer's purchases and surveys must meet in one task, or half of what is known is judged.
+    #[test]
+    fn a_task_is_the_same_partition_of_every_input() {
+        let assigned = |list: &[(&str, i32)]| -> Vec<(String, i32)> {
+            list.iter().map(|(topic, partition)| ((*topic).to_owned(), *partition)).collect()
+        };
+        assert_eq!(
+            tasks(&assigned(&[("a", 1), ("b", 0), ("a", 0), ("b", 1)]), 2),
+            Ok(vec![TaskId(0), TaskId(1)])
+        );
+        assert_eq!(tasks(&[], 2), Ok(vec![]));
+        let torn = tasks(&assigned(&[("a", 0), ("b", 0), ("a", 1)]), 2).unwrap_err();
+        assert!(torn.starts_with("the group assigned partition 1 of a only, 1 of 2 inputs"), "{torn}");
+    }
+}

@@ -1,0 +1,485 @@
+//! Records of the tasks that this worker owns, and where each source ends.
+//!
+//! Every source has a queue of its own, so that its end can be told from another's and so that pausing it is not
+//! asking it. The consumer's main queue brings changes of the group and errors only.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use engine::log::{Change, End, Failure, InputId, Polled, Record, Room, Source, TaskId};
+use programme::time::Timestamp;
+use rdkafka::config::FromClientConfigAndContext;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::{Message, Offset, TopicPartitionList};
+
+use super::membership::{Membership, Note};
+use super::native::{PartitionQueue, Taken, TakenRecord};
+use super::reach::Reach;
+use super::settings::KafkaSettings;
+use super::signal::Signal;
+
+/// Records of one source that are taken before the next source's turn: the inputs of a task advance together.
+const TURN_OF_ONE_SOURCE: usize = 128;
+/// The group is looked after at least this often while waiting for records.
+const GROUP_EVERY: Duration = Duration::from_millis(100);
+/// How often the ends of sources that look read are asked for.
+const ENDS_EVERY: Duration = Duration::from_secs(1);
+/// How often the ends of all sources are asked for, to know how far behind they are.
+const LAG_EVERY: Duration = Duration::from_secs(10);
+/// How long such a question may hold up the turn.
+const ENDS_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long librdkafka may take to begin with a partition that it was assigned.
+const SEEK_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The reading half of the log.
+pub(crate) struct Reader {
+    /// Ascending by source; dropped before the consumer.
+    sources: Vec<OwnedSource>,
+    consumer: Arc<BaseConsumer<Membership>>,
+    signal: Arc<Signal>,
+    inputs: Vec<String>,
+    /// Changes that happened outside `poll` and were not told yet.
+    untold: Vec<Change>,
+    /// Where the next gathering begins, so that no source is always first.
+    first: usize,
+    ends_asked_at: Option<Instant>,
+    lag_asked_at: Option<Instant>,
+}
+
+struct OwnedSource {
+    source: Source,
+    queue: PartitionQueue<Membership>,
+    /// `None` until the engine says where to begin.
+    reach: Option<Reach>,
+}
+
+/// What a source complained of while records were gathered.
+struct Complaint {
+    place: usize,
+    code: RDKafkaErrorCode,
+    text: String,
+}
+
+impl Reader {
+    /// Joins the group. `partitions` is how many each input has.
+    pub(crate) fn join(settings: &KafkaSettings, partitions: usize) -> Result<Reader, KafkaError> {
+        let signal = Arc::new(Signal::default());
+        let config = settings.group_consumer(partitions * settings.inputs.len());
+        let mut consumer =
+            BaseConsumer::from_config_and_context(&config, Membership::new(settings.inputs.len()))?;
+        let main_queue_signal = Arc::clone(&signal);
+        consumer.set_nonempty_callback(move || main_queue_signal.raise());
+        let topics: Vec<&str> = settings.inputs.iter().map(String::as_str).collect();
+        consumer.subscribe(&topics)?;
+        Ok(Reader {
+            sources: Vec::new(),
+            consumer: Arc::new(consumer),
+            signal,
+            inputs: settings.inputs.clone(),
+            untold: Vec::new(),
+            first: 0,
+            ends_asked_at: None,
+            lag_asked_at: None,
+        })
+    }
+
+    pub(crate) fn consumer(&self) -> &BaseConsumer<Membership> {
+        &self.consumer
+    }
+
+    /// Whether `task` is this worker's, by all that is known, and the engine knows so too.
+    pub(crate) fn owns(&self, task: TaskId) -> bool {
+        !self.untold.iter().any(|change| matches!(change, Change::Revoked(t) | Change::Assigned(t) if *t == task))
+            && self.sources.iter().any(|owned| owned.source.task == task)
+    }
+
+    /// Looks after the group: accepts and lets go of tasks, hears errors. Never waits.
+    pub(crate) fn serve_group(&mut self) -> Result<(), Failure> {
+        // One call serves one event and does not say whether there are more.
+        let mut quiet = 0;
+        while quiet < 2 {
+            match self.consumer.poll(Duration::ZERO) {
+                None => quiet += 1,
+                Some(Ok(message)) => {
+                    let (topic, partition) = (message.topic().to_owned(), message.partition());
+                    if self.begun(&topic, partition) {
+                        return Err(Failure::Crash(format!(
+                            "a record of {topic}, partition {partition}, went past its queue: this is a bug"
+                        )));
+                    }
+                }
+                Some(Err(error)) => trouble(&error)?,
+            }
+            let notes = self.consumer.context().take_notes();
+            if !notes.is_empty() {
+                quiet = 0;
+            }
+            for note in notes {
+                self.heed(note)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn begun(&self, topic: &str, partition: i32) -> bool {
+        self.sources.iter().any(|owned| {
+            owned.reach.is_some()
+                && i64::from(owned.source.task.0) == i64::from(partition)
+                && self.inputs[owned.source.input.0 as usize] == topic
+        })
+    }
+
+    fn heed(&mut self, note: Note) -> Result<(), Failure> {
+        match note {
+            Note::Assigned(tasks) => {
+                for task in tasks {
+                    for (input, topic) in (0..).zip(&self.inputs) {
+                        let queue = PartitionQueue::split(&self.consumer, topic, partition(task), &self.signal)
+                            .ok_or_else(|| {
+                                Failure::Crash(format!("{topic} has no partition {}, but it was assigned", task.0))
+                            })?;
+                        let source = Source { task, input: InputId(input) };
+                        self.sources.push(OwnedSource { source, queue, reach: None });
+                    }
+                    self.untold.push(Change::Assigned(task));
+                }
+                self.sources.sort_by_key(|owned| owned.source);
+            }
+            Note::Revoked => {
+                let mut tasks: Vec<TaskId> = self.sources.drain(..).map(|owned| owned.source.task).collect();
+                tasks.dedup();
+                self.untold.extend(tasks.into_iter().map(Change::Revoked));
+            }
+            Note::Unusable(why) => return Err(Failure::Crash(why)),
+        }
+        Ok(())
+    }
+
+    /// See [`engine::log::Log::poll`].
+    pub(crate) fn poll(&mut self, room: &Room<'_>, now: Timestamp, polled: &mut Polled) -> Result<(), Failure> {
+        let begun = Instant::now();
+        let mut first_record_at: Option<Instant> = None;
+        loop {
+            self.serve_group()?;
+            if !self.untold.is_empty() {
+                // Ownership comes before records, so what was gathered for tasks that are gone is dropped.
+                polled.changes.append(&mut self.untold);
+                let gone = |task: TaskId| polled.changes.contains(&Change::Revoked(task));
+                polled.records.retain(|record| !gone(record.source.task));
+                break;
+            }
+            let full = self.gather(room, polled)?;
+            if full {
+                break;
+            }
+            let now = Instant::now();
+            if first_record_at.is_none() && !polled.records.is_empty() {
+                first_record_at = Some(now);
+            }
+            let until = match first_record_at {
+                Some(first) => first + room.linger,
+                None => begun + room.wait,
+            };
+            let left = until.saturating_duration_since(now);
+            if left.is_zero() {
+                break;
+            }
+            self.signal.wait(left.min(GROUP_EVERY));
+        }
+        self.ask_for_ends(now);
+        self.report_ends(&mut polled.ends);
+        Ok(())
+    }
+
+    /// Takes what the queues hold, in turns, as far as there is room. True when there is no more.
+    fn gather(&mut self, room: &Room<'_>, polled: &mut Polled) -> Result<bool, Failure> {
+        let mut complaints = Vec::new();
+        let count = self.sources.len();
+        let mut full = false;
+        let mut brought = true;
+        while brought && !full {
+            brought = false;
+            for step in 0..count {
+                let place = (self.first + step) % count;
+                let owned = &mut self.sources[place];
+                if room.paused.binary_search(&owned.source).is_ok() {
+                    continue;
+                }
+                let before = polled.records.len();
+                full = owned.take(place, room, polled, &mut complaints);
+                brought |= polled.records.len() > before;
+                if full {
+                    self.first = place + 1;
+                    break;
+                }
+            }
+        }
+        for complaint in complaints {
+            self.hear(&complaint)?;
+        }
+        Ok(full)
+    }
+
+    fn hear(&mut self, complaint: &Complaint) -> Result<(), Failure> {
+        let Complaint { place, code, text } = complaint;
+        let source = self.sources[*place].source;
+        let topic = &self.inputs[source.input.0 as usize];
+        match code {
+            RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange => self.fell_out(*place),
+            RDKafkaErrorCode::TopicAuthorizationFailed
+            | RDKafkaErrorCode::UnknownTopic
+            | RDKafkaErrorCode::UnknownPartition => {
+                Err(Failure::Crash(format!("cannot read {topic}, partition {}: {text}", source.task.0)))
+            }
+            _ => {
+                tracing::warn!(topic, partition = source.task.0, "reading: {text}");
+                Ok(())
+            }
+        }
+    }
+
+    /// The position is not in the log. Where retention was faster than we, go on with what is left, loudly; a
+    /// position behind the end means that this is another log than the one we knew.
+    fn fell_out(&mut self, place: usize) -> Result<(), Failure> {
+        let source = self.sources[place].source;
+        let topic = self.inputs[source.input.0 as usize].clone();
+        let position = self.sources[place].reach.as_ref().and_then(Reach::through).unwrap_or(0);
+        let (low, high) = self
+            .consumer
+            .fetch_watermarks(&topic, partition(source.task), ENDS_TIMEOUT)
+            .map_err(|error| Failure::Abort(format!("{topic}, partition {}: {error}", source.task.0)))?;
+        if position > high {
+            return Err(Failure::Crash(format!(
+                "{topic}, partition {}: position {position} is behind the end, {high}: was the topic made anew?",
+                source.task.0
+            )));
+        }
+        let next = position.max(low);
+        tracing::error!(
+            topic,
+            partition = source.task.0,
+            position,
+            first_kept = low,
+            "{} records were deleted before they were read; going on with the first that is left",
+            next - position
+        );
+        self.begin(source.task, &[(source.input, Some(next))])
+    }
+
+    /// See [`engine::log::Log::resume`].
+    pub(crate) fn resume(&mut self, task: TaskId, positions: &[Option<i64>]) -> Result<(), Failure> {
+        let positions: Vec<(InputId, Option<i64>)> = (0..).map(InputId).zip(positions.iter().copied()).collect();
+        self.begin(task, &positions)
+    }
+
+    /// Seeks. What was fetched before is never handed over: librdkafka drops what it holds, and we what we took.
+    fn begin(&mut self, task: TaskId, positions: &[(InputId, Option<i64>)]) -> Result<(), Failure> {
+        let deadline = Instant::now() + SEEK_TIMEOUT;
+        loop {
+            if !self.sources.iter().any(|owned| owned.source.task == task) {
+                return Ok(());
+            }
+            match self.seek(task, positions) {
+                Ok(()) => break,
+                Err(why) if Instant::now() >= deadline => {
+                    return Err(Failure::Crash(format!("cannot begin to read task {}: {why}", task.0)));
+                }
+                // librdkafka may not have begun with the assignment yet.
+                Err(_) => std::thread::sleep(Duration::from_millis(2)),
+            }
+            self.serve_group()?;
+        }
+        for (input, position) in positions {
+            let source = Source { task, input: *input };
+            for owned in self.sources.iter_mut().filter(|owned| owned.source == source) {
+                owned.queue.discard();
+                owned.reach = Some(Reach::from(*position));
+            }
+        }
+        Ok(())
+    }
+
+    fn seek(&self, task: TaskId, positions: &[(InputId, Option<i64>)]) -> Result<(), KafkaError> {
+        let mut list = TopicPartitionList::with_capacity(positions.len());
+        for (input, position) in positions {
+            let offset = position.map_or(Offset::Beginning, Offset::Offset);
+            list.add_partition_offset(&self.inputs[input.0 as usize], partition(task), offset)?;
+        }
+        let sought = self.consumer.seek_partitions(list, SEEK_TIMEOUT)?;
+        sought.elements().iter().try_for_each(|element| element.error())
+    }
+
+    /// Asks for the ends of sources where that tells something, at most once in [`ENDS_EVERY`].
+    fn ask_for_ends(&mut self, now: Timestamp) {
+        let due = |asked_at: Option<Instant>, every| asked_at.is_none_or(|at| at.elapsed() >= every);
+        let all = due(self.lag_asked_at, LAG_EVERY);
+        if !all && !due(self.ends_asked_at, ENDS_EVERY) {
+            return;
+        }
+        let mut read: BTreeMap<TaskId, bool> = BTreeMap::new();
+        for owned in &self.sources {
+            let at_end = owned.reach.as_ref().is_some_and(Reach::at_end);
+            *read.entry(owned.source.task).or_insert(true) &= at_end;
+        }
+        let asked: Vec<usize> = (0..self.sources.len())
+            .filter(|place| {
+                let owned = &self.sources[*place];
+                owned.reach.is_some() && (all || read[&owned.source.task])
+            })
+            .collect();
+        if asked.is_empty() {
+            return;
+        }
+        let asked_at = Instant::now();
+        self.ends_asked_at = Some(asked_at);
+        match self.ends_of(&asked) {
+            Ok(ends) => {
+                for (place, end) in asked.iter().zip(ends) {
+                    let Some(reach) = &mut self.sources[*place].reach else { continue };
+                    reach.answered(now, end);
+                }
+            }
+            // No broker, no fresh ends: clocks stand still, which is what they should do.
+            Err(error) => tracing::debug!(%error, "the ends of partitions are not known"),
+        }
+        if all {
+            self.lag_asked_at = Some(asked_at);
+        }
+    }
+
+    /// The last stable offsets of the sources at `places`.
+    fn ends_of(&self, places: &[usize]) -> Result<Vec<i64>, KafkaError> {
+        let mut list = TopicPartitionList::with_capacity(places.len());
+        for place in places {
+            let source = self.sources[*place].source;
+            list.add_partition_offset(&self.inputs[source.input.0 as usize], partition(source.task), Offset::End)?;
+        }
+        let answer = self.consumer.offsets_for_times(list, ENDS_TIMEOUT)?;
+        places
+            .iter()
+            .map(|place| {
+                let source = self.sources[*place].source;
+                let topic = &self.inputs[source.input.0 as usize];
+                let element = answer
+                    .find_partition(topic, partition(source.task))
+                    .ok_or(KafkaError::OffsetFetch(RDKafkaErrorCode::UnknownPartition))?;
+                element.error()?;
+                element.offset().to_raw().ok_or(KafkaError::OffsetFetch(RDKafkaErrorCode::NoOffset))
+            })
+            .collect()
+    }
+
+    fn report_ends(&self, ends: &mut Vec<End>) {
+        for owned in &self.sources {
+            if let Some(reach) = &owned.reach
+                && reach.at_end()
+            {
+                ends.push(End { source: owned.source, as_of: reach.as_of() });
+            }
+        }
+    }
+
+    /// The group's committed position of every input of `task`. Waits while a transaction that carries one is
+    /// undecided.
+    pub(crate) fn committed(&self, task: TaskId, timeout: Duration) -> Result<Vec<Option<i64>>, KafkaError> {
+        let mut list = TopicPartitionList::with_capacity(self.inputs.len());
+        for topic in &self.inputs {
+            list.add_partition(topic, partition(task));
+        }
+        let committed = self.consumer.committed_offsets(list, timeout)?;
+        self.inputs
+            .iter()
+            .map(|topic| {
+                let element = committed
+                    .find_partition(topic, partition(task))
+                    .ok_or(KafkaError::OffsetFetch(RDKafkaErrorCode::UnknownPartition))?;
+                element.error()?;
+                Ok(match element.offset() {
+                    Offset::Offset(offset) => Some(offset),
+                    _ => None,
+                })
+            })
+            .collect()
+    }
+}
+
+impl OwnedSource {
+    /// Takes this source's share into `polled`. True when there is no more room.
+    fn take(
+        &mut self,
+        place: usize,
+        room: &Room<'_>,
+        polled: &mut Polled,
+        complaints: &mut Vec<Complaint>,
+    ) -> bool {
+        let Some(reach) = &mut self.reach else { return false };
+        for _ in 0..TURN_OF_ONE_SOURCE {
+            if polled.records.len() >= room.records_max || polled.bytes.len() >= room.bytes_max {
+                return true;
+            }
+            match self.queue.take() {
+                None => return false,
+                Some(Taken::Record(record)) => {
+                    // Nothing before the position can come; were it to come, it must not be folded twice.
+                    if reach.through().is_none_or(|through| record.offset() >= through) {
+                        copy(&record, self.source, polled);
+                        reach.record(record.offset() + 1);
+                    }
+                }
+                Some(Taken::End { offset }) => reach.end(offset),
+                Some(Taken::Trouble { code, text }) => {
+                    complaints.push(Complaint { place, code, text });
+                    return false;
+                }
+            }
+        }
+        false
+    }
+}
+
+fn copy(record: &TakenRecord<'_>, source: Source, polled: &mut Polled) {
+    let key = record.key().map(|key| polled.push(key));
+    let value = polled.push(record.value().unwrap_or_default());
+    let mut headers = Vec::new();
+    record.each_header(|name, value| headers.push((polled.push(name), polled.push(value))));
+    polled.records.push(Record {
+        source,
+        offset: record.offset(),
+        next_offset: record.offset() + 1,
+        logged_at: record.appended_at_ms().map(Timestamp),
+        key,
+        value,
+        headers,
+    });
+}
+
+/// What an error on the main queue means: most pass by themselves.
+fn trouble(error: &KafkaError) -> Result<(), Failure> {
+    match error {
+        KafkaError::MessageConsumptionFatal(RDKafkaErrorCode::FencedInstanceId) => Err(Failure::Crash(
+            "another process has joined the group under this process's instance id: two processes must not share one"
+                .to_owned(),
+        )),
+        KafkaError::MessageConsumptionFatal(code) => Err(Failure::Crash(format!("the group's consumer: {code}"))),
+        KafkaError::MessageConsumption(
+            code @ (RDKafkaErrorCode::TopicAuthorizationFailed
+            | RDKafkaErrorCode::GroupAuthorizationFailed
+            | RDKafkaErrorCode::ClusterAuthorizationFailed
+            | RDKafkaErrorCode::InconsistentGroupProtocol
+            | RDKafkaErrorCode::InvalidSessionTimeout),
+        ) => Err(Failure::Crash(format!("the group's consumer: {code}"))),
+        KafkaError::PartitionEOF(_) => Ok(()),
+        // The listener has told of it.
+        other => {
+            tracing::debug!(error = %other, "the group's consumer");
+            Ok(())
+        }
+    }
+}
+
+/// Kafka's number of a task.
+pub(crate) fn partition(task: TaskId) -> i32 {
+    i32::try_from(task.0).expect("tasks come from Kafka's partition numbers")
+}

@@ -1,0 +1,25 @@
+//! The program: command line, configuration, Kafka and files as logs, threads, HTTP. Loyalty rules are not here.
+//!
+//! Reading order: what can be asked ([`cli`]), how it can fail ([`fault`]), the service ([`config`], [`run`],
+//! [`http`], [`telemetry`]), the logs it runs on ([`files_log`], [`kafka_log`]), and the other commands.
+
+pub mod cli;
+pub mod fault;
+
+pub mod config;
+pub mod http;
+pub mod run;
+pub mod telemetry;
+
+pub mod files_log;
+pub mod kafka_log;
+
+pub mod terms_file;
+
+pub mod customers;
+pub mod explain;
+pub mod load;
+pub mod programme_check;
+pub mod replay;
+pub mod summary;
+pub mod topics;

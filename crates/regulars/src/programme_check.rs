@@ -1,0 +1,94 @@
+//! `regulars programme check`: whether a file of terms can be used, with a line for each finding.
+
+use std::path::{Path, PathBuf};
+
+use programme::terms::{Terms, Window};
+use wire::terms;
+
+use crate::fault::Fault;
+
+/// What `regulars programme check` is told.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The file of terms
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+}
+
+/// Prints that the terms can be used, or a line for each finding; findings refuse them.
+pub fn run(args: Args) -> Result<(), Fault> {
+    let (report, accepted) = report(&args.file)?;
+    println!("{report}");
+    match accepted {
+        true => Ok(()),
+        false => Err(Fault::Refused(format!("{}: refused", args.file.display()))),
+    }
+}
+
+fn report(file: &Path) -> Result<(String, bool), Fault> {
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| Fault::Refused(format!("terms {}: {error}", file.display())))?;
+    Ok(match terms::read(&text, &file.display().to_string()) {
+        Ok(read) => (format!("ok: {}, hash {}", described(&read.terms), read.hash), true),
+        Err(error) => (error.to_string(), false),
+    })
+}
+
+fn described(terms: &Terms) -> String {
+    let tiers: Vec<&str> = terms.tier.iter().map(|tier| tier.name.as_str()).collect();
+    let bands: Vec<&str> = terms.churn.band.iter().map(|band| band.name.as_str()).collect();
+    let window = match terms.window {
+        Window::RollingDays { days } => format!("the last {days} days"),
+        Window::CalendarMonth {} => "the calendar month".to_string(),
+    };
+    format!(
+        "version {}, {} in {}, {window}, {} tiers ({}), {} bands of risk ({})",
+        terms.version,
+        terms.currency,
+        terms.time_zone,
+        tiers.len(),
+        tiers.join(", "),
+        bands.len(),
+        bands.join(", ")
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+
+    use super::*;
+
+    fn check(text: &str, expected: Expect) {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("p.toml");
+        std::fs::write(&file, text).unwrap();
+        let (report, accepted) = report(&file).unwrap();
+        let report = report.replace(&format!("{}/", directory.path().display()), "");
+        expected.assert_eq(&format!("{report}\n{}\n", if accepted { "accepted" } else { "refused" }));
+    }
+
+    fn shipped(name: &str) -> String {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy").join(name);
+        std::fs::read_to_string(path).unwrap()
+    }
+
+    // Everyone begins with these files.
+    #[test]
+    fn shipped_terms_are_accepted() {
+        check(&shipped("programme.toml"), expect![[]]);
+        check(&shipped("demo/programme.toml"), expect![[]]);
+    }
+
+    // Somebody who mistypes a number must see where, all at once.
+    #[test]
+    fn findings_name_their_lines() {
+        let broken = shipped("programme.toml")
+            .replace("currency = \"RUB\"", "currency = \"roubles\"")
+            .replace("days = 30\n\n# What a customer", "days = 0\n\n# What a customer")
+            .replace("spend_minor_min = 3_000_000", "spend_minor_min = 30_000")
+            .replace("nps_min = 9", "nps_mim = 9");
+        check(&broken, expect![[]]);
+        check(&broken.replace("nps_mim = 9", "nps_min = 11"), expect![[]]);
+    }
+}

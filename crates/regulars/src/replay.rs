@@ -1,0 +1,181 @@
+//! `regulars replay`: the same engine over files that end, without a broker.
+//!
+//! One worker on the calling thread reads all inputs, lets time go on to `--until` (or to the last event), and ends with
+//! a summary. What was committed stays committed: a replay that was stopped goes on where it was.
+
+mod progress;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use engine::limits::Limits;
+use engine::store::stores::{StoreOptions, Stores};
+use engine::task::{Rules, Task};
+use engine::worker::{ClockRule, Worker};
+use programme::time::Timestamp;
+use wire::input::{Decoder, Encoding};
+use wire::output::Stamp;
+
+use crate::fault::Fault;
+use crate::files_log::inputs::{self, FilesInput};
+use crate::files_log::{self, FilesLog, FilesSettings};
+use crate::run::wall_clock;
+use crate::summary::usage::Usage;
+use crate::summary::{Summary, SummaryFormat};
+use crate::terms_file::TermsFile;
+
+use progress::Progress;
+
+/// What `regulars replay` is told.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The terms of the programme
+    #[arg(long, value_name = "FILE")]
+    programme: PathBuf,
+    /// Files or directories of events: JSON lines in .jsonl or .jsonl.zst
+    #[arg(long, value_name = "PATH", required = true, num_args = 1..)]
+    input: Vec<PathBuf>,
+    /// Where <topic>.jsonl and <topic>.dlq.jsonl are written
+    #[arg(long, value_name = "DIR")]
+    output: PathBuf,
+    /// Where the customers' state is kept; .data in the output directory unless given
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Stop at this instant of event time, or let time go on to it after the last event, such as 2024-01-01T00:00:00Z
+    #[arg(long, value_name = "INSTANT", value_parser = instant)]
+    until: Option<Timestamp>,
+    /// Remove what an earlier replay left in the output and data directories, and start over
+    #[arg(long)]
+    fresh: bool,
+    /// How the summary is written
+    #[arg(long, value_enum, default_value_t)]
+    summary: SummaryFormat,
+    /// Events taken into one transaction at most: changes speed and memory, never what is concluded
+    #[arg(long, value_name = "COUNT", hide_short_help = true, value_parser = clap::value_parser!(u32).range(1..))]
+    turn_records_max: Option<u32>,
+}
+
+/// Reads an instant of the command line.
+pub(crate) fn instant(text: &str) -> Result<Timestamp, String> {
+    Timestamp::parse(text).ok_or_else(|| "no instant of the years 1900 to 2200, such as 2024-01-01T00:00:00Z".to_string())
+}
+
+/// Replays the inputs and prints the summary.
+pub fn run(args: Args) -> Result<(), Fault> {
+    let began = Instant::now();
+    let terms = TermsFile::read(&args.programme)?;
+    let inputs = inputs::found_in(&args.input, &wire::topics::INPUTS).map_err(refused)?;
+    let data = args.data.clone().unwrap_or_else(|| args.output.join(".data"));
+    let stores = Stores::new(data.clone(), StoreOptions::default());
+    if args.fresh {
+        files_log::remove(&args.output)?;
+        stores.destroy(files_log::TASK).map_err(|error| Fault::Failed(error.to_string()))?;
+    }
+    let limits = limits(args.turn_records_max);
+    let log = open(&args.output, inputs, &limits)?;
+    let continued = log.committed_transactions() > 0;
+    check_terms(&args.output, &terms, continued)?;
+    terms.keep_copy(&data)?;
+
+    let rules = rules(&terms, &log, limits);
+    let mut worker = Worker::new(log, rules, stores, ClockRule { wall: false, until: args.until });
+    let mut progress = Progress::begin(worker.log().read_bytes().total);
+    drive(&mut worker, args.until, &mut progress)?;
+    worker.log().sync()?;
+    progress.end();
+
+    let tally = worker.tally();
+    if continued {
+        let what = match tally.commits {
+            0 => "everything was replayed before, nothing is left to do",
+            _ => "went on with an earlier replay; what follows counts this one alone",
+        };
+        eprintln!("regulars: {what} (--fresh starts over)");
+    }
+    let usage = Usage::of_this_process();
+    let summary = Summary { tally, terms: &terms.read.terms, took: began.elapsed(), usage };
+    std::io::stdout()
+        .write_all(summary.write(args.summary).as_bytes())
+        .map_err(|error| Fault::Failed(format!("cannot write the summary: {error}")))
+}
+
+fn limits(turn_records_max: Option<u32>) -> Limits {
+    let default = Limits::default();
+    Limits {
+        turn_records_max: turn_records_max.map_or(default.turn_records_max, |max| max as usize),
+        turn_wait: Duration::ZERO,
+        turn_linger: Duration::ZERO,
+        // Files forget nobody: a changelog that was compacted says itself which stores are too old.
+        store_age_max: Duration::MAX,
+        ..default
+    }
+}
+
+fn open(output: &Path, inputs: Vec<FilesInput>, limits: &Limits) -> Result<FilesLog, Fault> {
+    let settings = FilesSettings::new(inputs, output.to_path_buf());
+    Ok(FilesLog::open(FilesSettings { sync: false, line_bytes_max: limits.record_bytes_max, ..settings })?)
+}
+
+fn rules(terms: &TermsFile, log: &FilesLog, limits: Limits) -> Rules {
+    use engine::log::Log;
+    let decoder = Decoder::new(&terms.read.terms, limits.record_bytes_max).keyless();
+    let stamp = Stamp {
+        source: "/regulars/replay".to_string(),
+        terms_version: terms.read.terms.version.clone(),
+        terms_hash: terms.read.hash.clone(),
+        model_version: String::new(),
+        replay: true,
+    };
+    Rules {
+        programme: Arc::new(terms.programme()),
+        decoder,
+        stamp,
+        inputs: log.inputs().iter().map(|topic| (topic.clone(), Encoding::Json)).collect(),
+        output_encoding: Encoding::Json,
+        limits,
+    }
+}
+
+/// Half a year under one programme and half a year under another is nobody's history: refuses to go on under other
+/// terms than those that the replay began with.
+fn check_terms(output: &Path, terms: &TermsFile, continued: bool) -> Result<(), Fault> {
+    let path = output.join(".changelog").join("terms");
+    let failed = |error: std::io::Error| Fault::Failed(format!("{}: {error}", path.display()));
+    let hash = &terms.read.hash;
+    if continued {
+        let before = std::fs::read_to_string(&path).map_err(failed)?;
+        if before.trim() != hash {
+            return Err(Fault::Refused(format!(
+                "{} was replayed under other terms (hash {}) than those of {} (hash {hash}); start over with --fresh, or \
+                 choose another output directory",
+                output.display(),
+                before.trim(),
+                terms.path.display()
+            )));
+        }
+        return Ok(());
+    }
+    std::fs::write(&path, format!("{hash}\n")).map_err(failed)
+}
+
+/// Turns until everything is read and time has come to its end.
+fn drive(worker: &mut Worker<FilesLog>, until: Option<Timestamp>, progress: &mut Progress) -> Result<(), Fault> {
+    worker.drain();
+    loop {
+        let turn = worker.turn(wall_clock())?;
+        progress.show(worker.log().read_bytes().read, worker.tally().events, worker.clock());
+        if !turn.committed && worker.tasks().next().is_some() {
+            let reached = |task: &Task| until.is_some() && task.holding().clock() >= until && !task.overdue();
+            let all_read = turn.read == 0 && worker.caught_up();
+            if all_read || worker.tasks().all(|(_, task)| reached(task)) {
+                return Ok(());
+            }
+        }
+    }
+}
+
+fn refused(failure: engine::log::Failure) -> Fault {
+    Fault::Refused(failure.to_string())
+}

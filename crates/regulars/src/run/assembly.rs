@@ -1,0 +1,169 @@
+//! What a running service is made of: terms, stores, and a log and a thread for each worker.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use engine::log::Log;
+use engine::store::stores::Stores;
+use engine::task::Rules;
+use engine::worker::{ClockRule, Worker};
+use programme::step::Programme;
+use programme::time::Timestamp;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use wire::input::{Decoder, Encoding};
+use wire::output::Stamp;
+use wire::topics;
+
+use super::drive::{Course, drive};
+use super::status::Status;
+use super::watched::Watched;
+use crate::config::{Config, LogConfig};
+use crate::fault::Fault;
+use crate::files_log::inputs::of_topics;
+use crate::files_log::{FilesLog, FilesSettings};
+use crate::kafka_log::KafkaLog;
+use crate::terms_file::TermsFile;
+
+/// Longer than any turn over files may take.
+const FILES_SILENCE_MAX: Duration = Duration::from_secs(120);
+
+/// What a running service is made of.
+pub(super) struct Assembly {
+    pub(super) config: Config,
+    pub(super) programme: Arc<Programme>,
+    pub(super) stores: Arc<Stores>,
+    pub(super) status: Arc<Status>,
+    terms: TermsFile,
+    stamp: Stamp,
+    until: Option<Timestamp>,
+}
+
+/// A worker's thread has ended.
+pub(super) struct Ended {
+    /// How.
+    pub(super) result: Result<(), Fault>,
+}
+
+impl Assembly {
+    /// Reads the terms; nothing is opened yet.
+    pub(super) fn new(config: Config, until: Option<Timestamp>) -> Result<Assembly, Fault> {
+        let terms = TermsFile::read(&config.programme)?;
+        let stamp = Stamp {
+            source: config.source.clone(),
+            terms_version: terms.read.terms.version.clone(),
+            terms_hash: terms.read.hash.clone(),
+            model_version: String::new(),
+            replay: false,
+        };
+        let (workers, silence_max) = match &config.log {
+            LogConfig::Kafka(kafka) => {
+                let outage = Duration::from_millis(kafka.settings.outage_ms_max.into());
+                (kafka.workers as usize, outage + FILES_SILENCE_MAX)
+            }
+            LogConfig::Files(_) => (1, FILES_SILENCE_MAX),
+        };
+        Ok(Assembly {
+            programme: Arc::new(terms.programme()),
+            terms,
+            stamp,
+            stores: Stores::new(config.data.clone(), config.store),
+            status: Arc::new(Status::new(workers, silence_max)),
+            config,
+            until,
+        })
+    }
+
+    /// Starts every worker; says how many they are and hands over their ends.
+    pub(super) fn start_workers(self: &Arc<Assembly>) -> Result<(usize, UnboundedReceiver<Ended>), Fault> {
+        // Whoever looks at the state later finds the terms beside it.
+        self.terms.keep_copy(&self.config.data)?;
+        let (end, ended) = unbounded_channel();
+        match &self.config.log {
+            LogConfig::Kafka(kafka) => {
+                let settings = &kafka.settings;
+                let inputs: Vec<_> = settings.inputs.iter().cloned().zip(kafka.encodings.iter().copied()).collect();
+                for number in 0..kafka.workers {
+                    let mut settings = settings.clone();
+                    settings.worker = number;
+                    let open = move || {
+                        let log = KafkaLog::new(settings)?;
+                        let partitions = log.partitions();
+                        Ok((log, partitions))
+                    };
+                    self.start_worker(number as usize, inputs.clone(), open, end.clone())?;
+                }
+                Ok((kafka.workers as usize, ended))
+            }
+            LogConfig::Files(files) => {
+                let topics = topics::INPUTS.map(str::to_string);
+                let files_of_topics = of_topics(&files.input, &topics).map_err(|e| Fault::Refused(e.to_string()))?;
+                let inputs = topics.into_iter().map(|topic| (topic, Encoding::Json)).collect();
+                let mut settings = FilesSettings::new(files_of_topics, files.output.clone());
+                settings.follow = true;
+                settings.line_bytes_max = self.config.limits.record_bytes_max;
+                let open = move || Ok((FilesLog::open(settings)?, 1));
+                self.start_worker(0, inputs, open, end)?;
+                Ok((1, ended))
+            }
+        }
+    }
+
+    /// `open` makes the log, on the worker's own thread, and says how many partitions its topics have.
+    fn start_worker<L: Log>(
+        self: &Arc<Assembly>,
+        number: usize,
+        inputs: Vec<(String, Encoding)>,
+        open: impl FnOnce() -> Result<(L, u32), Fault> + Send + 'static,
+        end: UnboundedSender<Ended>,
+    ) -> Result<(), Fault> {
+        let assembly = Arc::clone(self);
+        let work = move || {
+            let worked = catch_unwind(AssertUnwindSafe(|| assembly.work(number, inputs, open)));
+            let broken = || Fault::Failed(format!("worker {number} found its own state wrong; the panic is told above"));
+            let result = worked.unwrap_or_else(|_| Err(broken()));
+            // Nobody waits any more only when the process is ending anyway.
+            let _ = end.send(Ended { result });
+        };
+        let thread = thread::Builder::new().name(format!("worker-{number}")).spawn(work);
+        thread.map(drop).map_err(|e| Fault::Failed(format!("worker {number}: a thread for it: {e}")))
+    }
+
+    fn work<L: Log>(
+        &self,
+        number: usize,
+        inputs: Vec<(String, Encoding)>,
+        open: impl FnOnce() -> Result<(L, u32), Fault>,
+    ) -> Result<(), Fault> {
+        let (log, partitions) = open()?;
+        self.status.set_partitions(partitions);
+        let decoder = Decoder::new(self.programme.terms(), self.config.limits.record_bytes_max);
+        let mut limits = self.config.limits.clone();
+        let decoder = match &self.config.log {
+            LogConfig::Kafka(_) => decoder,
+            LogConfig::Files(_) => {
+                // Files forget nobody: a changelog that was compacted says itself which stores are too old.
+                limits.store_age_max = Duration::MAX;
+                decoder.keyless()
+            }
+        };
+        let rules = Rules {
+            programme: Arc::clone(&self.programme),
+            decoder,
+            stamp: self.stamp.clone(),
+            inputs,
+            output_encoding: self.config.output_encoding,
+            limits,
+        };
+        let clock = ClockRule { wall: self.config.wall_clock, until: self.until };
+        let log = Watched::new(log, Arc::clone(&self.status), number);
+        let mut worker = Worker::new(log, rules, Arc::clone(&self.stores), clock);
+        if self.until.is_some() && !self.config.wall_clock {
+            // Nothing but the end of what there is can bring the clocks to the end of the run.
+            worker.drain();
+        }
+        let course = Course { worker: number, until: self.until, aborts_max: self.config.aborts_max };
+        drive(&mut worker, course, &self.status)
+    }
+}
