@@ -23,6 +23,16 @@ pub struct SourceProgress {
     pub complete_as_of: Option<Timestamp>,
 }
 
+impl SourceProgress {
+    /// What happened before this instant was read, but for what comes late; `None` when nothing is known.
+    fn read_up_to(&self) -> Option<Timestamp> {
+        match self.at_end {
+            true => self.stream_time.max(self.complete_as_of),
+            false => self.stream_time,
+        }
+    }
+}
+
 /// An event that waits for the watermark.
 #[derive(Clone, Debug)]
 pub struct HeldEvent {
@@ -119,17 +129,14 @@ impl Holding {
         self.sources.iter().filter_map(|source| source.stream_time).max()
     }
 
-    /// Moves the clock by the events, never backwards and not beyond `cap`.
-    pub fn advance_by_events(&mut self, cap: Option<Timestamp>) {
-        let stream_time = match self.all_at_end() {
-            true => self.stream_time(),
-            false => {
-                let open = self.sources.iter().filter(|source| !source.at_end);
-                open.map(|source| source.stream_time).min().flatten()
-            }
-        };
-        if let Some(stream_time) = stream_time {
-            self.advance_to(stream_time.plus_ms(-self.lateness_ms), cap);
+    /// Moves the clock by the events, never backwards and not beyond `cap`. Where `ends_are_final`, an input at its end
+    /// holds nothing up. In a log that goes on it does: what was logged since its end was seen is still to come, and
+    /// another input must not run ahead of it.
+    pub fn advance_by_events(&mut self, ends_are_final: bool, cap: Option<Timestamp>) {
+        let holds_up = self.sources.iter().filter(|source| !(source.at_end && ends_are_final));
+        let read_up_to = holds_up.map(SourceProgress::read_up_to).min().unwrap_or(self.stream_time());
+        if let Some(read_up_to) = read_up_to.min(self.stream_time()) {
+            self.advance_to(read_up_to.plus_ms(-self.lateness_ms), cap);
         }
     }
 
@@ -165,9 +172,10 @@ impl Holding {
     }
 
     /// The inputs that run ahead of the clock although too much is held: all but the slowest.
-    pub fn running_ahead(&self) -> impl Iterator<Item = InputId> + '_ {
-        let slowest = self.sources.iter().filter(|source| !source.at_end).map(|source| source.stream_time).min();
-        let ahead = move |source: &SourceProgress| slowest.is_some_and(|slowest| source.stream_time > slowest);
+    pub fn running_ahead(&self, ends_are_final: bool) -> impl Iterator<Item = InputId> + '_ {
+        let holds_up = self.sources.iter().filter(|source| !(source.at_end && ends_are_final));
+        let slowest = holds_up.map(SourceProgress::read_up_to).min();
+        let ahead = move |source: &SourceProgress| slowest.is_some_and(|slowest| source.read_up_to() > slowest);
         let numbered = (0u32..).map(InputId).zip(&self.sources);
         numbered.filter(move |(_, source)| ahead(source)).map(|(input, _)| input)
     }
@@ -195,7 +203,7 @@ mod tests {
     }
 
     fn released(holding: &mut Holding) -> Vec<i64> {
-        holding.advance_by_events(None);
+        holding.advance_by_events(true, None);
         holding.release().iter().map(|held| held.event.at.0).collect()
     }
 

@@ -39,7 +39,13 @@ pub struct Store {
 #[error("store {}: {source}", path.display())]
 pub struct StoreError {
     path: PathBuf,
-    source: rocksdb::Error,
+    source: Box<dyn std::error::Error + Send + Sync>,
+}
+
+impl StoreError {
+    fn new(path: &Path, source: impl std::error::Error + Send + Sync + 'static) -> StoreError {
+        StoreError { path: path.to_path_buf(), source: Box::new(source) }
+    }
 }
 
 /// Where a store stands, written with the state it belongs to.
@@ -183,7 +189,7 @@ impl Store {
     }
 
     fn fails(&self) -> impl Fn(rocksdb::Error) -> StoreError + '_ {
-        |source| StoreError { path: self.path.clone(), source }
+        |source| StoreError::new(&self.path, source)
     }
 }
 

@@ -151,7 +151,7 @@ impl<L: Log> Worker<L> {
         let mut paused = Vec::new();
         for (id, task) in &self.tasks {
             if task.holding().held() >= limits.held_events_max {
-                let ahead = task.holding().running_ahead();
+                let ahead = task.holding().running_ahead(!self.clock.wall);
                 paused.extend(ahead.map(|input| Source { task: *id, input }));
             }
         }
@@ -306,7 +306,7 @@ impl<L: Log> Worker<L> {
         let mut any = false;
         for task in self.tasks.values_mut() {
             let holding = task.holding_mut();
-            holding.advance_by_events(until);
+            holding.advance_by_events(!self.clock.wall, until);
             if self.clock.wall {
                 holding.advance_by_wall(until);
             }

@@ -144,7 +144,7 @@ struct LoadArgs {
 /// The section on Kafka of the configuration at `path`.
 fn kafka_of(path: &Path) -> Result<Kafka, Fault> {
     match Config::read(path)?.log {
-        LogConfig::Kafka(kafka) => Ok(kafka),
+        LogConfig::Kafka(kafka) => Ok(*kafka),
         LogConfig::Files(_) => Err(Fault::Refused(format!(
             "{}: there is no section [kafka], and only Kafka has topics to work on",
             path.display()

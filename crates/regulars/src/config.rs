@@ -58,7 +58,7 @@ pub struct Config {
 #[derive(Clone, Debug)]
 pub enum LogConfig {
     /// Apache Kafka.
-    Kafka(Kafka),
+    Kafka(Box<Kafka>),
     /// Files in directories.
     Files(Files),
 }
@@ -186,11 +186,10 @@ fn log(
     findings: &mut Findings<'_>,
 ) -> Option<LogConfig> {
     match (kafka, files) {
-        (Some(section), None) => Some(LogConfig::Kafka(kafka::kafka(section, folder, environment, findings))),
-        (None, Some(section)) => Some(LogConfig::Files(Files {
-            input: folder.join(section.input),
-            output: folder.join(section.output),
-        })),
+        (Some(section), None) => Some(LogConfig::Kafka(Box::new(kafka::kafka(section, folder, environment, findings)))),
+        (None, Some(section)) => {
+            Some(LogConfig::Files(Files { input: folder.join(section.input), output: folder.join(section.output) }))
+        }
         (Some(_), Some(_)) => {
             findings.add("files", "stands beside [kafka]; a service reads one log, so remove one of them");
             None

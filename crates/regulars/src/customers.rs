@@ -60,6 +60,14 @@ pub fn run(args: Args) -> Result<(), Fault> {
     }
 }
 
+/// Writes `text` to standard output. That nobody reads it any more is no fault.
+pub(crate) fn print(text: &str) -> Result<(), Fault> {
+    match io::stdout().lock().write_all(text.as_bytes()).map_err(Stop::from) {
+        Err(Stop::Faulty(fault)) => Err(fault),
+        Ok(()) | Err(Stop::NobodyReads) => Ok(()),
+    }
+}
+
 /// The state of one task, as it is on disk.
 pub(crate) struct TaskState {
     /// The customers.

@@ -42,9 +42,7 @@ pub fn run(args: Args) -> Result<(), Fault> {
     let programme = TermsFile::given_or_kept(args.programme.as_deref(), &args.data)?.programme();
     let tasks = customers::open(&args.data)?;
     let (task, customer) = customers::find(&tasks, &args.id, &args.data)?;
-    let explanation = explanation(&programme, &args.id, &customer, args.as_of.unwrap_or(task.clock));
-    print!("{explanation}");
-    Ok(())
+    customers::print(&explanation(&programme, &args.id, &customer, args.as_of.unwrap_or(task.clock)))
 }
 
 /// How many changes to come are told at most.
@@ -254,3 +252,6 @@ fn ago(days: i32) -> String {
 fn percent(probability: f64) -> String {
     format!("{:.1} %", probability * 100.0)
 }
+
+#[cfg(test)]
+mod tests;

@@ -196,8 +196,10 @@ impl Log for KafkaLog {
         into: &mut dyn Restoring,
     ) -> Result<Option<Vec<Option<i64>>>, Failure> {
         self.writer.ready()?;
-        let committed = self.insist("its committed positions", task, |log| log.reader.committed(task, ASK_TIMEOUT))?;
-        let (low, end) = self.insist("the end of its changelog", task, |log| log.changelog_bounds(task, ASK_TIMEOUT))?;
+        let committed =
+            self.insist("its committed positions", task, |log| log.reader.committed(task, ASK_TIMEOUT))?;
+        let (low, end) =
+            self.insist("the end of its changelog", task, |log| log.changelog_bounds(task, ASK_TIMEOUT))?;
         let from = since.map_or(low, |ChangelogOffset(since)| since);
         if from < low || from > end {
             tracing::info!(task = task.0, since = from, low, end, "the store does not fit the changelog");

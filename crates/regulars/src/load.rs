@@ -38,7 +38,9 @@ pub fn run(settings: &KafkaSettings, inputs: &[PathBuf]) -> Result<(), Fault> {
     let files = files(inputs)?;
     let existing = connect(settings)?;
     if let Some(missing) = settings.inputs.iter().find(|topic| !existing.contains_key(*topic)) {
-        return Err(Fault::Refused(format!("input topic {missing} does not exist; `regulars topics create` creates it")));
+        return Err(Fault::Refused(format!(
+            "input topic {missing} does not exist; `regulars topics create` creates it"
+        )));
     }
     let producer = BaseProducer::from_config_and_context(&settings.plain_producer(), Deliveries::default())
         .map_err(|error| Fault::Refused(format!("kafka: {error}")))?;
@@ -86,7 +88,9 @@ fn files(inputs: &[PathBuf]) -> Result<Vec<PathBuf>, Fault> {
         files.append(&mut inside);
     }
     if files.is_empty() {
-        return Err(Fault::Refused("no files to load: give .jsonl or .jsonl.zst files, or directories of them".to_owned()));
+        return Err(Fault::Refused(
+            "no files to load: give .jsonl or .jsonl.zst files, or directories of them".to_owned(),
+        ));
     }
     Ok(files)
 }
@@ -112,7 +116,8 @@ impl Loading<'_> {
         let file = File::open(path).map_err(unreadable)?;
         let bar = ProgressBar::new(file.metadata().map_err(unreadable)?.len());
         bar.set_style(
-            ProgressStyle::with_template("{wide_bar} {bytes}/{total_bytes} {msg}").expect("the template is well-formed"),
+            ProgressStyle::with_template("{wide_bar} {bytes}/{total_bytes} {msg}")
+                .expect("the template is well-formed"),
         );
         bar.set_message(path.file_name().unwrap_or_default().to_string_lossy().into_owned());
         let compressed = bar.wrap_read(file);
@@ -182,7 +187,10 @@ impl Loading<'_> {
         self.producer.context().refuse_failed()?;
         flushed.map_err(|error| {
             let left = self.producer.in_flight_count();
-            Fault::Failed(format!("{left} lines were not acknowledged within {} s: {error}", FLUSH_TIMEOUT.as_secs()))
+            Fault::Failed(format!(
+                "{left} lines were not acknowledged within {} s: {error}",
+                FLUSH_TIMEOUT.as_secs()
+            ))
         })
     }
 }
@@ -275,7 +283,11 @@ mod tests {
     #[test]
     fn a_line_tells_its_topic_and_key() {
         for (line, topic, customer) in [
-            (r#"{"eventId":"1","customerId":"c1","purchase":{"basketId":"b"}}"#, topics::PURCHASE_RECORDED, Some("c1")),
+            (
+                r#"{"eventId":"1","customerId":"c1","purchase":{"basketId":"b"}}"#,
+                topics::PURCHASE_RECORDED,
+                Some("c1"),
+            ),
             (r#"{"customer_id":"c2","survey_answered":{}}"#, topics::SURVEY_ANSWERED, Some("c2")),
             (r#"{"customerId":"ü\n","interacted":{"kind":"LIKE"}}"#, topics::CUSTOMER_INTERACTED, Some("ü\n")),
             (r#"{"customerId":"c4","enrolled":{}}"#, topics::CUSTOMER_PROFILE, Some("c4")),

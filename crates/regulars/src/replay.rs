@@ -5,12 +5,12 @@
 
 mod progress;
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use engine::limits::Limits;
+use engine::log::{Failure, Log};
 use engine::store::stores::{StoreOptions, Stores};
 use engine::task::{Rules, Task};
 use engine::worker::{ClockRule, Worker};
@@ -18,6 +18,7 @@ use programme::time::Timestamp;
 use wire::input::{Decoder, Encoding};
 use wire::output::Stamp;
 
+use crate::customers;
 use crate::fault::Fault;
 use crate::files_log::inputs::{self, FilesInput};
 use crate::files_log::{self, FilesLog, FilesSettings};
@@ -87,18 +88,16 @@ pub fn run(args: Args) -> Result<(), Fault> {
     progress.end();
 
     let tally = worker.tally();
+    if continued && tally.records == 0 && tally.commits == 0 && args.summary == SummaryFormat::Text {
+        eprintln!("regulars: everything was replayed before, nothing is left to do (--fresh starts over)");
+        return Ok(());
+    }
     if continued {
-        let what = match tally.commits {
-            0 => "everything was replayed before, nothing is left to do",
-            _ => "went on with an earlier replay; what follows counts this one alone",
-        };
-        eprintln!("regulars: {what} (--fresh starts over)");
+        eprintln!("regulars: went on with an earlier replay; what follows counts this part alone");
     }
     let usage = Usage::of_this_process();
     let summary = Summary { tally, terms: &terms.read.terms, took: began.elapsed(), usage };
-    std::io::stdout()
-        .write_all(summary.write(args.summary).as_bytes())
-        .map_err(|error| Fault::Failed(format!("cannot write the summary: {error}")))
+    customers::print(&summary.write(args.summary))
 }
 
 fn limits(turn_records_max: Option<u32>) -> Limits {
@@ -119,7 +118,6 @@ fn open(output: &Path, inputs: Vec<FilesInput>, limits: &Limits) -> Result<Files
 }
 
 fn rules(terms: &TermsFile, log: &FilesLog, limits: Limits) -> Rules {
-    use engine::log::Log;
     let decoder = Decoder::new(&terms.read.terms, limits.record_bytes_max).keyless();
     let stamp = Stamp {
         source: "/regulars/replay".to_string(),
@@ -176,6 +174,9 @@ fn drive(worker: &mut Worker<FilesLog>, until: Option<Timestamp>, progress: &mut
     }
 }
 
-fn refused(failure: engine::log::Failure) -> Fault {
+fn refused(failure: Failure) -> Fault {
     Fault::Refused(failure.to_string())
 }
+
+#[cfg(test)]
+mod tests;

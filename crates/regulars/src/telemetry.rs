@@ -83,14 +83,21 @@ fn describe() {
         "How far the task's clock stands behind the wall; at rest this is the terms' lateness."
     );
     describe_gauge!("regulars_record_lag", "Records of the task in the log that were not read yet.");
-    describe_gauge!("regulars_wakeups_overdue", "1 while wakeups are due that did not fit into the last transaction.");
+    describe_gauge!(
+        "regulars_wakeups_overdue",
+        "1 while wakeups are due that did not fit into the last transaction."
+    );
     describe_gauge!("regulars_held_events", "Events of the task that wait for the watermark.");
     describe_counter!("regulars_restores_total", "Recoveries of a task.");
     describe_counter!("regulars_restored_entries_total", "Changelog entries applied by recoveries.");
     describe_histogram!("regulars_restore_seconds", Unit::Seconds, "How long the recovery of a task took.");
     describe_counter!("regulars_rebalances_total", "How often tasks came or went.");
     describe_gauge!("regulars_tasks_owned", "Tasks that this process owns.");
-    describe_gauge!("regulars_store_cache_bytes", Unit::Bytes, "Block cache of all stores, write buffers included.");
+    describe_gauge!(
+        "regulars_store_cache_bytes",
+        Unit::Bytes,
+        "Block cache of all stores, write buffers included."
+    );
     describe_gauge!("regulars_store_write_buffer_bytes", Unit::Bytes, "Changes not yet in sorted files.");
     describe_gauge!("process_start_time_seconds", Unit::Seconds, "When the process began, since 1970.");
     describe_gauge!("process_resident_memory_bytes", Unit::Bytes, "Memory of the process that is in RAM.");

@@ -8,9 +8,9 @@ use rdkafka::error::RDKafkaErrorCode;
 use wire::topics;
 
 use crate::fault::Fault;
+use crate::kafka_log::connect;
 use crate::kafka_log::settings::KafkaSettings;
 use crate::kafka_log::startup::{self, Topics};
-use crate::kafka_log::connect;
 
 /// How long a tombstone stays in the changelog, ms: a week. A store that is older than half of it is rebuilt from the
 /// beginning, since it may have missed the tombstones of forgotten customers.
@@ -148,13 +148,15 @@ fn report(settings: &KafkaSettings, tell: impl Fn(&str) -> bool) -> Result<(), F
 
 /// All topics of the application, each once.
 fn needed(settings: &KafkaSettings) -> Vec<(String, Role)> {
-    let mut needed: Vec<(String, Role)> = settings.inputs.iter().map(|topic| (topic.clone(), Role::Input)).collect();
+    let mut needed: Vec<(String, Role)> =
+        settings.inputs.iter().map(|topic| (topic.clone(), Role::Input)).collect();
     needed.push((settings.changelog_topic(), Role::Changelog));
     for topic in &settings.outputs {
         let role = if topic == topics::CUSTOMER_STATE { Role::Cards } else { Role::Output };
         needed.push((topic.clone(), role));
     }
-    let dead_letters = settings.inputs.iter().map(|input| (KafkaSettings::dead_letter_topic(input), Role::DeadLetters));
+    let dead_letters =
+        settings.inputs.iter().map(|input| (KafkaSettings::dead_letter_topic(input), Role::DeadLetters));
     needed.extend(dead_letters);
     needed
 }
@@ -197,10 +199,9 @@ fn topic_config(topic: &str, role: Role, input_bytes: &BTreeMap<String, u64>) ->
     match role {
         Role::Input | Role::Output => Vec::new(),
         Role::Cards => vec![("cleanup.policy", "compact".to_owned())],
-        Role::Changelog => vec![
-            ("cleanup.policy", "compact".to_owned()),
-            ("delete.retention.ms", DELETE_RETENTION_MS.to_string()),
-        ],
+        Role::Changelog => {
+            vec![("cleanup.policy", "compact".to_owned()), ("delete.retention.ms", DELETE_RETENTION_MS.to_string())]
+        }
         Role::DeadLetters => {
             let of_input = input_bytes
                 .iter()
@@ -218,9 +219,9 @@ fn wrong_config(role: Role, config: &BTreeMap<String, String>) -> Option<String>
     }
     let retention: Option<u64> = value("delete.retention.ms").parse().ok();
     match (role, retention) {
-        (Role::Changelog, Some(ms)) if ms < DELETE_RETENTION_MS_MIN => {
-            Some(format!("delete.retention.ms={ms}, less than {DELETE_RETENTION_MS_MIN}: stores would be rebuilt too late"))
-        }
+        (Role::Changelog, Some(ms)) if ms < DELETE_RETENTION_MS_MIN => Some(format!(
+            "delete.retention.ms={ms}, less than {DELETE_RETENTION_MS_MIN}: stores would be rebuilt too late"
+        )),
         _ => None,
     }
 }
@@ -300,6 +301,9 @@ mod tests {
         let short = config(&[("cleanup.policy", "compact"), ("delete.retention.ms", "60000")]);
         assert!(wrong_config(Role::Changelog, &short).is_some());
         let deleting = config(&[("cleanup.policy", "compact,delete")]);
-        assert_eq!(wrong_config(Role::Cards, &deleting), Some("cleanup.policy=compact,delete, not compact".to_owned()));
+        assert_eq!(
+            wrong_config(Role::Cards, &deleting),
+            Some("cleanup.policy=compact,delete, not compact".to_owned())
+        );
     }
 }

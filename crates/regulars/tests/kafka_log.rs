@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use engine::log::{
-    Change, ChangelogMessage, ChangelogOffset, End, Failure, InputId, Log, Message, OutputTopic, Polled, Restoring, Room,
-    Source, Staged, TaskCommit, TaskId,
+    Change, ChangelogMessage, ChangelogOffset, End, Failure, InputId, Log, Message, OutputTopic, Polled, Restoring,
+    Room, Source, Staged, TaskCommit, TaskId,
 };
 use programme::time::Timestamp;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
@@ -74,7 +74,8 @@ impl Rig {
     fn put(&self, task: u32, input: usize, values: &[&str]) {
         let producer: BaseProducer = self.config().set("linger.ms", "0").create().unwrap();
         for value in values {
-            let record = BaseRecord::to(&self.settings.inputs[input]).partition(task as i32).key("k").payload(*value);
+            let record =
+                BaseRecord::to(&self.settings.inputs[input]).partition(task as i32).key("k").payload(*value);
             producer.send(record).unwrap();
         }
         producer.flush(PATIENCE).unwrap();
@@ -116,7 +117,9 @@ impl Rig {
             consumer.assign(&list).unwrap();
             loop {
                 match consumer.poll(PATIENCE).expect("something within the patience") {
-                    Ok(message) if message.key() == Some(self.settings.application_id.as_bytes()) || topic != OUTPUT => {
+                    Ok(message)
+                        if message.key() == Some(self.settings.application_id.as_bytes()) || topic != OUTPUT =>
+                    {
                         let mut value = String::from_utf8_lossy(message.payload().unwrap_or_default()).into_owned();
                         for header in message.headers().iter().flat_map(|headers| headers.iter()) {
                             value += &format!(" {}={}", header.key, String::from_utf8_lossy(header.value.unwrap()));
@@ -485,7 +488,10 @@ fn a_message_that_no_topic_takes_ends_the_process() {
     };
     let large: String = (0..3_000_000).map(|_| random()).collect();
     let crash = driver.log.commit(&turn(&rig, 0, Some(&large), &[], "m1", [0, 0])).unwrap_err();
-    assert!(matches!(&crash, Failure::Crash(why) if why.contains("3000000 bytes to kafka-log-test.output")), "{crash}");
+    assert!(
+        matches!(&crash, Failure::Crash(why) if why.contains("3000000 bytes to kafka-log-test.output")),
+        "{crash}"
+    );
     drop(driver);
     let mut driver = Driver::owning(rig.log(), 1);
     assert_eq!(positions(&mut driver.log, 0), [None, None]);

@@ -53,8 +53,9 @@ impl Stores {
         let options = self.db_options();
         let families = [CUSTOMERS, WAKEUPS, POSITION]
             .map(|name| ColumnFamilyDescriptor::new(name, family_options(name, &self.cache, self.options)));
-        let db = DB::open_cf_descriptors(&options, &path, families)
-            .map_err(|source| StoreError { path: path.clone(), source })?;
+        std::fs::create_dir_all(&path).map_err(|source| StoreError::new(&path, source))?;
+        let db =
+            DB::open_cf_descriptors(&options, &path, families).map_err(|source| StoreError::new(&path, source))?;
         let store = Arc::new(Store::new(db, &path));
         self.lock().insert(task, Arc::clone(&store));
         Ok(store)
@@ -65,10 +66,13 @@ impl Stores {
         self.lock().remove(&task);
     }
 
-    /// Deletes the store of `task`, which must not be open any more.
+    /// Deletes the store of `task`, if there is one; it must not be open any more.
     pub fn destroy(&self, task: TaskId) -> Result<(), StoreError> {
         let path = task_path(&self.root, task);
-        DB::destroy(&Options::default(), &path).map_err(|source| StoreError { path, source })
+        if !path.exists() {
+            return Ok(());
+        }
+        DB::destroy(&Options::default(), &path).map_err(|source| StoreError::new(&path, source))
     }
 
     /// The stores that are open now, ascending by task.
@@ -92,7 +96,7 @@ impl Stores {
         for task in tasks_below(root) {
             let path = task_path(root, task);
             let db = DB::open_cf_for_read_only(&Options::default(), &path, [CUSTOMERS, WAKEUPS, POSITION], false)
-                .map_err(|source| StoreError { path: path.clone(), source })?;
+                .map_err(|source| StoreError::new(&path, source))?;
             stores.push((task, Store::new(db, &path)));
         }
         Ok(stores)

@@ -37,11 +37,11 @@ pub(super) fn limits(section: &LimitsSection, publish_cards: bool, findings: &mu
     let turn_bytes_max = size("turn_bytes_max", section.turn_bytes_max, default.turn_bytes_max, 1 << 10, 1 << 30);
     let wakeups_per_turn_max =
         size("wakeups_per_turn_max", section.wakeups_per_turn_max, default.wakeups_per_turn_max, 1, 1_000_000);
-    let held_events_max =
-        size("held_events_max", section.held_events_max, default.held_events_max, 1, 100_000_000);
+    let held_events_max = size("held_events_max", section.held_events_max, default.held_events_max, 1, 100_000_000);
     let record_bytes_max =
         size("record_bytes_max", section.record_bytes_max, default.record_bytes_max, 1 << 10, 1 << 30);
-    let mut time = |key: &'static str, value: Option<u32>, unit: Duration, default: Duration, max: u64| match value {
+    let mut time = |key: &'static str, value: Option<u32>, unit: Duration, default: Duration, max: u64| match value
+    {
         Some(value) => {
             findings.range(&format!("limits.{key}"), value.into(), 0, max);
             unit * value

@@ -46,11 +46,7 @@ fn write_page(html: &mut String, status: &Status, facts: &Facts<'_>) -> fmt::Res
     let version = env!("CARGO_PKG_VERSION");
     let minutes = status.running_for().as_secs() / 60;
     writeln!(html, "<h1>Regulars</h1>")?;
-    writeln!(
-        html,
-        "<p>Version {version}, terms {}, running for {minutes} min.</p>",
-        Escaped(facts.terms_version)
-    )?;
+    writeln!(html, "<p>Version {version}, terms {}, running for {minutes} min.</p>", Escaped(facts.terms_version))?;
     let unready = status.unready();
     if unready.is_empty() {
         writeln!(html, "<p>Ready.</p>")?;
@@ -77,7 +73,10 @@ fn write_tasks(html: &mut String, status: &Status, now: Timestamp) -> fmt::Resul
         Some(partitions) => writeln!(html, "<p>{} of {partitions} are here.</p>", tasks.len())?,
         None => writeln!(html, "<p>The number of partitions is not known yet.</p>")?,
     }
-    writeln!(html, "<table>\n<tr><th>task</th><th>state</th><th>clock</th><th>behind the wall</th><th>held</th></tr>")?;
+    writeln!(
+        html,
+        "<table>\n<tr><th>task</th><th>state</th><th>clock</th><th>behind the wall</th><th>held</th></tr>"
+    )?;
     for (task, view) in tasks {
         let (clock, lag) = match view.clock {
             Some(clock) => (clock.to_string(), ago(now, clock)),

@@ -103,7 +103,8 @@ impl Service {
 #[test]
 fn a_customer_is_found_here_elsewhere_or_later() {
     let service = service();
-    let elsewhere = (0..).map(|n| format!("other-{n}")).find(|id| service.task_of(id) != service.task_of("ann")).unwrap();
+    let elsewhere =
+        (0..).map(|n| format!("other-{n}")).find(|id| service.task_of(id) != service.task_of("ann")).unwrap();
     service.check_error("/v1/customers/ann", 503, "partitions is not known");
     service.own("ann");
     service.check_error("/v1/customers/ann", 503, "is recovering: 0 entries read");
@@ -146,7 +147,8 @@ fn ids_are_decoded_and_bounded() {
     service.check_error(&format!("/v1/customers/{}", "x".repeat(257)), 400, "257 bytes above 256");
     service.check_error("/v1/customers/", 404, "no such page");
     service.check_error("/v1/customers/a/b", 404, "no such page");
-    let (status, _) = service.ask("POST /v1/customers/a HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+    let (status, _) =
+        service.ask("POST /v1/customers/a HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
     assert_eq!(status, 405);
 }
 

@@ -120,10 +120,7 @@ mod tests {
         let assigned = |list: &[(&str, i32)]| -> Vec<(String, i32)> {
             list.iter().map(|(topic, partition)| ((*topic).to_owned(), *partition)).collect()
         };
-        assert_eq!(
-            tasks(&assigned(&[("a", 1), ("b", 0), ("a", 0), ("b", 1)]), 2),
-            Ok(vec![TaskId(0), TaskId(1)])
-        );
+        assert_eq!(tasks(&assigned(&[("a", 1), ("b", 0), ("a", 0), ("b", 1)]), 2), Ok(vec![TaskId(0), TaskId(1)]));
         assert_eq!(tasks(&[], 2), Ok(vec![]));
         let torn = tasks(&assigned(&[("a", 0), ("b", 0), ("a", 1)]), 2).unwrap_err();
         assert!(torn.starts_with("the group assigned partition 1 of a only, 1 of 2 inputs"), "{torn}");

@@ -489,10 +489,9 @@ impl<C: ConsumerContext> PartitionQueue<C> {
             RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR => Taken::Record(TakenRecord { message }),
             RDKafkaRespErr::RD_KAFKA_RESP_ERR__PARTITION_EOF => Taken::End { offset: message.offset },
             // SAFETY: the message is live; the text is checked for null and copied.
-            error => Taken::Trouble {
-                code: error.into(),
-                text: unsafe { text(sys::rd_kafka_message_errstr(message)) },
-            },
+            error => {
+                Taken::Trouble { code: error.into(), text: unsafe { text(sys::rd_kafka_message_errstr(message)) } }
+            }
         })
     }
 

@@ -67,8 +67,7 @@ impl Reader {
     pub(crate) fn join(settings: &KafkaSettings, partitions: usize) -> Result<Reader, KafkaError> {
         let signal = Arc::new(Signal::default());
         let config = settings.group_consumer(partitions * settings.inputs.len());
-        let mut consumer =
-            BaseConsumer::from_config_and_context(&config, Membership::new(settings.inputs.len()))?;
+        let mut consumer = BaseConsumer::from_config_and_context(&config, Membership::new(settings.inputs.len()))?;
         let main_queue_signal = Arc::clone(&signal);
         consumer.set_nonempty_callback(move || main_queue_signal.raise());
         let topics: Vec<&str> = settings.inputs.iter().map(String::as_str).collect();
@@ -336,9 +335,16 @@ impl Reader {
         self.ends_asked_at = Some(asked_at);
         match self.ends_of(&asked) {
             Ok(ends) => {
+                let mut lags: BTreeMap<TaskId, u64> = BTreeMap::new();
                 for (place, end) in asked.iter().zip(ends) {
-                    let Some(reach) = &mut self.sources[*place].reach else { continue };
+                    let OwnedSource { source, reach, .. } = &mut self.sources[*place];
+                    let Some(reach) = reach else { continue };
                     reach.answered(now, end);
+                    let lag = end.saturating_sub(reach.through().unwrap_or(0));
+                    *lags.entry(source.task).or_default() += u64::try_from(lag).unwrap_or(0);
+                }
+                for (task, lag) in lags {
+                    engine::metrics::record_lag(task, lag);
                 }
             }
             // No broker, no fresh ends: clocks stand still, which is what they should do.

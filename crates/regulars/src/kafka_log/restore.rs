@@ -71,7 +71,8 @@ impl Changelogs {
         self.consumer = Some(Arc::clone(&consumer));
         let signal = Arc::new(Signal::default());
         let mut list = TopicPartitionList::with_capacity(1);
-        list.add_partition_offset(&self.topic, partition(stretch.task), Offset::Offset(stretch.from)).map_err(failed)?;
+        list.add_partition_offset(&self.topic, partition(stretch.task), Offset::Offset(stretch.from))
+            .map_err(failed)?;
         // Split before assigning, so that nothing goes to the main queue.
         let queue = PartitionQueue::split(&consumer, &self.topic, partition(stretch.task), &signal)
             .ok_or_else(|| failed(KafkaError::OffsetFetch(RDKafkaErrorCode::UnknownPartition)))?;
@@ -184,7 +185,8 @@ impl Reading<'_> {
 }
 
 fn hand_over(record: &TakenRecord<'_>, into: &mut dyn Restoring) -> Result<(), Failure> {
-    let ours = |what: &str| Failure::Crash(format!("offset {}: {what}, so it was not written by us", record.offset()));
+    let ours =
+        |what: &str| Failure::Crash(format!("offset {}: {what}, so it was not written by us", record.offset()));
     match (record.key(), record.value()) {
         (None, _) => Err(ours("an entry without a key")),
         (Some(MARKER_KEY), None) => Err(ours("a marker without a value")),

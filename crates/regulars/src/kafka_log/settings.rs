@@ -64,7 +64,7 @@ impl Default for KafkaSettings {
             connect_timeout_ms: 10_000,
             outage_ms_max: 300_000,
             fetch_ahead_bytes_max: 128 << 20,
-            linger_ms: 20,
+            linger_ms: 5,
             compression: "lz4".to_owned(),
             client: BTreeMap::new(),
             consumer: BTreeMap::new(),
@@ -112,6 +112,9 @@ pub const REFUSED: &[(&str, &str)] = &[
 pub const SESSION_TIMEOUT_MS: std::ops::RangeInclusive<u32> = 6_000..=10_000;
 /// What [`KafkaSettings::transaction_timeout_ms`] may be.
 pub const TRANSACTION_TIMEOUT_MS: std::ops::RangeInclusive<u32> = 2_000..=900_000;
+/// How long the broker may hold back an answer while there is nothing new.
+const FETCH_WAIT_MS: u32 = 100;
+const FETCH_WAIT_RESTORE_MS: u32 = 5;
 const FETCH_AHEAD_KBYTES: std::ops::RangeInclusive<u64> = 512..=65_536;
 
 impl KafkaSettings {
@@ -162,7 +165,9 @@ impl KafkaSettings {
                 TRANSACTION_TIMEOUT_MS.end()
             ));
         }
-        for (table, settings) in [("client", &self.client), ("consumer", &self.consumer), ("producer", &self.producer)] {
+        for (table, settings) in
+            [("client", &self.client), ("consumer", &self.consumer), ("producer", &self.producer)]
+        {
             for key in settings.keys() {
                 if let Some((_, reason)) = REFUSED.iter().find(|(refused, _)| refused == key) {
                     return refuse(format!("kafka: `{table}` may not set `{key}`: {reason}"));
@@ -212,20 +217,19 @@ impl KafkaSettings {
 
     /// The consumer of the group; `sources_max` is how many partitions it may come to own.
     pub(crate) fn group_consumer(&self, sources_max: usize) -> ClientConfig {
-        let mut config = self.reader("consumer", sources_max);
-        config
-            .set("group.instance.id", self.member_name())
-            .set("partition.assignment.strategy", "range");
+        let mut config = self.reader("consumer", sources_max, FETCH_WAIT_MS);
+        config.set("group.instance.id", self.member_name()).set("partition.assignment.strategy", "range");
         config
     }
 
     /// The consumer that reads changelogs. It belongs to the group in name only: librdkafka assigns no partitions
     /// without one.
     pub(crate) fn changelog_consumer(&self) -> ClientConfig {
-        self.reader("restore", 2)
+        // It turns from one partition to the next, and must not wait for news of the one that it has left.
+        self.reader("restore", 2, FETCH_WAIT_RESTORE_MS)
     }
 
-    fn reader(&self, role: &str, sources_max: usize) -> ClientConfig {
+    fn reader(&self, role: &str, sources_max: usize, fetch_wait_ms: u32) -> ClientConfig {
         let mut config = self.connection(role);
         // Queues are bounded one by one, and the worker may come to own every partition.
         let per_source = self.fetch_ahead_bytes_max / 1024 / sources_max.max(1) as u64;
@@ -233,7 +237,7 @@ impl KafkaSettings {
         config
             .set("queued.max.messages.kbytes", kbytes.to_string())
             .set("fetch.queue.backoff.ms", "2")
-            .set("fetch.wait.max.ms", "100");
+            .set("fetch.wait.max.ms", fetch_wait_ms.to_string());
         for (key, value) in &self.consumer {
             config.set(key, value);
         }
@@ -294,7 +298,11 @@ mod tests {
     use super::*;
 
     fn settings() -> KafkaSettings {
-        KafkaSettings { inputs: vec!["a".into(), "b".into()], outputs: vec!["out".into()], ..KafkaSettings::default() }
+        KafkaSettings {
+            inputs: vec!["a".into(), "b".into()],
+            outputs: vec!["out".into()],
+            ..KafkaSettings::default()
+        }
     }
 
     fn refusal(change: impl FnOnce(&mut KafkaSettings)) -> String {
@@ -325,7 +333,10 @@ mod tests {
             refusal(|s| drop(s.client.insert("group.id".into(), "x".into()))),
             "kafka: `client` may not set `group.id`: it is set by `application_id`"
         );
-        assert_eq!(refusal(|s| s.session_timeout_ms = 30_000), "kafka: `session_timeout_ms` = 30000 is not within 6000 to 10000");
+        assert_eq!(
+            refusal(|s| s.session_timeout_ms = 30_000),
+            "kafka: `session_timeout_ms` = 30000 is not within 6000 to 10000"
+        );
         assert_eq!(refusal(|s| s.inputs[1] = "a".into()), "kafka: input topic `a` is given twice");
         assert_eq!(refusal(|s| s.inputs[1] = "out".into()), "kafka: topic `out` is read and written");
         assert!(refusal(|s| s.application_id = "a b".into()).contains("contains ` `"));

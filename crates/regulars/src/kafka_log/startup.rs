@@ -79,7 +79,8 @@ pub(crate) fn topic_settings(
     topics: &[&str],
 ) -> Result<Option<Vec<BTreeMap<String, String>>>, Fault> {
     let admin = admin(settings)?;
-    let specifiers: Vec<ResourceSpecifier<'_>> = topics.iter().map(|topic| ResourceSpecifier::Topic(topic)).collect();
+    let specifiers: Vec<ResourceSpecifier<'_>> =
+        topics.iter().map(|topic| ResourceSpecifier::Topic(topic)).collect();
     let described = wait_for(admin.describe_configs(&specifiers, &options(settings)))?
         .map_err(|error| Fault::Failed(format!("cannot ask for settings of topics: {error}")))?;
     let mut all = Vec::with_capacity(topics.len());
@@ -102,10 +103,7 @@ pub(crate) fn topic_settings(
 }
 
 pub(crate) fn admin(settings: &KafkaSettings) -> Result<AdminClient<DefaultClientContext>, Fault> {
-    settings
-        .connection("admin")
-        .create()
-        .map_err(|error: KafkaError| Fault::Refused(format!("kafka: {error}")))
+    settings.connection("admin").create().map_err(|error: KafkaError| Fault::Refused(format!("kafka: {error}")))
 }
 
 pub(crate) fn options(settings: &KafkaSettings) -> AdminOptions {

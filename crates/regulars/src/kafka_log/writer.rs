@@ -24,6 +24,7 @@ use super::voice::Voice;
 
 /// The key of a task's marker in the changelog. Customers' ids are text, and no text contains this byte.
 pub(crate) const MARKER_KEY: &[u8] = &[0xFF];
+const _: () = assert!(std::str::from_utf8(MARKER_KEY).is_err(), "no customer may be named like a marker");
 
 /// How long one attempt to fence and initialise may take before the caller gets a word in.
 const INIT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -95,7 +96,11 @@ impl Writer {
         let producer = Producer::new(&settings.transactional_producer(), Voice::new("producer"))?;
         Ok(Writer {
             changelog_topic: settings.changelog_topic(),
-            dead_letter_topics: settings.inputs.iter().map(|input| KafkaSettings::dead_letter_topic(input)).collect(),
+            dead_letter_topics: settings
+                .inputs
+                .iter()
+                .map(|input| KafkaSettings::dead_letter_topic(input))
+                .collect(),
             settings,
             producer: Some(producer),
             fenced_others: false,
@@ -125,11 +130,13 @@ impl Writer {
             return Ok(());
         }
         self.trouble.pause();
-        let producer = match self.producer.take() {
-            Some(producer) => producer,
-            None => Producer::new(&self.settings.transactional_producer(), Voice::new("producer"))
-                .map_err(|error| Failure::Crash(format!("producer {}: {error}", self.settings.transactional_id())))?,
-        };
+        let producer =
+            match self.producer.take() {
+                Some(producer) => producer,
+                None => Producer::new(&self.settings.transactional_producer(), Voice::new("producer")).map_err(
+                    |error| Failure::Crash(format!("producer {}: {error}", self.settings.transactional_id())),
+                )?,
+            };
         let result = producer.init_transactions(INIT_TIMEOUT);
         producer.poll(Duration::ZERO, &mut self.undelivered);
         self.undelivered.clear();
@@ -225,7 +232,9 @@ impl Writer {
         for Message { topic, key, value, headers, .. } in &staged.outputs {
             let topic = match topic {
                 OutputTopic::Named(name) => producer.topic(name),
-                OutputTopic::DeadLetters(InputId(input)) => producer.topic(&self.dead_letter_topics[*input as usize]),
+                OutputTopic::DeadLetters(InputId(input)) => {
+                    producer.topic(&self.dead_letter_topics[*input as usize])
+                }
             };
             let outgoing = Outgoing {
                 topic,
@@ -243,12 +252,12 @@ impl Writer {
             let key = &staged.bytes[message.key.clone()];
             assert!(!key.is_empty() && key != MARKER_KEY, "a customer's id is text and not empty");
             let value = message.value.clone().map(|value| &staged.bytes[value]);
-            self.enqueue(producer, deadline, &entry(changelog, message.task, key, value), || std::iter::empty())?;
+            self.enqueue(producer, deadline, &entry(changelog, message.task, key, value), std::iter::empty)?;
         }
         for commit in &staged.commits {
             let marker = &staged.bytes[commit.marker.clone()];
             let outgoing = entry(changelog, commit.task, MARKER_KEY, Some(marker));
-            self.enqueue(producer, deadline, &outgoing, || std::iter::empty())?;
+            self.enqueue(producer, deadline, &outgoing, std::iter::empty)?;
         }
         Ok(())
     }
@@ -283,12 +292,18 @@ impl Writer {
     fn offsets(&self, commits: &[TaskCommit]) -> Result<TopicPartitionList, Ended> {
         let mut list = TopicPartitionList::with_capacity(commits.len() * self.settings.inputs.len());
         for commit in commits {
-            assert!(!commit.offsets.is_empty(), "task {}: nothing would fence a commit without offsets", commit.task.0);
+            assert!(
+                !commit.offsets.is_empty(),
+                "task {}: nothing would fence a commit without offsets",
+                commit.task.0
+            );
             for (InputId(input), offset) in &commit.offsets {
                 let topic = &self.settings.inputs[*input as usize];
-                list.add_partition_offset(topic, partition(commit.task), Offset::Offset(*offset)).map_err(|error| {
-                    Ended::Hopeless(format!("offset {offset} of {topic}, partition {}: {error}", commit.task.0))
-                })?;
+                list.add_partition_offset(topic, partition(commit.task), Offset::Offset(*offset)).map_err(
+                    |error| {
+                        Ended::Hopeless(format!("offset {offset} of {topic}, partition {}: {error}", commit.task.0))
+                    },
+                )?;
             }
         }
         Ok(list)
@@ -489,10 +504,5 @@ mod tests {
         ] {
             assert_eq!(remedy("commit", &error, out_of_time), expected, "{error:?}");
         }
-    }
-
-    #[test]
-    fn no_customer_can_be_named_like_a_marker() {
-        assert!(std::str::from_utf8(MARKER_KEY).is_err());
     }
 }

@@ -98,7 +98,8 @@ impl Assembly {
             }
             LogConfig::Files(files) => {
                 let topics = topics::INPUTS.map(str::to_string);
-                let files_of_topics = of_topics(&files.input, &topics).map_err(|e| Fault::Refused(e.to_string()))?;
+                let files_of_topics =
+                    of_topics(&files.input, &topics).map_err(|e| Fault::Refused(e.to_string()))?;
                 let inputs = topics.into_iter().map(|topic| (topic, Encoding::Json)).collect();
                 let mut settings = FilesSettings::new(files_of_topics, files.output.clone());
                 settings.follow = true;
@@ -121,7 +122,8 @@ impl Assembly {
         let assembly = Arc::clone(self);
         let work = move || {
             let worked = catch_unwind(AssertUnwindSafe(|| assembly.work(number, inputs, open)));
-            let broken = || Fault::Failed(format!("worker {number} found its own state wrong; the panic is told above"));
+            let broken =
+                || Fault::Failed(format!("worker {number} found its own state wrong; the panic is told above"));
             let result = worked.unwrap_or_else(|_| Err(broken()));
             // Nobody waits any more only when the process is ending anyway.
             let _ = end.send(Ended { result });

@@ -4,9 +4,7 @@
 
 use std::sync::Arc;
 
-use engine::log::{
-    Change, ChangelogOffset, Failure, Log, Polled, Restoring, Room, Staged, TaskId,
-};
+use engine::log::{Change, ChangelogOffset, Failure, Log, Polled, Restoring, Room, Staged, TaskId};
 use programme::time::Timestamp;
 
 use super::status::Status;
