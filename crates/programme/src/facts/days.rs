@@ -44,9 +44,13 @@ impl Days {
         bucket.spend_minor += spend_minor;
         let count = bucket.purchases;
         // The newest bucket stays even when empty: it is what the others are aged against, and facts must not
-        // depend on whether a void came before or after its neighbours.
-        if count == 0 && bucket.spend_minor == 0 && i + 1 < self.buckets.len() {
+        // depend on whether a void came before or after its neighbours. So the one before it goes when empty.
+        let empty = |bucket: &Bucket| bucket.purchases == 0 && bucket.spend_minor == 0;
+        let is_newest = i + 1 == self.buckets.len();
+        if !is_newest && empty(&self.buckets[i]) {
             self.buckets.remove(i);
+        } else if is_newest && i > 0 && empty(&self.buckets[i - 1]) {
+            self.buckets.remove(i - 1);
         }
         Some(count)
     }
