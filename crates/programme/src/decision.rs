@@ -62,6 +62,8 @@ pub enum Value {
     Integer(i64),
     /// A probability or ratio.
     Ratio(f64),
+    /// There is nothing to measure: no answer was given, or none that still counts.
+    Absent,
 }
 
 /// What was concluded.
@@ -106,8 +108,8 @@ pub struct Need {
     pub measure: &'static str,
     /// What the tier asks for at the least.
     pub required: i64,
-    /// What the customer has.
-    pub current: i64,
+    /// What the customer has; `None` where there is nothing to measure, such as an answer never given.
+    pub current: Option<i64>,
 }
 
 /// The customer's churn risk moved to another band.

@@ -111,6 +111,7 @@ fn show(decision: &Decision) -> String {
     let value = |value: &Value| match value {
         Value::Integer(integer) => integer.to_string(),
         Value::Ratio(ratio) => format!("{ratio:.4}"),
+        Value::Absent => "none".to_string(),
     };
     let compared = decision.evidence.iter().filter(|row| row.threshold.is_some());
     let evidence: String = compared

@@ -82,6 +82,9 @@ impl Programme {
         let moment = self.moment(at);
         let Customer { facts, standing, wake_at } = customer;
         standing.clock = at;
+        if standing.tier.is_empty() {
+            standing.risk_since = at;
+        }
         for mechanic in MECHANICS {
             if let Some(conclusion) = mechanic(&moment, facts, standing) {
                 standing.sequence += 1;

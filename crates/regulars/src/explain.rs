@@ -48,6 +48,9 @@ pub fn run(args: Args) -> Result<(), Fault> {
 /// How many changes to come are told at most.
 const CHANGES_MAX: usize = 6;
 
+/// A silence of more than so many of the customer's own gaps is worth a line.
+const OVERDUE_GAPS: f64 = 2.0;
+
 fn explanation(programme: &Programme, id: &str, customer: &Customer, at: Timestamp) -> String {
     let card = programme.card(id, customer, at);
     let telling = Telling { programme, card: &card, text: String::new() };
@@ -71,7 +74,7 @@ impl Telling<'_> {
         self.line(format_args!(""));
         self.tell_tier();
         self.line(format_args!(""));
-        self.tell_risk();
+        self.tell_risk(customer.facts.rhythm);
         self.line(format_args!(""));
         self.tell_changes(customer);
         self.text
@@ -94,8 +97,7 @@ impl Telling<'_> {
             let last = self.local(last);
             self.line(format_args!("Last purchase: {last}, {}", ago(days)));
         }
-        if let Some(rhythm) = rhythm.filter(|rhythm| rhythm.repeats > 0) {
-            let gap_days = f64::from(rhythm.last.since(rhythm.first)) / f64::from(rhythm.repeats);
+        if let Some(gap_days) = gap_days(rhythm) {
             self.line(format_args!("Comes every {gap_days:.1} days on average"));
         }
         if let Some(nps) = card.nps {
@@ -149,20 +151,17 @@ impl Telling<'_> {
             "nps" => "would recommend",
             other => other,
         };
-        let current = match need.measure {
-            "nps" if need.current < 0 => "no answer".to_string(),
-            _ => number(need.current),
-        };
-        let missing = need.required - need.current;
-        let missing = match missing > 0 && need.measure != "nps" {
-            true => format!("  {} more", number(missing)),
-            false => String::new(),
+        let current = need.current.map_or("no answer".to_string(), number);
+        // Nobody answers "one more": what is missing is told of what adds up.
+        let missing = match need.current.map(|current| need.required - current) {
+            Some(missing) if missing > 0 && need.measure != "nps" => format!("  {} more", number(missing)),
+            _ => String::new(),
         };
         let required = number(need.required);
         self.line(format_args!("    {measure:<16}{current:>18}   at least {required}{missing}"));
     }
 
-    fn tell_risk(&mut self) {
+    fn tell_risk(&mut self, rhythm: Option<Rhythm>) {
         let card = self.card;
         let churn = &self.programme.terms().churn;
         let since = self.day(card.risk_since);
@@ -183,6 +182,12 @@ impl Telling<'_> {
             bands.join(", ")
         ));
         self.line(format_args!("  Has not left for good with probability {}", percent(score.alive)));
+        if let (Some(silence), Some(gap_days)) = (card.recency_days, gap_days(rhythm)) {
+            let times = f64::from(silence) / gap_days;
+            if times > OVERDUE_GAPS {
+                self.line(format_args!("  Silent for {silence} days: {times:.1} times the usual gap"));
+            }
+        }
     }
 
     /// Lets time go on without any event, and tells what the programme then decides.
@@ -228,6 +233,12 @@ impl Telling<'_> {
         let zoned = instant.in_tz(&self.programme.terms().time_zone).expect("terms name a zone that exists");
         zoned.strftime("%Y-%m-%d %H:%M").to_string()
     }
+}
+
+/// Mean days between shopping days; `None` below two of them.
+fn gap_days(rhythm: Option<Rhythm>) -> Option<f64> {
+    let rhythm = rhythm.filter(|rhythm| rhythm.repeats > 0)?;
+    Some(f64::from(rhythm.last.since(rhythm.first)) / f64::from(rhythm.repeats))
 }
 
 fn change(decision: &Decision) -> String {

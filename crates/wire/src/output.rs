@@ -152,6 +152,7 @@ fn decimal(value: Value) -> String {
     match value {
         Value::Integer(value) => value.to_string(),
         Value::Ratio(value) => format!("{value:.6}"),
+        Value::Absent => "none".to_string(),
     }
 }
 

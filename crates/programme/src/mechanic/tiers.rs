@@ -32,7 +32,7 @@ pub fn judge(moment: &Moment<'_>, facts: &Facts, standing: &mut Standing) -> Opt
     let evidence = conditions(decisive, &readings)
         .map(|condition| Evidence {
             measure: condition.measure,
-            value: Value::Integer(condition.current),
+            value: condition.current.map_or(Value::Absent, Value::Integer),
             threshold: Some(Value::Integer(condition.required)),
             window: condition.windowed.then_some((readings.window.first, readings.window.last)),
         })
@@ -80,13 +80,14 @@ impl Readings {
 struct Condition {
     measure: &'static str,
     required: i64,
-    current: i64,
+    /// `None` fails every bound.
+    current: Option<i64>,
     windowed: bool,
 }
 
 impl Condition {
     fn holds(&self) -> bool {
-        self.current >= self.required
+        self.current.is_some_and(|current| current >= self.required)
     }
 }
 
@@ -95,13 +96,11 @@ fn conditions<'a>(tier: &'a Tier, readings: &'a Readings) -> impl Iterator<Item 
     let condition = |measure, required: Option<i64>, current, windowed| {
         required.map(|required| Condition { measure, required, current, windowed })
     };
-    // No answer stands below every bound on answers.
-    let nps = readings.nps.map_or(-1, i64::from);
     [
-        condition("purchases", tier.purchases_min.map(i64::from), i64::from(window.purchases), true),
-        condition("spend_minor", tier.spend_minor_min, window.spend_minor, true),
-        condition("ltv_minor", tier.ltv_minor_min, readings.ltv_minor, false),
-        condition("nps", tier.nps_min.map(i64::from), nps, false),
+        condition("purchases", tier.purchases_min.map(i64::from), Some(i64::from(window.purchases)), true),
+        condition("spend_minor", tier.spend_minor_min, Some(window.spend_minor), true),
+        condition("ltv_minor", tier.ltv_minor_min, Some(readings.ltv_minor), false),
+        condition("nps", tier.nps_min.map(i64::from), readings.nps.map(i64::from), false),
     ]
     .into_iter()
     .flatten()

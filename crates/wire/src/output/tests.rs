@@ -46,8 +46,8 @@ fn tier_changed() -> Decision {
             to: "regular".into(),
             direction: Direction::Up,
             valid_until: Some(at("2024-02-01T05:00:00Z")),
-            to_keep: vec![Need { measure: "purchases", required: 4, current: 4 }],
-            to_next: vec![Need { measure: "purchases", required: 8, current: 4 }],
+            to_keep: vec![Need { measure: "purchases", required: 4, current: Some(4) }],
+            to_next: vec![Need { measure: "purchases", required: 8, current: Some(4) }],
         }),
     }
 }

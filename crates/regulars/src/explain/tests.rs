@@ -1,0 +1,171 @@
+use std::path::Path;
+
+use expect_test::{Expect, expect};
+use programme::event::{self, Event, NpsAnswer, Purchase};
+
+use super::*;
+
+fn shipped(name: &str) -> Programme {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy").join(name);
+    TermsFile::read(&path).unwrap().programme()
+}
+
+fn event(at: &str, body: event::Body) -> Event {
+    Event { id: at.to_string(), customer_id: "42".to_string(), at: Timestamp::parse(at).unwrap(), body }
+}
+
+fn purchase(at: &str, amount_minor: i64) -> Event {
+    event(at, event::Body::Purchase(Purchase { basket_id: at.to_string(), amount_minor, margin_minor: None }))
+}
+
+fn check(programme: &Programme, history: &[Event], at: &str, expected: Expect) {
+    let mut customer = Customer::default();
+    for event in history {
+        programme.fold(&mut customer, event, &mut Vec::new());
+    }
+    expected.assert_eq(&explanation(programme, "42", &customer, Timestamp::parse(at).unwrap()));
+}
+
+// A clerk who is asked "why am I no champion" must find every number in the answer.
+#[test]
+fn explanations() {
+    let supermarket = shipped("programme.toml");
+    let answer = event("2024-05-20T10:00:00Z", event::Body::SurveyAnswered(Some(NpsAnswer { score: 9 })));
+    let mut history: Vec<Event> =
+        (1..=9).map(|day| purchase(&format!("2024-05-{:02}T16:30:00Z", day * 3), 250_000)).collect();
+    history.insert(7, answer);
+    check(
+        &supermarket,
+        &history[..3],
+        "2024-05-10T12:00:00Z",
+        expect![[r#"
+        Customer 42, as of 2024-05-10 15:00 (Europe/Moscow)
+
+        Known since 2024-05-03: 3 purchases, 7,500.00 RUB spent; worth 67,500.00 RUB over the years to come
+        Last purchase: 2024-05-09 19:30, a day before
+        Comes every 3.0 days on average
+
+        Tier: newcomer, since 2024-05-03
+          It asks for nothing, so it cannot be lost
+          The next tier, regular, asks for
+            purchases                        3   at least 4  1 more
+            spend                 7,500.00 RUB   at least 15,000.00 RUB  7,500.00 RUB more
+
+        Churn risk: none
+          Buys nothing in the next 56 days with probability 1.0 % (watch from 35.0 %, high from 50.0 %)
+          Has not left for good with probability 99.6 %
+
+        If nothing happens
+          2024-06-25  churn risk none -> watch (35.6 %)
+          2024-07-08  churn risk watch -> high (50.1 %)
+    "#]],
+    );
+    check(
+        &supermarket,
+        &history,
+        "2024-05-28T12:00:00Z",
+        expect![[r#"
+        Customer 42, as of 2024-05-28 15:00 (Europe/Moscow)
+
+        Known since 2024-05-03: 9 purchases, 22,500.00 RUB spent; worth 202,500.00 RUB over the years to come
+        Last purchase: 2024-05-27 19:30, a day before
+        Comes every 3.0 days on average
+        Would recommend us: 9 of 10
+
+        Tier: regular, since 2024-05-18
+          because within the last 30 days (2024-04-29 to 2024-05-28)
+            purchases                        9   at least 4
+            spend                22,500.00 RUB   at least 15,000.00 RUB
+          It is kept until 2024-06-11 if nothing is bought
+          The next tier, champion, asks for
+            purchases                        9   at least 8
+            spend                22,500.00 RUB   at least 30,000.00 RUB  7,500.00 RUB more
+
+        Churn risk: none
+          Buys nothing in the next 56 days with probability 0.2 % (watch from 35.0 %, high from 50.0 %)
+          Has not left for good with probability 99.8 %
+
+        If nothing happens
+          2024-06-11  tier regular -> newcomer
+          2024-06-25  churn risk none -> watch (35.6 %)
+          2024-06-30  churn risk watch -> high (53.2 %)
+    "#]],
+    );
+    check(
+        &supermarket,
+        &history,
+        "2024-08-28T12:00:00Z",
+        expect![[r#"
+        Customer 42, as of 2024-08-28 15:00 (Europe/Moscow)
+
+        Known since 2024-05-03: 9 purchases, 22,500.00 RUB spent; worth 52,233.84 RUB over the years to come
+        Last purchase: 2024-05-27 19:30, 93 days before
+        Comes every 3.0 days on average
+        Would recommend us: 9 of 10
+
+        Tier: newcomer, since 2024-06-11
+          It asks for nothing, so it cannot be lost
+          The next tier, regular, asks for
+            purchases                        0   at least 4  4 more
+            spend                     0.00 RUB   at least 15,000.00 RUB  15,000.00 RUB more
+
+        Churn risk: high, since 2024-06-30
+          Buys nothing in the next 56 days with probability 99.8 % (watch from 35.0 %, high from 50.0 %)
+          Has not left for good with probability 0.2 %
+          Silent for 93 days: 31.0 times the usual gap
+
+        If nothing happens, nothing will change
+    "#]],
+    );
+    let enrolled = [event("2024-05-01T10:00:00Z", event::Body::Enrolled)];
+    check(
+        &supermarket,
+        &enrolled,
+        "2024-05-01T10:00:00Z",
+        expect![[r#"
+        Customer 42, as of 2024-05-01 13:00 (Europe/Moscow)
+
+        Known since 2024-05-01: 0 purchases, 0.00 RUB spent; worth 0.00 RUB over the years to come
+
+        Tier: newcomer, since 2024-05-01
+          It asks for nothing, so it cannot be lost
+          The next tier, regular, asks for
+            purchases                        0   at least 4  4 more
+            spend                     0.00 RUB   at least 15,000.00 RUB  15,000.00 RUB more
+
+        Churn risk: none
+          Not judged below 3 shopping days
+
+        If nothing happens, nothing will change
+    "#]],
+    );
+    check(
+        &shipped("demo/programme.toml"),
+        &history,
+        "2024-05-28T12:00:00Z",
+        expect![[r#"
+        Customer 42, as of 2024-05-28 08:00 (America/New_York)
+
+        Known since 2024-05-03: 9 purchases, 22,500.00 USD spent; worth 202,500.00 USD over the years to come
+        Last purchase: 2024-05-27 12:30, a day before
+        Comes every 3.0 days on average
+        Would recommend us: 9 of 10
+
+        Tier: champion, since 2024-05-24
+          because within the calendar month (2024-05-01 to 2024-05-28)
+            purchases                        9   at least 8
+            spend                22,500.00 USD   at least 200.00 USD
+          It is kept until 2024-06-01 if nothing is bought
+          There is no higher tier
+
+        Churn risk: none
+          Buys nothing in the next 56 days with probability 0.2 % (watch from 35.0 %, high from 50.0 %)
+          Has not left for good with probability 99.8 %
+
+        If nothing happens
+          2024-06-01  tier champion -> newcomer
+          2024-06-25  churn risk none -> watch (35.6 %)
+          2024-06-30  churn risk watch -> high (53.2 %)
+    "#]],
+    );
+}
