@@ -131,6 +131,11 @@ impl Task {
         &self.store
     }
 
+    /// The store, for whoever keeps it longer than the task.
+    pub fn shared_store(&self) -> Arc<Store> {
+        Arc::clone(&self.store)
+    }
+
     /// Notes that reading the changelog from `end` will miss nothing that was applied so far.
     pub fn note_changelog_end(&mut self, end: ChangelogOffset) {
         self.changelog = self.changelog.max(end);

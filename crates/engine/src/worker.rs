@@ -220,7 +220,7 @@ impl<L: Log> Worker<L> {
     /// begins to read from there.
     fn recover(&mut self, task: TaskId, now: Timestamp) -> Result<(), Failure> {
         let began = Instant::now();
-        let mut store = self.stores.get(task).expect("opened when the task came");
+        let mut store = self.tasks[&task].shared_store();
         if self.is_too_old(&store, now)? {
             tracing::info!(task = task.0, "store is old enough to miss forgotten customers: rebuilding it");
             store = self.rebuild(task, store)?;
@@ -255,8 +255,9 @@ impl<L: Log> Worker<L> {
     }
 
     fn adopt(&mut self, task: TaskId, marker: Option<&Marker>) -> Result<(), Failure> {
-        let store = match self.stores.get(task) {
-            Some(store) => store,
+        // A store that is open without being ours is that of a worker that has not heard yet that it lost the task.
+        let store = match self.tasks.get(&task) {
+            Some(task) => task.shared_store(),
             None => self.stores.open(task).map_err(crash)?,
         };
         self.tasks.insert(task, Task::new(task, store, &self.rules, marker)?);
@@ -275,7 +276,7 @@ impl<L: Log> Worker<L> {
         self.stores.close(task);
         self.stores.destroy(task).map_err(crash)?;
         self.adopt(task, None)?;
-        Ok(self.stores.get(task).expect("opened when the task was adopted"))
+        Ok(self.tasks[&task].shared_store())
     }
 
     /// The position of every input that `marker` has, in the order of the inputs.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
 
 use rocksdb::{
     BlockBasedOptions, Cache, ColumnFamilyDescriptor, DB, DBCompressionType, Options, WriteBufferManager,
@@ -26,6 +27,11 @@ impl Default for StoreOptions {
     }
 }
 
+/// How long the former owner of a store, or a query on it, may take to let go of it.
+const CLOSING_MAX: Duration = Duration::from_secs(10);
+/// How often it is looked whether it has.
+const CLOSING_LOOK: Duration = Duration::from_millis(2);
+
 /// All stores of a process.
 pub struct Stores {
     root: PathBuf,
@@ -47,16 +53,22 @@ impl Stores {
         Arc::new(Stores { root, options, cache, write_buffers, opened: Mutex::default() })
     }
 
-    /// Opens, or makes, the store of `task`.
+    /// Opens, or makes, the store of `task`. A task may come to one worker of a process before the one that gave it up
+    /// has heard of it, and a query may still be reading: that is waited for.
     pub fn open(&self, task: TaskId) -> Result<Arc<Store>, StoreError> {
         let path = task_path(&self.root, task);
-        let options = self.db_options();
-        let families = [CUSTOMERS, WAKEUPS, POSITION]
-            .map(|name| ColumnFamilyDescriptor::new(name, family_options(name, &self.cache, self.options)));
         std::fs::create_dir_all(&path).map_err(|source| StoreError::new(&path, source))?;
-        let db =
-            DB::open_cf_descriptors(&options, &path, families).map_err(|source| StoreError::new(&path, source))?;
-        let store = Arc::new(Store::new(db, &path));
+        let began = Instant::now();
+        while self.get(task).is_some() && began.elapsed() < CLOSING_MAX {
+            std::thread::sleep(CLOSING_LOOK);
+        }
+        let options = self.db_options();
+        let db = when_closed(|| {
+            let families = [CUSTOMERS, WAKEUPS, POSITION]
+                .map(|name| ColumnFamilyDescriptor::new(name, family_options(name, &self.cache, self.options)));
+            DB::open_cf_descriptors(&options, &path, families)
+        });
+        let store = Arc::new(Store::new(db.map_err(|source| StoreError::new(&path, source))?, &path));
         self.lock().insert(task, Arc::clone(&store));
         Ok(store)
     }
@@ -72,7 +84,7 @@ impl Stores {
         if !path.exists() {
             return Ok(());
         }
-        DB::destroy(&Options::default(), &path).map_err(|source| StoreError::new(&path, source))
+        when_closed(|| DB::destroy(&Options::default(), &path)).map_err(|source| StoreError::new(&path, source))
     }
 
     /// The stores that are open now, ascending by task.
@@ -138,6 +150,20 @@ fn family_options(name: &str, cache: &Cache, budget: StoreOptions) -> Options {
     options
 }
 
+/// Repeats `attempt` while another thread of this process still has the directory open. Another process is not waited
+/// for: it will not go away.
+fn when_closed<T>(mut attempt: impl FnMut() -> Result<T, rocksdb::Error>) -> Result<T, rocksdb::Error> {
+    let began = Instant::now();
+    loop {
+        match attempt() {
+            Err(e) if e.as_ref().contains("lock hold by current process") && began.elapsed() < CLOSING_MAX => {
+                std::thread::sleep(CLOSING_LOOK);
+            }
+            result => return result,
+        }
+    }
+}
+
 fn task_path(root: &Path, task: TaskId) -> PathBuf {
     root.join(format!("task-{}", task.0))
 }
@@ -149,4 +175,27 @@ fn tasks_below(root: &Path) -> Vec<TaskId> {
     let mut tasks: Vec<TaskId> = entries.filter_map(|entry| task(entry.ok()?.file_name().to_str()?)).collect();
     tasks.sort_unstable();
     tasks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // A task moves between two workers of one process, and the one it comes to is the faster of the two.
+    #[test]
+    fn a_store_is_waited_for_until_its_former_owner_lets_go() {
+        let root = tempfile::tempdir().expect("a directory");
+        let stores = Stores::new(root.path().to_path_buf(), StoreOptions::default());
+        let former = stores.open(TaskId(0)).expect("a fresh store opens");
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                std::thread::sleep(Duration::from_millis(30));
+                stores.close(TaskId(0));
+                std::thread::sleep(Duration::from_millis(30));
+                drop(former);
+            });
+            let later = stores.open(TaskId(0)).expect("the former owner lets go");
+            assert!(Arc::ptr_eq(&later, &stores.get(TaskId(0)).expect("it is open")));
+        });
+    }
 }
