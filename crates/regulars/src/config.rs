@@ -186,7 +186,9 @@ fn log(
     findings: &mut Findings<'_>,
 ) -> Option<LogConfig> {
     match (kafka, files) {
-        (Some(section), None) => Some(LogConfig::Kafka(Box::new(kafka::kafka(section, folder, environment, findings)))),
+        (Some(section), None) => {
+            Some(LogConfig::Kafka(Box::new(kafka::kafka(section, folder, environment, findings))))
+        }
         (None, Some(section)) => {
             Some(LogConfig::Files(Files { input: folder.join(section.input), output: folder.join(section.output) }))
         }

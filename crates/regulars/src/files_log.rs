@@ -13,9 +13,9 @@
 //! changelog and then appends one commit record. On opening, everything behind the lengths in the last complete
 //! record is cut off, so a crash at any instant leaves a transaction whole or absent.
 //!
-//! A process that dies takes nothing with it that it has written: the system keeps it. Power loss is different, and
-//! with [`FilesSettings::sync`] every commit waits for the disk, data before record. Without it, a power loss may leave
-//! a record whose data is missing; that is noticed and refused, and the work starts afresh. `run` syncs; `replay`,
+//! A process that dies takes nothing with it that it has written: the system keeps it. Power loss is different. With
+//! [`FilesSettings::sync`] every commit waits for the disk, data before record, and survives that too. Without it, a
+//! power loss may leave a record whose data is missing, and the work has to be started afresh. `run` syncs; `replay`,
 //! which can always be repeated, does so at its end only.
 //!
 //! Lines have no key: the decoder takes the customer from the value.
@@ -250,7 +250,8 @@ impl FilesLog {
         if self.sync {
             self.changelog.sync()?;
         }
-        let mut commit = Commit { sequence: self.last.sequence + 1, outputs, changelog_length, ..self.last.clone() };
+        let mut commit =
+            Commit { sequence: self.last.sequence + 1, outputs, changelog_length, ..self.last.clone() };
         for (input, position) in staged.commits.iter().flat_map(|commit| &commit.offsets) {
             commit.inputs[input.0 as usize].1 = Some(*position);
         }

@@ -77,14 +77,20 @@ mod tests {
     // Everyone begins with these files.
     #[test]
     fn shipped_terms_are_accepted() {
-        check(&shipped("programme.toml"), expect![[r#"
+        check(
+            &shipped("programme.toml"),
+            expect![[r#"
             ok: version 2025-01, RUB in Europe/Moscow, the last 30 days, 4 tiers (newcomer, regular, champion, vip), 2 bands of risk (watch, high), hash 2a78c25313fc6766bc94768c1daddb8369d19b20c722994fa5d4508f4646eb2d
             accepted
-        "#]]);
-        check(&shipped("demo/programme.toml"), expect![[r#"
+        "#]],
+        );
+        check(
+            &shipped("demo/programme.toml"),
+            expect![[r#"
             ok: version complete-journey-1, USD in America/New_York, the calendar month, 3 tiers (newcomer, regular, champion), 2 bands of risk (watch, high), hash aa026639a0c4dd9e340aae98f364b12a2a54dbd17ab622a1b946940465f845af
             accepted
-        "#]]);
+        "#]],
+        );
     }
 
     // Somebody who mistypes a number must see where, all at once.
@@ -95,16 +101,22 @@ mod tests {
             .replace("days = 30\n\n# What a customer", "days = 0\n\n# What a customer")
             .replace("spend_minor_min = 3_000_000", "spend_minor_min = 30_000")
             .replace("nps_min = 9", "nps_mim = 9");
-        check(&broken, expect![[r#"
+        check(
+            &broken,
+            expect![[r#"
             p.toml:79: tier.3.nps_mim: is not known, expected one of `name`, `purchases_min`, `spend_minor_min`, `ltv_minor_min`, `nps_min`
             refused
-        "#]]);
-        check(&broken.replace("nps_mim = 9", "nps_min = 11"), expect![[r#"
+        "#]],
+        );
+        check(
+            &broken.replace("nps_mim = 9", "nps_min = 11"),
+            expect![[r#"
             p.toml:13: currency: "roubles" is no ISO 4217 code, such as "RUB"
             p.toml:41: window.days: 0 must lie between 1 and 400
             p.toml:73: tier.2.spend_minor_min: 30000 is below 1500000 of the lower tier "regular"; tiers stand lowest first
             p.toml:79: tier.3.nps_min: must lie between 0 and 10
             refused
-        "#]]);
+        "#]],
+        );
     }
 }

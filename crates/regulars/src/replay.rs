@@ -1,7 +1,7 @@
 //! `regulars replay`: the same engine over files that end, without a broker.
 //!
-//! One worker on the calling thread reads all inputs, lets time go on to `--until` (or to the last event), and ends with
-//! a summary. What was committed stays committed: a replay that was stopped goes on where it was.
+//! One worker on the calling thread reads all inputs, lets time go on to `--until` (or to the last event), and ends
+//! with a summary. What was committed stays committed: a replay that was stopped goes on where it was.
 
 mod progress;
 
@@ -44,7 +44,7 @@ pub struct Args {
     /// Where the customers' state is kept; .data in the output directory unless given
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// Stop at this instant of event time, or let time go on to it after the last event, such as 2024-01-01T00:00:00Z
+    /// Stop at this instant of event time, or let time go on to it after the last event
     #[arg(long, value_name = "INSTANT", value_parser = instant)]
     until: Option<Timestamp>,
     /// Remove what an earlier replay left in the output and data directories, and start over
@@ -60,11 +60,17 @@ pub struct Args {
 
 /// Reads an instant of the command line.
 pub(crate) fn instant(text: &str) -> Result<Timestamp, String> {
-    Timestamp::parse(text).ok_or_else(|| "no instant of the years 1900 to 2200, such as 2024-01-01T00:00:00Z".to_string())
+    Timestamp::parse(text)
+        .ok_or_else(|| "no instant of the years 1900 to 2200, such as 2024-01-01T00:00:00Z".to_string())
 }
 
 /// Replays the inputs and prints the summary.
 pub fn run(args: Args) -> Result<(), Fault> {
+    customers::print(&replay(args)?)
+}
+
+/// Replays the inputs; returns the summary, which is empty when everything was replayed before.
+fn replay(args: Args) -> Result<String, Fault> {
     let began = Instant::now();
     let terms = TermsFile::read(&args.programme)?;
     let inputs = inputs::found_in(&args.input, &wire::topics::INPUTS).map_err(refused)?;
@@ -90,14 +96,14 @@ pub fn run(args: Args) -> Result<(), Fault> {
     let tally = worker.tally();
     if continued && tally.records == 0 && tally.commits == 0 && args.summary == SummaryFormat::Text {
         eprintln!("regulars: everything was replayed before, nothing is left to do (--fresh starts over)");
-        return Ok(());
+        return Ok(String::new());
     }
     if continued {
         eprintln!("regulars: went on with an earlier replay; what follows counts this part alone");
     }
     let usage = Usage::of_this_process();
     let summary = Summary { tally, terms: &terms.read.terms, took: began.elapsed(), usage };
-    customers::print(&summary.write(args.summary))
+    Ok(summary.write(args.summary))
 }
 
 fn limits(turn_records_max: Option<u32>) -> Limits {
@@ -143,11 +149,17 @@ fn check_terms(output: &Path, terms: &TermsFile, continued: bool) -> Result<(), 
     let failed = |error: std::io::Error| Fault::Failed(format!("{}: {error}", path.display()));
     let hash = &terms.read.hash;
     if continued {
+        if !path.exists() {
+            let output = output.display();
+            return Err(Fault::Refused(format!(
+                "{output} was not begun by a replay; choose another output directory"
+            )));
+        }
         let before = std::fs::read_to_string(&path).map_err(failed)?;
         if before.trim() != hash {
             return Err(Fault::Refused(format!(
-                "{} was replayed under other terms (hash {}) than those of {} (hash {hash}); start over with --fresh, or \
-                 choose another output directory",
+                "{} was replayed under other terms (hash {}) than those of {} (hash {hash}); start over with --fresh, \
+                 or choose another output directory",
                 output.display(),
                 before.trim(),
                 terms.path.display()

@@ -4,7 +4,6 @@ pub mod money;
 pub mod usage;
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use engine::tally::Tally;
@@ -79,7 +78,9 @@ impl Summary<'_> {
             ("late events", count(tally.late), String::new()),
             ("dead letters", count(dead), String::new()),
         ];
-        rows.extend(tally.dead_letters.iter().map(|(reason, letters)| (*reason, count(*letters), String::new())));
+        let reasons: Vec<(String, u64)> =
+            tally.dead_letters.iter().map(|(reason, letters)| (format!("  {reason}"), *letters)).collect();
+        rows.extend(reasons.iter().map(|(reason, letters)| (reason.as_str(), count(*letters), String::new())));
         if tally.unknown_fields > 0 {
             rows.push(("unknown fields", count(tally.unknown_fields), "skipped".to_string()));
         }
@@ -118,11 +119,10 @@ impl Summary<'_> {
     fn json(&self) -> Value {
         let Summary { tally, terms, took, usage } = self;
         let changes = |changes: &BTreeMap<(String, String), u64>| -> Vec<Value> {
-            let name = |name: &String| Some(name.clone()).filter(|name| !name.is_empty());
-            let change = |((from, to), count): (&(String, String), &u64)| {
-                json!({ "from": name(from), "to": name(to), "count": count })
-            };
-            changes.iter().map(change).collect()
+            let name = |name: &str| Some(name.to_string()).filter(|name| !name.is_empty());
+            let change =
+                |from: &str, to: &str, count: u64| json!({ "from": name(from), "to": name(to), "count": count });
+            changes.iter().map(|((from, to), count)| change(from, to, *count)).collect()
         };
         json!({
             "records": tally.records,
@@ -161,10 +161,15 @@ fn ordered<'a>(changes: &'a BTreeMap<(String, String), u64>, names: &[&str]) -> 
     changes
 }
 
+/// Room for the longest reason of a dead letter.
+const NAME_WIDTH: usize = 23;
+/// Room for millions in minor units' major ones.
+const NUMBER_WIDTH: usize = 16;
+
 /// Lines of name, number and note: names from the left, numbers to the right.
 fn table(text: &mut String, rows: &[(&str, String, String)]) {
     for (name, number, note) in rows {
-        let line = format!("{name:<15}{number:>14} {note}");
+        let line = format!("{name:<NAME_WIDTH$}{number:>NUMBER_WIDTH$} {note}");
         text.push_str(line.trim_end());
         text.push('\n');
     }
@@ -186,7 +191,8 @@ fn changes(text: &mut String, title: &str, changes: &[Change<'_>], names: &[&str
             table(text, &[(&format!("  {direction}"), count(subtotal), String::new())]);
         }
         for (from, to, changed) in of_direction {
-            let _ = writeln!(text, "{:<15}{:>14}  {:<width$} -> {}", "", count(*changed), shown(from), shown(to));
+            let change = format!("{:<width$} -> {}", shown(from), shown(to));
+            table(text, &[("", count(*changed), format!(" {change}"))]);
         }
     }
 }

@@ -109,11 +109,7 @@ impl Changelog {
 
     /// Replays what was committed from `since`; false when `since` lies where it cannot be continued from: inside
     /// the summary, or behind the end.
-    pub(super) fn replay(
-        &self,
-        since: Option<ChangelogOffset>,
-        into: &mut dyn Restoring,
-    ) -> Result<bool, Failure> {
+    pub(super) fn replay(&self, since: Option<ChangelogOffset>, into: &mut dyn Restoring) -> Result<bool, Failure> {
         let mut start = HEADER_BYTES;
         if let Some(since) = since {
             let offset = u64::try_from(since.0).unwrap_or(0);

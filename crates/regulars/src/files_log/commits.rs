@@ -70,7 +70,8 @@ impl Commits {
                 path.display()
             )));
         }
-        let last = last.map(|payload| parse(payload).ok_or_else(|| unknown_layout(path, payload[0]))).transpose()?;
+        let last =
+            last.map(|payload| parse(payload).ok_or_else(|| unknown_layout(path, payload[0]))).transpose()?;
         let length = length as u64;
         let file = disk::open_cut_back(path, length)?;
         disk::sync_directory_of(path)?;

@@ -70,9 +70,7 @@ pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
 
 /// Moves the finished file `from` over `to`, durably.
 pub(super) fn rename_synced(from: &Path, to: &Path) -> Result<(), Failure> {
-    File::open(from)
-        .and_then(|file| file.sync_all())
-        .map_err(|error| failure("sync", from, &error))?;
+    File::open(from).and_then(|file| file.sync_all()).map_err(|error| failure("sync", from, &error))?;
     fs::rename(from, to).map_err(|error| failure("rename to", to, &error))?;
     sync_directory_of(to)
 }

@@ -1,8 +1,8 @@
 //! Which files make up which input topic, and that they stay the same from one start to the next.
 //!
-//! `purchases.jsonl` and `purchases.jsonl.zst` are the topic `purchases`; so are, in the order of their names, the parts
-//! `purchases.2024-01.jsonl`, `purchases.2024-02.jsonl` of a topic known by name, and whatever lies in the directory
-//! `purchases/` of such a topic. Files are listed once, at the start.
+//! `purchases.jsonl` and `purchases.jsonl.zst` are the topic `purchases`; so are, in the order of their names, the
+//! parts `purchases.2024-01.jsonl`, `purchases.2024-02.jsonl` of a topic known by name, and whatever lies in the
+//! directory `purchases/` of such a topic. Files are listed once, at the start.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -48,8 +48,8 @@ pub fn found_in(paths: &[PathBuf], known: &[&str]) -> Result<Vec<FilesInput>, Fa
     Ok(topics.into_iter().map(|((_, topic), files)| FilesInput { topic, files }).collect())
 }
 
-/// The files in `directory`, each with its topic. A directory inside counts only when it is named like a topic that is
-/// known: it may be the output.
+/// The files in `directory`, each with its topic. A directory inside counts only when it is named like a topic that
+/// is known: it may be the output.
 fn below(directory: &Path, known: &[&str]) -> Result<Vec<(String, PathBuf)>, Failure> {
     let is_topic = |path: &Path| file_name(path).filter(|name| known.contains(name)).map(str::to_string);
     let mut files = Vec::new();
@@ -193,10 +193,7 @@ mod tests {
         }
         let inputs = found_in(&[directory.path().to_path_buf()], &["z.v1", "b.v1"]).unwrap();
         let relative = |path: PathBuf| path.strip_prefix(directory.path()).unwrap().display().to_string();
-        inputs
-            .into_iter()
-            .map(|input| (input.topic, input.files.into_iter().map(relative).collect()))
-            .collect()
+        inputs.into_iter().map(|input| (input.topic, input.files.into_iter().map(relative).collect())).collect()
     }
 
     // A topic in monthly parts is one topic, and the order of topics does not depend on the file system.

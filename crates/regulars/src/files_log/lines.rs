@@ -137,7 +137,9 @@ impl Lines {
                 return Err(self.too_short(position, before));
             }
             let text = self.text.as_mut().expect("opened above");
-            let Skipped::EndedAfter { text_bytes, lacks_newline } = text.skip(&path, before)? else { return Ok(()) };
+            let Skipped::EndedAfter { text_bytes, lacks_newline } = text.skip(&path, before)? else {
+                return Ok(());
+            };
             // Never negative: the text ended before, or at, what was to be passed over.
             before -= text_bytes;
             if may_grow(&self.files, self.at, self.follow) && before <= u64::from(lacks_newline) {
@@ -211,7 +213,8 @@ impl Text {
         let read_bytes = Arc::new(AtomicU64::new(0));
         let counted = Counted { file, read_bytes: Arc::clone(&read_bytes) };
         let reader: Box<dyn BufRead + Send> = if is_compressed(path) {
-            let decoder = zstd::stream::read::Decoder::with_buffer(BufReader::with_capacity(BUFFER_BYTES, counted))?;
+            let decoder =
+                zstd::stream::read::Decoder::with_buffer(BufReader::with_capacity(BUFFER_BYTES, counted))?;
             Box::new(BufReader::with_capacity(BUFFER_BYTES, decoder))
         } else {
             Box::new(BufReader::with_capacity(BUFFER_BYTES, counted))

@@ -1,8 +1,8 @@
 //! What is published: one file of JSON lines for each output topic, and one for the dead letters of each input.
 //!
-//! A decision or card is one line: its value; a key without a value (a customer forgotten) is `{"key", "value": null}`. A dead letter is a JSON object
-//! `{"key", "value", "headers": {name: value}}` with the original bytes: as text where they are UTF-8, and otherwise as
-//! `{"base64": ".."}`.
+//! A decision or card is one line: its value. A dead letter is a JSON object
+//! `{"key": .., "value": .., "headers": {name: value}}` with the original bytes, as text where they are UTF-8 and
+//! otherwise as `{"base64": ".."}`. A message without a value, which forgets its key, is such an object with `null`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -81,9 +81,14 @@ impl Outputs {
         for output in self.files.values_mut() {
             output.lines.clear();
         }
-        let places: BTreeMap<OutputTopic, String> =
-            staged.outputs.iter().map(|message| message.topic).collect::<BTreeSet<_>>().into_iter()
-                .map(|topic| (topic, file_name(topic, inputs))).collect();
+        let places: BTreeMap<OutputTopic, String> = staged
+            .outputs
+            .iter()
+            .map(|message| message.topic)
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .map(|topic| (topic, file_name(topic, inputs)))
+            .collect();
         for message in &staged.outputs {
             let output = self.files.get_mut(&places[&message.topic]).expect("missing files were added");
             write_line(message, &staged.bytes, &mut output.lines);

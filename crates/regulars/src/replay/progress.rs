@@ -23,8 +23,10 @@ impl Progress {
     /// Begins with nothing read of `total_bytes`.
     pub(super) fn begin(total_bytes: u64) -> Progress {
         let bar = std::io::stderr().is_terminal().then(|| {
-            let style = ProgressStyle::with_template("{bar:30} {percent:>3} %  {msg}").expect("the template is fixed");
-            ProgressBar::with_draw_target(Some(total_bytes), ProgressDrawTarget::stderr_with_hz(10)).with_style(style)
+            let style =
+                ProgressStyle::with_template("{bar:30} {percent:>3} %  {msg}").expect("the template is fixed");
+            ProgressBar::with_draw_target(Some(total_bytes), ProgressDrawTarget::stderr_with_hz(10))
+                .with_style(style)
         });
         let now = Instant::now();
         Progress { bar, total_bytes, began: now, line_at: now }

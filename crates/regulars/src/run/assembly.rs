@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use engine::log::Log;
@@ -75,8 +75,12 @@ impl Assembly {
         })
     }
 
-    /// Starts every worker; says how many they are and hands over their ends.
-    pub(super) fn start_workers(self: &Arc<Assembly>) -> Result<(usize, UnboundedReceiver<Ended>), Fault> {
+    /// Starts every worker and hands over their ends. Their threads go into `threads`, also those of workers that were
+    /// started before one that could not be.
+    pub(super) fn start_workers(
+        self: &Arc<Assembly>,
+        threads: &mut Vec<JoinHandle<()>>,
+    ) -> Result<UnboundedReceiver<Ended>, Fault> {
         // Whoever looks at the state later finds the terms beside it.
         self.terms.keep_copy(&self.config.data)?;
         let (end, ended) = unbounded_channel();
@@ -92,9 +96,9 @@ impl Assembly {
                         let partitions = log.partitions();
                         Ok((log, partitions))
                     };
-                    self.start_worker(number as usize, inputs.clone(), open, end.clone())?;
+                    threads.push(self.start_worker(number as usize, inputs.clone(), open, end.clone())?);
                 }
-                Ok((kafka.workers as usize, ended))
+                Ok(ended)
             }
             LogConfig::Files(files) => {
                 let topics = topics::INPUTS.map(str::to_string);
@@ -105,8 +109,8 @@ impl Assembly {
                 settings.follow = true;
                 settings.line_bytes_max = self.config.limits.record_bytes_max;
                 let open = move || Ok((FilesLog::open(settings)?, 1));
-                self.start_worker(0, inputs, open, end)?;
-                Ok((1, ended))
+                threads.push(self.start_worker(0, inputs, open, end)?);
+                Ok(ended)
             }
         }
     }
@@ -118,7 +122,7 @@ impl Assembly {
         inputs: Vec<(String, Encoding)>,
         open: impl FnOnce() -> Result<(L, u32), Fault> + Send + 'static,
         end: UnboundedSender<Ended>,
-    ) -> Result<(), Fault> {
+    ) -> Result<JoinHandle<()>, Fault> {
         let assembly = Arc::clone(self);
         let work = move || {
             let worked = catch_unwind(AssertUnwindSafe(|| assembly.work(number, inputs, open)));
@@ -129,7 +133,7 @@ impl Assembly {
             let _ = end.send(Ended { result });
         };
         let thread = thread::Builder::new().name(format!("worker-{number}")).spawn(work);
-        thread.map(drop).map_err(|e| Fault::Failed(format!("worker {number}: a thread for it: {e}")))
+        thread.map_err(|e| Fault::Failed(format!("worker {number}: a thread for it: {e}")))
     }
 
     fn work<L: Log>(

@@ -1,0 +1,155 @@
+//! The program as its users start it: `regulars run` on files, asked over HTTP, ended by a signal.
+
+use std::fs::{self, OpenOptions};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+const PURCHASES: &str = "retail.purchase.recorded.v1.jsonl";
+
+fn regulars(folder: &Path) -> Command {
+    let programme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/programme.toml");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_regulars"));
+    command.current_dir(folder).args(["run", "--listen", "127.0.0.1:0", "--input", "in", "--output", "out"]);
+    command.arg("--programme").arg(programme).env_remove("REGULARS_LOG");
+    command
+}
+
+fn buy(folder: &Path, customer: &str, basket: u32, at: &str) {
+    let purchase = format!(r#"{{"basketId":"b{basket}","currency":"RUB","amountMinor":"1000"}}"#);
+    let line = format!(
+        r#"{{"eventId":"e{basket}","customerId":"{customer}","occurredAt":"{at}","source":"till","purchase":{purchase}}}"#
+    );
+    fs::create_dir_all(folder.join("in")).unwrap();
+    let mut file = OpenOptions::new().create(true).append(true).open(folder.join("in").join(PURCHASES)).unwrap();
+    writeln!(file, "{line}").unwrap();
+}
+
+/// A running service, killed when the test fails.
+struct Service {
+    child: Child,
+    address: String,
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+    }
+}
+
+impl Service {
+    fn start(folder: &Path) -> Service {
+        let mut child = regulars(folder).stderr(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let address =
+            lines.find_map(|line| Some(line.unwrap().split_once("http://")?.1.trim_end_matches('/').to_string()));
+        // What follows is read too, or the service would wait for a reader some day.
+        std::thread::spawn(move || lines.for_each(drop));
+        Service { child, address: address.expect("the service says where it listens") }
+    }
+
+    fn get(&self, path: &str) -> String {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    fn wait_for(&self, path: &str, words: &[&str]) {
+        let began = Instant::now();
+        loop {
+            let answer = self.get(path);
+            if words.iter().all(|word| answer.contains(word)) {
+                return;
+            }
+            assert!(began.elapsed() < Duration::from_secs(30), "{path} never said {words:?}: {answer}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Sends `signal` and returns the exit status.
+    fn end(mut self, signal: &str) -> Option<i32> {
+        assert!(Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap().success());
+        self.child.wait().unwrap().code()
+    }
+}
+
+// The life of a service: it answers for what it has read, goes on reading, ends when asked, and knows everything after
+// the next start, also after a death without notice.
+#[test]
+fn a_service_reads_answers_ends_and_comes_back() {
+    let folder = tempfile::tempdir().unwrap();
+    buy(folder.path(), "ann", 1, "2024-03-01T12:00:00Z");
+    let service = Service::start(folder.path());
+    service.wait_for("/v1/customers/ann", &["200 OK", r#""lifetimePurchases":1"#, r#""committedAgoMs":"#]);
+    service.wait_for("/readyz", &["200 OK"]);
+    service.wait_for("/livez", &["200 OK"]);
+    service.wait_for(
+        "/metrics",
+        &["regulars_events_total 1", "regulars_commit_seconds_bucket", "regulars_store_cache_bytes"],
+    );
+    service.wait_for("/", &["text/html", "1 of 1 are here"]);
+    buy(folder.path(), "ann", 2, "2024-03-02T12:00:00Z");
+    service.wait_for("/v1/customers/ann", &[r#""lifetimePurchases":2"#]);
+    assert_eq!(service.end("-TERM"), Some(0));
+
+    let service = Service::start(folder.path());
+    service.wait_for("/v1/customers/ann", &["200 OK", r#""lifetimePurchases":2"#]);
+    assert_eq!(service.end("-KILL"), None);
+
+    fs::remove_dir_all(folder.path().join("out").join(".data")).unwrap();
+    let service = Service::start(folder.path());
+    service.wait_for("/v1/customers/ann", &["200 OK", r#""lifetimePurchases":2"#]);
+    assert_eq!(service.end("-INT"), Some(0));
+}
+
+fn ended(command: &mut Command) -> (Option<i32>, String, String) {
+    let Output { status, stdout, stderr } = command.output().unwrap();
+    (status.code(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
+}
+
+// A run to an instant is how a history is worked off before the service goes live.
+#[test]
+fn a_run_ends_at_the_instant_with_a_summary() {
+    let folder = tempfile::tempdir().unwrap();
+    buy(folder.path(), "ann", 1, "2024-03-01T12:00:00Z");
+    buy(folder.path(), "ann", 2, "2024-05-01T12:00:00Z");
+    let (code, stdout, stderr) = ended(regulars(folder.path()).args(["--until", "2024-04-01T00:00:00Z"]));
+    assert!(
+        code == Some(0) && stdout.contains("events") && stdout.contains("baskets"),
+        "{code:?} {stdout} {stderr}"
+    );
+    let first_line: Vec<&str> = stdout.lines().next().unwrap().split_whitespace().collect();
+    assert_eq!(first_line, ["events", "1"], "the second event lies behind the end of the run");
+}
+
+// Scripts and orchestrators tell by the status whether trying again can help.
+#[test]
+fn refusals_and_failures_have_their_status() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_regulars"));
+        ended(command.current_dir(folder.path()).arg("run").args(arguments))
+    };
+    let (code, _, stderr) = run(&["--config", "none.toml"]);
+    assert!(code == Some(2) && stderr.contains("none.toml: No such file"), "{code:?} {stderr}");
+    fs::write(folder.path().join("r.toml"), "[files]\ninput = 'in'\n").unwrap();
+    let (code, _, stderr) = run(&["--config", "r.toml"]);
+    assert!(code == Some(2) && stderr.contains("r.toml:1: files.output: is missing"), "{code:?} {stderr}");
+    assert_eq!(run(&[]).0, Some(2));
+
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    buy(folder.path(), "ann", 1, "2024-03-01T12:00:00Z");
+    let (code, _, stderr) =
+        ended(regulars(folder.path()).args(["--until", "2024-04-01T00:00:00Z"]).env("REGULARS_LOG", "nonsense=?"));
+    assert!(code == Some(2) && stderr.contains("REGULARS_LOG"), "{code:?} {stderr}");
+    let programme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/programme.toml");
+    let address = taken.local_addr().unwrap().to_string();
+    let arguments =
+        ["--programme", programme.to_str().unwrap(), "--input", "in", "--output", "out", "--listen", &address];
+    let (code, _, stderr) = run(&arguments);
+    assert!(code == Some(1) && stderr.contains(&format!("listening on {address}")), "{code:?} {stderr}");
+}
