@@ -100,6 +100,8 @@ impl Status {
 
     /// `task` belongs to `worker`, which brings its state up to date and has read `restored` entries.
     pub fn recovering(&self, worker: usize, task: TaskId, restored: u64) {
+        // A worker without tasks has nothing left to do; that must be forgotten before its first task shows.
+        self.workers[worker].done.store(false, Ordering::Release);
         self.ever_owned.store(true, Ordering::Release);
         let view = TaskView { recovering: true, restored, ..TaskView::default() };
         self.shown(worker).tasks.insert(task, view);
@@ -222,6 +224,7 @@ mod tests {
         status.turned(1, &Tally::default(), nothing(), true);
         assert!(!status.all_done(), "no task was ever assigned");
         status.recovering(1, TaskId(0), 0);
+        assert!(!status.all_done(), "what was said before the task came is not true of it");
         status.turned(1, &Tally::default(), [(TaskId(0), TaskView::default())].into_iter(), false);
         assert!(!status.all_done());
         status.turned(1, &Tally::default(), nothing(), true);
