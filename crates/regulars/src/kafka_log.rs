@@ -42,6 +42,8 @@ use writer::Writer;
 
 /// How long one question to a broker may take before the group is looked after.
 const ASK_TIMEOUT: Duration = Duration::from_secs(2);
+/// Before a question is repeated.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// One worker's log.
 pub struct KafkaLog {
@@ -113,7 +115,7 @@ impl KafkaLog {
                 Err(error) => tracing::info!(task = task.0, %error, "waiting for {what}"),
             }
             self.reader.serve_group()?;
-            std::thread::sleep(Duration::from_millis(50));
+            std::thread::sleep(PAUSE);
         }
     }
 }
@@ -168,7 +170,7 @@ fn fence(settings: &KafkaSettings, writer: &mut Writer) -> Result<(), Fault> {
     loop {
         match writer.ready() {
             Ok(()) => return Ok(()),
-            Err(Failure::Abort(_)) if begun.elapsed() < patience => (),
+            Err(Failure::Abort(_)) if begun.elapsed() < patience => std::thread::sleep(PAUSE),
             Err(failure) => return Err(Fault::Failed(failure.to_string())),
         }
     }

@@ -4,6 +4,7 @@
 //! left; nothing is finished, for whatever would be finished then might already be another worker's.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use engine::log::TaskId;
@@ -21,7 +22,12 @@ pub(crate) struct Membership {
     voice: Voice,
     inputs: usize,
     notes: Mutex<Vec<Note>>,
+    /// librdkafka has given its place in the group up for lost since it was last assigned something.
+    session_lost: AtomicBool,
 }
+
+/// What librdkafka calls a session that timed out, in its log lines; it says so nowhere else.
+const SESSION_TIMED_OUT: &str = "SESSTMOUT";
 
 /// What happened, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,7 +42,19 @@ pub(crate) enum Note {
 impl Membership {
     /// For a consumer of `inputs` topics.
     pub(crate) fn new(inputs: usize) -> Membership {
-        Membership { voice: Voice::new("consumer"), inputs, notes: Mutex::default() }
+        Membership {
+            voice: Voice::new("consumer"),
+            inputs,
+            notes: Mutex::default(),
+            session_lost: AtomicBool::new(false),
+        }
+    }
+
+    /// Whether brokers were out of reach for so long that the place in the group was given up. While it waits to let
+    /// go of its partitions, librdkafka goes on with heartbeats, by then without its member id; the broker cannot
+    /// but take it for somebody else with the same instance id. So after a lost session, being fenced proves nothing.
+    pub(crate) fn session_lost(&self) -> bool {
+        self.session_lost.load(Ordering::Relaxed)
     }
 
     pub(crate) fn take_notes(&self) -> Vec<Note> {
@@ -85,6 +103,7 @@ impl ConsumerContext for Membership {
                     .and_then(|()| consumer.assign(partitions))
                     .map_err(|error| format!("cannot accept an assignment: {error}"))
                     .and_then(|()| tasks(&assigned, self.inputs));
+                self.session_lost.store(false, Ordering::Relaxed);
                 self.note(match accepted {
                     Ok(tasks) => Note::Assigned(tasks),
                     Err(why) => Note::Unusable(why),
@@ -102,6 +121,9 @@ impl ConsumerContext for Membership {
 
 impl ClientContext for Membership {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
+        if facility == SESSION_TIMED_OUT {
+            self.session_lost.store(true, Ordering::Relaxed);
+        }
         self.voice.log(level, facility, line);
     }
 

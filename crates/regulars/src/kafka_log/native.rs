@@ -321,20 +321,15 @@ impl<C: ClientContext> Producer<C> {
         // SAFETY: the client is live.
         checked(unsafe { sys::rd_kafka_abort_transaction(self.client.native_ptr(), milliseconds(timeout)) })
     }
-
-    /// Forgets all messages that were not sent yet, and those whose acknowledgement is outstanding.
-    pub(crate) fn purge(&self) {
-        let flags = sys::RD_KAFKA_PURGE_F_QUEUE | sys::RD_KAFKA_PURGE_F_INFLIGHT;
-        // SAFETY: the client is live. It can only fail for flags that do not exist.
-        unsafe { sys::rd_kafka_purge(self.client.native_ptr(), flags) };
-    }
 }
 
 impl<C: ClientContext> Drop for Producer<C> {
     fn drop(&mut self) {
-        self.purge();
-        let mut forgotten = Vec::new();
-        self.poll(Duration::ZERO, &mut forgotten);
+        // Messages under way belong to a transaction that nobody will commit.
+        let flags = sys::RD_KAFKA_PURGE_F_QUEUE | sys::RD_KAFKA_PURGE_F_INFLIGHT;
+        // SAFETY: the client is live. It can only fail for flags that do not exist.
+        unsafe { sys::rd_kafka_purge(self.client.native_ptr(), flags) };
+        self.poll(Duration::ZERO, &mut Vec::new());
         // SAFETY: topics, queue and client are live and used no more. The client goes last: its destruction ends the
         // threads that hold a pointer to the counter, which is dropped after this.
         unsafe {
@@ -591,5 +586,68 @@ fn log_level(level: c_int) -> RDKafkaLogLevel {
         5 => RDKafkaLogLevel::Notice,
         6 => RDKafkaLogLevel::Info,
         _ => RDKafkaLogLevel::Debug,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rdkafka::types::RDKafkaApiKey;
+
+    use super::super::voice::Voice;
+    use super::*;
+
+    fn on_mock(key: &str, value: &str) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config.set("test.mock.num.brokers", "1").set("delivery.report.only.error", "true").set(key, value);
+        config
+    }
+
+    // A repeated EndTxn that goes unnoticed can end a later transaction, and half of a turn is announced.
+    #[test]
+    fn end_txn_requests_are_counted_also_when_librdkafka_repeats_them() {
+        let timeout = Duration::from_secs(30);
+        let config = on_mock("transactional.id", "counted");
+        let mut producer = Producer::new(&config, Voice::new("test")).unwrap();
+        producer.init_transactions(timeout).unwrap();
+        let topic = producer.topic("topic");
+        let commit = || {
+            producer.begin_transaction().unwrap();
+            let message = Outgoing { topic, partition: Some(0), key: Some(b"key"), value: None };
+            producer.send(&message, std::iter::empty()).unwrap();
+            assert!(producer.flush(timeout));
+            producer.commit_transaction(timeout).unwrap();
+            producer.end_txn_requests()
+        };
+        assert_eq!(commit(), 1);
+        let cluster = producer.client().mock_cluster().unwrap();
+        let again = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS; 2];
+        cluster.request_errors(RDKafkaApiKey::EndTxn, &again);
+        assert_eq!(commit(), 4);
+    }
+
+    #[test]
+    fn headers_and_failures_come_back() {
+        let config = on_mock("message.timeout.ms", "10000");
+        let mut producer = Producer::new(&config, Voice::new("test")).unwrap();
+        let topic = producer.topic("topic");
+        assert_eq!(producer.topic("topic"), topic);
+        assert_ne!(producer.topic("other"), topic);
+        let large = vec![0; 2_000_000];
+        let headers = || [(&b"name"[..], &b"value"[..])].into_iter();
+        let message = Outgoing { topic, partition: None, key: None, value: Some(&large) };
+        assert_eq!(producer.send(&message, headers()), Err(RDKafkaErrorCode::MessageSizeTooLarge));
+        let cluster = producer.client().mock_cluster().unwrap();
+        cluster.request_errors(
+            RDKafkaApiKey::Produce,
+            &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED],
+        );
+        let message = Outgoing { value: Some(b"small"), ..message };
+        producer.send(&message, headers()).unwrap();
+        let mut undelivered = Vec::new();
+        while undelivered.is_empty() {
+            producer.poll(Duration::from_millis(100), &mut undelivered);
+        }
+        assert_eq!(undelivered[0].code, RDKafkaErrorCode::TopicAuthorizationFailed);
+        assert_eq!((undelivered[0].topic.as_str(), undelivered[0].value_bytes), ("topic", 5));
     }
 }

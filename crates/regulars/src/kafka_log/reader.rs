@@ -12,7 +12,7 @@ use programme::time::Timestamp;
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::{Message, Offset, TopicPartitionList};
+use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
 
 use super::membership::{Membership, Note};
 use super::native::{PartitionQueue, Taken, TakenRecord};
@@ -24,6 +24,8 @@ use super::signal::Signal;
 const TURN_OF_ONE_SOURCE: usize = 128;
 /// The group is looked after at least this often while waiting for records.
 const GROUP_EVERY: Duration = Duration::from_millis(100);
+/// So many calls that bring nothing mean that there is nothing.
+const QUIET: u32 = 8;
 /// How often the ends of sources that look read are asked for.
 const ENDS_EVERY: Duration = Duration::from_secs(1);
 /// How often the ends of all sources are asked for, to know how far behind they are.
@@ -38,6 +40,7 @@ pub(crate) struct Reader {
     /// Ascending by source; dropped before the consumer.
     sources: Vec<OwnedSource>,
     consumer: Arc<BaseConsumer<Membership>>,
+    config: ClientConfig,
     signal: Arc<Signal>,
     inputs: Vec<String>,
     /// Changes that happened outside `poll` and were not told yet.
@@ -67,14 +70,10 @@ impl Reader {
     pub(crate) fn join(settings: &KafkaSettings, partitions: usize) -> Result<Reader, KafkaError> {
         let signal = Arc::new(Signal::default());
         let config = settings.group_consumer(partitions * settings.inputs.len());
-        let mut consumer = BaseConsumer::from_config_and_context(&config, Membership::new(settings.inputs.len()))?;
-        let main_queue_signal = Arc::clone(&signal);
-        consumer.set_nonempty_callback(move || main_queue_signal.raise());
-        let topics: Vec<&str> = settings.inputs.iter().map(String::as_str).collect();
-        consumer.subscribe(&topics)?;
         Ok(Reader {
             sources: Vec::new(),
-            consumer: Arc::new(consumer),
+            consumer: member(&config, &settings.inputs, &signal)?,
+            config,
             signal,
             inputs: settings.inputs.clone(),
             untold: Vec::new(),
@@ -82,6 +81,14 @@ impl Reader {
             ends_asked_at: None,
             lag_asked_at: None,
         })
+    }
+
+    /// Begins anew as a member of the group. Everything that was owned is gone.
+    fn rejoin(&mut self) -> Result<(), Failure> {
+        self.heed(Note::Revoked)?;
+        self.consumer = member(&self.config, &self.inputs, &self.signal)
+            .map_err(|error| Failure::Crash(format!("cannot join the group again: {error}")))?;
+        Ok(())
     }
 
     pub(crate) fn consumer(&self) -> &BaseConsumer<Membership> {
@@ -96,9 +103,9 @@ impl Reader {
 
     /// Looks after the group: accepts and lets go of tasks, hears errors. Never waits.
     pub(crate) fn serve_group(&mut self) -> Result<(), Failure> {
-        // One call serves one event and does not say whether there are more.
+        // One call serves one event, and does not say whether it was one that it kept to itself.
         let mut quiet = 0;
-        while quiet < 2 {
+        while quiet < QUIET {
             match self.consumer.poll(Duration::ZERO) {
                 None => quiet += 1,
                 Some(Ok(message)) => {
@@ -108,6 +115,14 @@ impl Reader {
                             "a record of {topic}, partition {partition}, went past its queue: this is a bug"
                         )));
                     }
+                }
+                Some(Err(KafkaError::MessageConsumptionFatal(RDKafkaErrorCode::FencedInstanceId)))
+                    if self.consumer.context().session_lost() =>
+                {
+                    tracing::info!(
+                        "the place in the group was lost while no broker could be reached: joining again"
+                    );
+                    self.rejoin()?;
                 }
                 Some(Err(error)) => trouble(&error)?,
             }
@@ -443,6 +458,20 @@ impl OwnedSource {
         }
         false
     }
+}
+
+/// A member of the group that reads `inputs`; `signal` is raised when its main queue has something.
+fn member(
+    config: &ClientConfig,
+    inputs: &[String],
+    signal: &Arc<Signal>,
+) -> Result<Arc<BaseConsumer<Membership>>, KafkaError> {
+    let mut consumer = BaseConsumer::from_config_and_context(config, Membership::new(inputs.len()))?;
+    let signal = Arc::clone(signal);
+    consumer.set_nonempty_callback(move || signal.raise());
+    let topics: Vec<&str> = inputs.iter().map(String::as_str).collect();
+    consumer.subscribe(&topics)?;
+    Ok(Arc::new(consumer))
 }
 
 fn copy(record: &TakenRecord<'_>, source: Source, polled: &mut Polled) {

@@ -206,6 +206,8 @@ impl KafkaSettings {
     /// For every connection.
     pub(crate) fn connection(&self, role: &str) -> ClientConfig {
         let mut config = ClientConfig::new();
+        // A broker that is back should be found before sessions and transactions time out.
+        config.set("reconnect.backoff.max.ms", "1000");
         for (key, value) in &self.client {
             config.set(key, value);
         }

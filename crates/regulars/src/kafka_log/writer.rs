@@ -24,7 +24,6 @@ use super::voice::Voice;
 
 /// The key of a task's marker in the changelog. Customers' ids are text, and no text contains this byte.
 pub(crate) const MARKER_KEY: &[u8] = &[0xFF];
-const _: () = assert!(std::str::from_utf8(MARKER_KEY).is_err(), "no customer may be named like a marker");
 
 /// How long one attempt to fence and initialise may take before the caller gets a word in.
 const INIT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -38,9 +37,6 @@ const REPORT_TIMEOUT: Duration = Duration::from_millis(50);
 const FENCED_MAX: u32 = 3;
 /// Fewer failures than this are no outage, however long ago the first one was.
 const FAILURES_MIN: u32 = 5;
-/// The pause before the second attempt; doubled for each further one, up to the maximum.
-const PAUSE_MIN: Duration = Duration::from_millis(100);
-const PAUSE_MAX: Duration = Duration::from_secs(3);
 
 /// The writing half of the log.
 pub(crate) struct Writer {
@@ -124,12 +120,11 @@ impl Writer {
     }
 
     /// Sees to it that there is a producer which has fenced every other one with its transactional id.
-    /// `Abort` where that did not succeed yet: the caller may go on trying.
+    /// `Abort` where that did not succeed yet: the caller may go on trying, after a pause.
     pub(crate) fn ready(&mut self) -> Result<(), Failure> {
         if self.fenced_others && self.producer.is_some() {
             return Ok(());
         }
-        self.trouble.pause();
         let producer =
             match self.producer.take() {
                 Some(producer) => producer,
@@ -341,15 +336,16 @@ impl Writer {
         Err(if hopeless { Ended::Hopeless(why) } else { Ended::Abortable(why) })
     }
 
+    /// Messages under way are awaited, not dropped: a gap in their numbers would fail the next transaction.
     fn abort(&mut self, producer: &Producer<Voice>) -> Result<(), TransactionError> {
-        producer.purge();
         let deadline = Instant::now() + ABORT_TIMEOUT;
         loop {
-            // What was purged is reported as undelivered, and the abort waits for the reports to be read.
+            let left = deadline.saturating_duration_since(Instant::now());
+            let result = producer.abort_transaction(left.min(FLUSH_STEP));
+            // What was not sent yet is reported as undelivered, and the abort waits until the reports are read.
             producer.poll(Duration::ZERO, &mut self.undelivered);
             self.undelivered.clear();
-            let left = deadline.saturating_duration_since(Instant::now());
-            match producer.abort_transaction(left.min(FLUSH_STEP)) {
+            match result {
                 Err(error) if error.retriable && !left.is_zero() => (),
                 result => return result,
             }
@@ -390,16 +386,6 @@ impl Writer {
             ));
         }
         Failure::Abort(why)
-    }
-}
-
-impl Trouble {
-    /// Waits a little before the second attempt and longer before each further one.
-    fn pause(&self) {
-        if self.failures > 1 {
-            let doublings = (self.failures - 2).min(8);
-            sleep((PAUSE_MIN * 2_u32.pow(doublings)).min(PAUSE_MAX));
-        }
     }
 }
 
