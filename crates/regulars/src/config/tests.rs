@@ -1,3 +1,5 @@
+//! What a configuration is refused for, and that the example in `deploy/` is one.
+
 use expect_test::{Expect, expect};
 
 use super::*;

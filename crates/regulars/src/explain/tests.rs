@@ -1,3 +1,5 @@
+//! What people read about a customer.
+
 use std::path::Path;
 
 use expect_test::{Expect, expect};

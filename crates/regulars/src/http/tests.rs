@@ -1,3 +1,5 @@
+//! What each path answers, over a store with customers in it.
+
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;

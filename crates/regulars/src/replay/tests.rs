@@ -1,3 +1,5 @@
+//! That a replay can be repeated, continued and started over.
+
 use std::fs;
 
 use clap::Parser;

@@ -1,3 +1,5 @@
+//! What the summary looks like.
+
 use expect_test::expect;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! What a card looks like as JSON.
+
 use expect_test::expect;
 use programme::decision::Need;
 use programme::measure::InWindow;

@@ -1,3 +1,5 @@
+//! What a decision looks like as JSON, with its headers.
+
 use std::fmt::Write;
 
 use expect_test::expect;

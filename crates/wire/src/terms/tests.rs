@@ -1,3 +1,5 @@
+//! Where errors in terms are placed, and what they say.
+
 use expect_test::{Expect, expect};
 
 use super::*;

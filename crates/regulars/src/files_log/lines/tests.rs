@@ -1,3 +1,5 @@
+//! Where lines begin and end, whatever files they are spread over.
+
 use std::io::Write;
 
 use proptest::prelude::*;
