@@ -9,6 +9,7 @@
 //! | `REGULARS_TEST_DATA` | the year of baskets, `.jsonl.zst` |
 //! | `REGULARS_TEST_CDNOW` | the folder with `CDNOW_sample.txt` and `CDNOW_master.txt` |
 //! | `REGULARS_TEST_REQUIRE_DATA` | `1`: a test that lacks its data fails instead |
+//! | `REGULARS_TEST_REQUIRE_BROKER` | `1`: a test that lacks its broker fails instead |
 //! | `REGULARS_TEST_LONG` | `1` when tests may take an hour |
 
 use std::process::Command;
@@ -81,7 +82,9 @@ pub(crate) fn run(places: &Places, options: &Options) -> Result<()> {
     check("build", &mut || {
         step::run("cargo build", &mut cargo(&["build", "--locked", "--release", "--package", "regulars"])).map(drop)
     });
-    check("test", &mut || test(places, options, cargo(&["test", "--locked", "--release", "--workspace"])));
+    check("test", &mut || {
+        test(places, options, cargo(&["test", "--locked", "--release", "--workspace", "--no-fail-fast"]))
+    });
     if step::is_installed("cargo-deny") {
         // What depends on the tree alone. Advisories change under an unchanged tree and are asked for by hand:
         // `cargo deny --config .deny.toml check advisories`.
@@ -103,6 +106,7 @@ pub(crate) fn run(places: &Places, options: &Options) -> Result<()> {
 fn test(places: &Places, options: &Options, mut cargo_test: Command) -> Result<()> {
     cargo_test
         .env("REGULARS_TEST_REQUIRE_DATA", "1")
+        .env("REGULARS_TEST_REQUIRE_BROKER", "1")
         .env("REGULARS_TEST_BINARY", places.regulars())
         .env("REGULARS_TEST_DATA", data::complete_journey(places)?)
         .env("REGULARS_TEST_CDNOW", data::cdnow(places)?);
