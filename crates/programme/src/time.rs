@@ -3,6 +3,9 @@
 //! Instants are what events carry; days and months are those of the programme's IANA time zone, because a
 //! loyalty month ends at the shop's midnight, in summer and in winter.
 
+use std::fmt;
+use std::sync::Arc;
+
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
@@ -34,8 +37,8 @@ impl Timestamp {
 }
 
 /// RFC 3339 in UTC, with milliseconds only where there are any.
-impl std::fmt::Display for Timestamp {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match jiff::Timestamp::from_millisecond(self.0) {
             Ok(instant) => instant.fmt(f),
             Err(_) => write!(f, "{} ms", self.0),
@@ -85,8 +88,8 @@ impl Day {
 }
 
 /// `YYYY-MM-DD`.
-impl std::fmt::Display for Day {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Day {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.date().fmt(f)
     }
 }
@@ -95,31 +98,78 @@ const EPOCH: Date = Date::constant(1970, 1, 1);
 const DAY_MS: i64 = 86_400_000;
 
 /// The programme's IANA time zone: turns instants into local days and back.
-#[derive(Clone, Debug)]
+///
+/// A day is the time from its first instant to that of the next, so days follow each other without a gap or a
+/// repetition, also where clocks went back across midnight (St. John's until 2011). A day that a zone left out (Samoa,
+/// 30 December 2011) begins and ends with its successor's beginning.
+#[derive(Clone)]
 pub struct Zone {
-    zone: TimeZone,
+    name: String,
+    /// The first instant of every day from [`FIRST_DAY`] on. Computing it anew each time took a tenth of a replay.
+    starts: Arc<[i64]>,
 }
+
+/// The last days of 1899.
+const FIRST_DAY: Day = Day(-25_569);
+/// Fifteen years beyond the accepted instants: the furthest that a wakeup can lie ahead is ten years.
+const LAST_DAY: Day = Day(89_500);
 
 impl Zone {
     /// The zone named `name`, such as `Europe/Moscow`; `None` when the time zone database has no such name.
     pub fn named(name: &str) -> Option<Zone> {
-        TimeZone::get(name).ok().map(|zone| Zone { zone })
+        let zone = TimeZone::get(name).ok()?;
+        let begin = jiff::Timestamp::from_millisecond((i64::from(FIRST_DAY.0) - 2) * DAY_MS)
+            .expect("the table begins within the representable range");
+        let mut starts = Vec::new();
+        let mut day = FIRST_DAY;
+        let mut offset_began_at = i64::MIN;
+        let mut offset_ms = i64::from(zone.to_offset(begin).seconds()) * 1000;
+        let mut transitions = zone.following(begin);
+        while day <= LAST_DAY {
+            let transition = transitions.next();
+            let offset_ends_at = transition.as_ref().map_or(i64::MAX, |next| next.timestamp().as_millisecond());
+            while day <= LAST_DAY {
+                let midnight = i64::from(day.0) * DAY_MS - offset_ms;
+                if midnight >= offset_ends_at {
+                    break;
+                }
+                // Where a change of clocks skips midnight, the day begins with the change.
+                starts.push(midnight.max(offset_began_at));
+                day = day.plus(1);
+            }
+            if let Some(next) = transition {
+                offset_began_at = offset_ends_at;
+                offset_ms = i64::from(next.offset().seconds()) * 1000;
+            }
+        }
+        Some(Zone { name: name.to_string(), starts: starts.into() })
     }
 
     /// The local day that `at` falls on.
     pub fn day(&self, at: Timestamp) -> Day {
-        let instant = jiff::Timestamp::from_millisecond(at.0).expect("instants are checked when decoded");
-        let offset_ms = i64::from(self.zone.to_offset(instant).seconds()) * 1000;
-        let days = (at.0 + offset_ms).div_euclid(DAY_MS);
-        Day(i32::try_from(days).expect("instants within years 1900 to 2200 fit"))
+        // Offsets are a day at most, so the day in UTC is next to the right one.
+        let guess = at.0.div_euclid(DAY_MS) - i64::from(FIRST_DAY.0);
+        let mut place = usize::try_from(guess).expect("instants are checked when decoded");
+        while self.starts[place] > at.0 {
+            place -= 1;
+        }
+        while self.starts[place + 1] <= at.0 {
+            place += 1;
+        }
+        FIRST_DAY.plus(i32::try_from(place).expect("the table has 115,070 days"))
     }
 
-    /// The first instant of the local day `day`: local midnight, or the first instant after the gap where a
-    /// change of clocks skips midnight.
+    /// The first instant of the local day `day`.
     pub fn start(&self, day: Day) -> Timestamp {
-        let midnight = day.date().at(0, 0, 0, 0);
-        let zoned = self.zone.to_ambiguous_zoned_datetime(midnight).compatible();
-        Timestamp(zoned.expect("a local midnight within years 1900 to 2200 exists").timestamp().as_millisecond())
+        let place = usize::try_from(day.since(FIRST_DAY)).expect("days come from checked instants");
+        Timestamp(self.starts[place])
+    }
+}
+
+/// The zone's name.
+impl fmt::Debug for Zone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)
     }
 }
 
@@ -148,5 +198,37 @@ mod tests {
         let day = skips_midnight.day(noon);
         assert_eq!(skips_midnight.start(day).to_string(), "2018-11-04T03:00:00Z");
         assert_eq!(skips_midnight.day(skips_midnight.start(day)), day);
+    }
+
+    // Every day of three centuries begins at its civil midnight, or right after the gap that swallowed it.
+    #[test]
+    fn starts_are_civil_midnights() {
+        for name in ["America/New_York", "Europe/Moscow", "America/Sao_Paulo", "Asia/Kolkata", "Pacific/Apia"] {
+            let zone = Zone::named(name).unwrap();
+            let civil = TimeZone::get(name).unwrap();
+            for day in (FIRST_DAY.0 + 1..LAST_DAY.0).map(Day) {
+                let midnight = civil.to_ambiguous_zoned_datetime(day.date().at(0, 0, 0, 0)).compatible().unwrap();
+                let start = zone.start(day);
+                let skipped = start == zone.start(day.plus(1));
+                assert!(skipped || zone.day(start) == day, "{name} {day}");
+                assert!(skipped || zone.day(start.plus_ms(-1)) < day, "{name} {day}");
+                let midnight = Timestamp(midnight.timestamp().as_millisecond());
+                assert!(skipped || start == midnight, "{name} {day}: {start} is not {midnight}");
+                assert_eq!(skipped, name == "Pacific/Apia" && day.to_string() == "2011-12-30", "{name} {day}");
+            }
+        }
+    }
+
+    // Clocks went back at one minute past midnight: the evening is not lived, and not judged, twice.
+    #[test]
+    fn days_do_not_go_back() {
+        let zone = Zone::named("America/St_Johns").unwrap();
+        let at = Timestamp::parse("2010-11-07T02:30:00Z").unwrap();
+        let mut before = zone.day(at);
+        for minute in 0..180 {
+            let day = zone.day(at.plus_ms(minute * 60_000));
+            assert!(day >= before, "minute {minute}: {day} after {before}");
+            before = day;
+        }
     }
 }
