@@ -89,7 +89,7 @@ mod tests {
     fn scores_and_crossings_agree_with_exact_arithmetic() {
         let churn = history::terms().churn;
         #[rustfmt::skip]
-        let vectors: Vec<(Vec<i32>, i32, f64, f64, [i32; 3])> = vec![
+        let vectors = [
             (vec![0], 0, 0.99601593625498, 0.0707171967352436, [46, 104, 617]),
             (vec![0], 30, 0.971431012960996, 0.281802071391909, [46, 104, 617]),
             (vec![0], 365, 0.593255733997124, 0.71237828489554, [46, 104, 617]),

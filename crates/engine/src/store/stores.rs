@@ -124,6 +124,10 @@ impl Stores {
         options.set_keep_log_file_num(2);
         options.set_max_log_file_size(1 << 20);
         options.set_max_open_files(256);
+        // RocksDB starts sixteen threads for each family that it opens, however few files there are.
+        options.set_max_file_opening_threads(1);
+        // And it sets 4 MiB aside for the list of each store's files, at every opening.
+        options.set_manifest_preallocation_size(64 << 10);
         options
     }
 
