@@ -1,0 +1,227 @@
+//! What should have been concluded: every decision recomputed from the whole input, the slow and plain way.
+//!
+//! Nothing is remembered between two looks but what was announced: each look sums baskets again, each day is
+//! looked at, and the churn score is worked out from the list of shopping days by the formulas of the
+//! literature. No code of the programme is called; its words (events, terms, local days) are shared. Meant for
+//! histories in which no event is later than the allowed lateness and no return older than what the terms
+//! remember: beyond those the programme does not promise what is computed here.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use programme::event::{Body, Event};
+use programme::terms::{Terms, Tier, Window};
+use programme::time::{Day, Timestamp, Zone};
+
+use crate::told::{Kind, Told};
+
+/// An event that was accepted, and where it stood in the input.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Accepted {
+    /// What happened.
+    pub event: Event,
+    /// The place of its topic in the configuration.
+    pub input: u32,
+    /// Its offset within the topic's partition.
+    pub offset: i64,
+}
+
+/// Every decision that holds at or before `until`, by customer and sequence.
+pub fn decisions(terms: &Terms, zone: &Zone, accepted: &[Accepted], until: Timestamp) -> Vec<Told> {
+    let mut by_customer: BTreeMap<&str, Vec<&Accepted>> = BTreeMap::new();
+    for one in accepted {
+        by_customer.entry(&one.event.customer_id).or_default().push(one);
+    }
+    let mut told = Vec::new();
+    for (customer_id, mut history) in by_customer {
+        history.sort_by_key(|one| (one.event.at, one.input, one.offset));
+        let mut ids = BTreeSet::new();
+        history.retain(|one| ids.insert(one.event.id.as_str()));
+        let events: Vec<&Event> = history.iter().map(|one| &one.event).collect();
+        told.extend(Audit::of(terms, zone, customer_id).run(&events, until));
+    }
+    told
+}
+
+/// One customer's audit: what was announced so far.
+struct Audit<'a> {
+    terms: &'a Terms,
+    zone: &'a Zone,
+    customer_id: &'a str,
+    tier: usize,
+    band: Option<usize>,
+    told: Vec<Told>,
+}
+
+/// A basket that stands: it was paid, and did not go back whole.
+struct Basket {
+    day: Day,
+    net_minor: i64,
+}
+
+impl<'a> Audit<'a> {
+    fn of(terms: &'a Terms, zone: &'a Zone, customer_id: &'a str) -> Audit<'a> {
+        Audit { terms, zone, customer_id, tier: 0, band: None, told: Vec::new() }
+    }
+
+    /// Looks at the customer at every event and at every local midnight after the first one.
+    fn run(mut self, events: &[&Event], until: Timestamp) -> Vec<Told> {
+        for (i, event) in events.iter().enumerate().take_while(|(_, event)| event.at <= until) {
+            if let Some(before) = i.checked_sub(1) {
+                self.look_at_midnights(&events[..i], events[before].at, event.at);
+            }
+            let known = &events[..=i];
+            self.look(known, &standing_baskets(known, self.zone), event.at);
+        }
+        let known = events.partition_point(|event| event.at <= until);
+        if let Some(last) = known.checked_sub(1) {
+            self.look_at_midnights(&events[..known], events[last].at, until);
+        }
+        self.told
+    }
+
+    fn look_at_midnights(&mut self, known: &[&Event], after: Timestamp, until: Timestamp) {
+        let baskets = standing_baskets(known, self.zone);
+        let mut day = self.zone.day(after).plus(1);
+        while self.zone.start(day) <= until {
+            self.look(known, &baskets, self.zone.start(day));
+            day = day.plus(1);
+        }
+    }
+
+    /// Looks at the customer as known by the events of `known`, and notes what differs from the announced.
+    fn look(&mut self, known: &[&Event], baskets: &[Basket], at: Timestamp) {
+        let day = self.zone.day(at);
+        let tier = self.tier(known, baskets, day);
+        if tier != self.tier {
+            let name = |tier: usize| self.terms.tier[tier].name.clone();
+            let (from, to) = (name(self.tier), name(tier));
+            self.tier = tier;
+            self.tell(at, Kind::Tier, from, to);
+        }
+        let band = self.band(baskets, day);
+        if band != self.band {
+            let name = |band: Option<usize>| band.map_or(String::new(), |i| self.terms.churn.band[i].name.clone());
+            let (from, to) = (name(self.band), name(band));
+            self.band = band;
+            self.tell(at, Kind::Risk, from, to);
+        }
+    }
+
+    fn tell(&mut self, effective_at: Timestamp, kind: Kind, from: String, to: String) {
+        let sequence = self.told.len() as u64 + 1;
+        self.told.push(Told { customer_id: self.customer_id.to_string(), sequence, effective_at, kind, from, to });
+    }
+
+    /// The highest tier whose conditions all hold on `day` (BY-8).
+    fn tier(&self, known: &[&Event], baskets: &[Basket], day: Day) -> usize {
+        let first = match self.terms.window {
+            Window::RollingDays { days } => day.plus(1 - days as i32),
+            Window::CalendarMonth {} => day.month_start(),
+        };
+        let in_window = || baskets.iter().filter(|basket| basket.day >= first && basket.day <= day);
+        let purchases = in_window().count() as u32;
+        let spend_minor: i64 = in_window().map(|basket| basket.net_minor).sum();
+        let ltv_minor = self.ltv_minor(known, baskets, day);
+        let nps = self.nps(known, day);
+        let holds = |tier: &Tier| {
+            tier.purchases_min.is_none_or(|least| purchases >= least)
+                && tier.spend_minor_min.is_none_or(|least| spend_minor >= least)
+                && tier.ltv_minor_min.is_none_or(|least| ltv_minor >= least)
+                && tier.nps_min.is_none_or(|least| nps.is_some_and(|score| score >= least))
+        };
+        (0..self.terms.tier.len()).rev().find(|tier| holds(&self.terms.tier[*tier])).unwrap_or(0)
+    }
+
+    /// Average basket x purchases a month x margin x lifetime in months (BY-1), over the time known, but at least
+    /// an average month of 30.4375 days.
+    fn ltv_minor(&self, known: &[&Event], baskets: &[Basket], day: Day) -> i64 {
+        let first = self.zone.day(known.iter().map(|event| event.at).min().expect("there is an event"));
+        let spend_minor: i128 = baskets.iter().map(|basket| i128::from(basket.net_minor)).sum();
+        let margin_permille = i128::from(self.terms.ltv.margin_permille);
+        let months = i128::from(self.terms.ltv.lifetime_months);
+        let known_days = i128::from(day.since(first)) + 1;
+        // A month is 304375 / 10000 days.
+        let known_days_e4 = (known_days * 10_000).max(304_375);
+        let ltv = spend_minor * margin_permille * months * 304_375 / (1000 * known_days_e4);
+        i64::try_from(ltv).expect("test amounts are small")
+    }
+
+    /// The last answer that still counts; of two at one instant the lower.
+    fn nps(&self, known: &[&Event], day: Day) -> Option<u8> {
+        let answers = known.iter().filter_map(|event| match &event.body {
+            Body::SurveyAnswered(Some(answer)) => Some((event.at, answer.score)),
+            _ => None,
+        });
+        let (at, score) = answers.max_by_key(|(at, score)| (*at, std::cmp::Reverse(*score)))?;
+        (day.since(self.zone.day(at)) < self.terms.ltv.nps_days as i32).then_some(score)
+    }
+
+    /// The highest band that the probability of no purchase within the horizon has reached.
+    fn band(&self, baskets: &[Basket], day: Day) -> Option<usize> {
+        let shopping_days: BTreeSet<Day> = baskets.iter().map(|basket| basket.day).collect();
+        if shopping_days.is_empty() || shopping_days.len() < self.terms.churn.shopping_days_min as usize {
+            return None;
+        }
+        let q = self.no_purchase_probability(&shopping_days, day);
+        (0..self.terms.churn.band.len()).rev().find(|band| q >= self.terms.churn.band[*band].probability_min)
+    }
+
+    /// q = 1 - P(alive) (1 - ((alpha + E) / (alpha + E + H))^(r + n)): MBG/NBD's P(alive) of the plain counts, and
+    /// a purchase rate from counts n and exposure E that fade with time constant tau.
+    fn no_purchase_probability(&self, shopping_days: &BTreeSet<Day>, day: Day) -> f64 {
+        let churn = &self.terms.churn;
+        let first = *shopping_days.first().expect("at least one shopping day");
+        let (mut n, mut exposure, mut last) = (0.0_f64, 0.0_f64, first);
+        for shopping_day in shopping_days.iter().skip(1) {
+            let fade = (-f64::from(shopping_day.since(last)) / churn.tau_days).exp();
+            n = n * fade + 1.0;
+            exposure = exposure * fade + churn.tau_days * (1.0 - fade);
+            last = *shopping_day;
+        }
+        let hiatus = f64::from(day.since(last));
+        let fade = (-hiatus / churn.tau_days).exp();
+        n *= fade;
+        exposure = exposure * fade + churn.tau_days * (1.0 - fade);
+
+        let x = (shopping_days.len() - 1) as f64;
+        let t_x = f64::from(last.since(first));
+        let log_odds_gone =
+            churn.a.ln() - (churn.b + x).ln() + (churn.r + x) * (hiatus / (churn.alpha_days + t_x)).ln_1p();
+        let alive = 1.0 / (1.0 + log_odds_gone.exp());
+        let base = churn.alpha_days + exposure;
+        let none_in_horizon = (base / (base + f64::from(churn.horizon_days))).powf(churn.r + n);
+        1.0 - alive * (1.0 - none_in_horizon)
+    }
+}
+
+/// The baskets that stand, as known by the events of `known`: a return or void counts from its own instant on, and
+/// takes away at the basket's day.
+fn standing_baskets(known: &[&Event], zone: &Zone) -> Vec<Basket> {
+    let mut paid: BTreeMap<&str, (Timestamp, i64)> = BTreeMap::new();
+    let mut returned: BTreeMap<&str, i64> = BTreeMap::new();
+    let mut gone: BTreeSet<&str> = BTreeSet::new();
+    for event in known {
+        match &event.body {
+            Body::Purchase(purchase) => {
+                paid.entry(&purchase.basket_id).or_insert((event.at, purchase.amount_minor));
+            }
+            Body::PurchaseReturned(back) if back.whole_basket => {
+                gone.insert(&back.basket_id);
+            }
+            Body::PurchaseReturned(back) => *returned.entry(&back.basket_id).or_default() += back.amount_minor,
+            Body::PurchaseVoided(void) => {
+                gone.insert(&void.basket_id);
+            }
+            Body::SurveyAnswered(_) | Body::Enrolled | Body::Unjudged => {}
+        }
+    }
+    let mut standing = Vec::new();
+    for (basket_id, (at, gross_minor)) in paid {
+        let back_minor = returned.get(basket_id).copied().unwrap_or(0);
+        let all_back = gross_minor > 0 && back_minor >= gross_minor;
+        if !gone.contains(basket_id) && !all_back {
+            standing.push(Basket { day: zone.day(at), net_minor: gross_minor - back_minor.min(gross_minor) });
+        }
+    }
+    standing
+}

@@ -1,0 +1,61 @@
+//! Writes a file of generated events, to measure with.
+//!
+//! `cargo run --release -p tests --bin generate -- --events 1000000 --customers 100000 --seed 1 --output events.jsonl.zst`
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use tests::generate::{self, Order, YEAR};
+
+const USAGE: &str = "usage: generate --events N --customers N [--seed N] --output FILE.jsonl[.zst]";
+
+fn main() -> ExitCode {
+    let (order, output) = match read(std::env::args().skip(1)) {
+        Ok(asked) => asked,
+        Err(why) => {
+            eprintln!("{why}\n{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match write(&order, &output) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{}: {error}", output.display());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn read(mut arguments: impl Iterator<Item = String>) -> Result<(Order, PathBuf), String> {
+    let mut order = Order { events: 0, customers: 0, seed: 1, from: YEAR.0, span_ms: YEAR.1 };
+    let mut output = None;
+    while let Some(name) = arguments.next() {
+        let value = arguments.next().ok_or_else(|| format!("{name} has no value"))?;
+        let number = || value.parse().map_err(|_| format!("{name} {value}: not a whole number"));
+        match name.as_str() {
+            "--events" => order.events = number()?,
+            "--customers" => order.customers = number()?,
+            "--seed" => order.seed = number()?,
+            "--output" => output = Some(PathBuf::from(&value)),
+            _ => return Err(format!("{name} is not known")),
+        }
+    }
+    if order.events == 0 || order.customers == 0 {
+        return Err("--events and --customers must be given, and above 0".into());
+    }
+    Ok((order, output.ok_or("--output must be given")?))
+}
+
+fn write(order: &Order, output: &Path) -> std::io::Result<()> {
+    let mut file = BufWriter::with_capacity(1 << 20, File::create(output)?);
+    if output.extension().is_some_and(|extension| extension == "zst") {
+        let mut compressed = zstd::Encoder::new(file, 3)?;
+        generate::write(order, &mut compressed)?;
+        compressed.finish()?.flush()
+    } else {
+        generate::write(order, &mut file)?;
+        file.flush()
+    }
+}

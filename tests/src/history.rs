@@ -1,0 +1,187 @@
+//! Made-up histories: what a handful of customers do, and how their events reach the log.
+//!
+//! Events are delayed, sent twice and dated a little ahead, but none is later than the terms allow, because only
+//! then is there one right answer. Late ones are added where a test asks for them.
+
+use engine::log::{InputId, Source, TaskId};
+use programme::event::{Body, Event, NpsAnswer, Purchase, PurchaseReturned, PurchaseVoided};
+use programme::terms::Terms;
+use programme::time::Timestamp;
+
+use crate::json;
+use crate::simulated_log::faults::Chance;
+
+/// One record on its way to the log.
+#[derive(Clone, Debug)]
+pub struct Arrival {
+    /// The wall clock when the log takes it in.
+    pub wall: Timestamp,
+    /// Where to.
+    pub source: Source,
+    /// The key, where there is one.
+    pub key: Option<Vec<u8>>,
+    /// The value.
+    pub value: Vec<u8>,
+    /// What it says; `None` for a record that must become a dead letter.
+    pub event: Option<Event>,
+}
+
+/// What a history is made of.
+#[derive(Clone, Copy, Debug)]
+pub struct Shape {
+    /// How many customers.
+    pub customers: u32,
+    /// How many days they are watched.
+    pub days: u32,
+    /// How many tasks they are spread over.
+    pub tasks: u32,
+    /// How many input topics.
+    pub inputs: u32,
+    /// How many events in a thousand arrive long after the lateness.
+    pub late_permille: u32,
+    /// How many records in a thousand are nobody's event.
+    pub bad_permille: u32,
+}
+
+/// When every history begins: 2017-01-01T12:00:00Z.
+pub const BEGINNING: Timestamp = Timestamp(1_483_272_000_000);
+
+const HOUR_MS: i64 = 3_600_000;
+const DAY_MS: i64 = 24 * HOUR_MS;
+
+/// Makes a history, in the order in which the log takes it in.
+pub fn make(chance: &mut Chance, shape: &Shape, terms: &Terms) -> Vec<Arrival> {
+    let mut arrivals = Vec::new();
+    for customer in 0..shape.customers {
+        let mut author = Author { chance, shape, terms, customer, next: 0, arrivals: &mut arrivals };
+        author.live();
+    }
+    arrivals.sort_by_key(|arrival| arrival.wall);
+    arrivals
+}
+
+/// Writes the history of one customer.
+struct Author<'a> {
+    chance: &'a mut Chance,
+    shape: &'a Shape,
+    terms: &'a Terms,
+    customer: u32,
+    next: u32,
+    arrivals: &'a mut Vec<Arrival>,
+}
+
+impl Author<'_> {
+    fn live(&mut self) {
+        let end = BEGINNING.plus_ms(i64::from(self.shape.days) * DAY_MS);
+        // Between several visits a day and one in three weeks.
+        let gap_hours = self.chance.one_of(&[5, 24, 60, 170, 500]);
+        let mut at = BEGINNING.plus_ms(self.chance.within(0..=10 * DAY_MS));
+        while at < end {
+            self.act(at);
+            let long_silence = self.chance.permille(60);
+            let hours = gap_hours * if long_silence { 12 } else { 1 };
+            let wait_ms = self.chance.within(1..=2 * hours * HOUR_MS);
+            at = at.plus_ms(wait_ms);
+        }
+    }
+
+    fn act(&mut self, at: Timestamp) {
+        // Whole seconds now and then, so that several events fall on one instant and on midnights.
+        let at = match self.chance.within(0..=3) {
+            0 => Timestamp(at.0.div_euclid(HOUR_MS) * HOUR_MS),
+            1 => Timestamp(at.0.div_euclid(1000) * 1000),
+            _ => at,
+        };
+        match self.chance.within(0..=99) {
+            0..=74 => self.purchase(at),
+            75..=84 => {
+                let score = self.chance.within(0..=10).max(self.chance.within(0..=10)) as u8;
+                self.send(at, Body::SurveyAnswered(Some(NpsAnswer { score })));
+            }
+            85..=87 => self.send(at, Body::SurveyAnswered(None)),
+            88..=93 => self.send(at, Body::Enrolled),
+            _ => self.send(at, Body::Unjudged),
+        }
+    }
+
+    fn purchase(&mut self, at: Timestamp) {
+        let basket_id = format!("b{}", self.next);
+        let amount_minor = match self.chance.within(0..=9) {
+            0 => 0,
+            1 => self.chance.within(1..=10_000),
+            _ => self.chance.within(3_00..=30_00),
+        };
+        let margin_minor = self.chance.permille(300).then_some(amount_minor / 4);
+        let body = Body::Purchase(Purchase { basket_id: basket_id.clone(), amount_minor, margin_minor });
+        self.send(at, body.clone());
+        if self.chance.permille(30) {
+            // The till sends the basket again, as if it were another event.
+            let again = at.plus_ms(self.chance.within(0..=2 * HOUR_MS));
+            self.send(again, body);
+        }
+        if self.chance.permille(80) {
+            // A return may even be dated before its purchase: two clocks.
+            let days = self.chance.one_of(&[0, 0, 1, 9, 35]);
+            let back_at = at.plus_ms(days * DAY_MS + self.chance.within(-60_000..=20 * HOUR_MS));
+            let whole_basket = self.chance.permille(400);
+            let amount_minor = self.chance.within(0..=amount_minor + 10);
+            let returned = PurchaseReturned { basket_id: basket_id.clone(), amount_minor, whole_basket };
+            self.send(back_at, Body::PurchaseReturned(returned));
+        }
+        if self.chance.permille(40) {
+            let void_at = at.plus_ms(self.chance.within(-60_000..=3 * DAY_MS));
+            self.send(void_at, Body::PurchaseVoided(PurchaseVoided { basket_id }));
+        }
+    }
+
+    fn send(&mut self, at: Timestamp, body: Body) {
+        let id = format!("c{}-{}", self.customer, self.next);
+        self.next += 1;
+        let event = Event { id, customer_id: format!("c{}", self.customer), at, body };
+        let lateness_ms = i64::from(self.terms.lateness_s) * 1000;
+        let skew_ms = i64::from(self.terms.future_skew_s_max) * 1000;
+        let delay_ms = match self.chance.permille(self.shape.late_permille) {
+            true => self.chance.within(lateness_ms..=lateness_ms * 3 + 5 * DAY_MS),
+            false => self.chance.within(-skew_ms..=lateness_ms - skew_ms - 1000),
+        };
+        let arrival = self.arrival(at.plus_ms(delay_ms), event);
+        if self.chance.permille(80) {
+            let again_ms = self.chance.one_of(&[0, 1000, HOUR_MS, 4 * DAY_MS]);
+            let again = Arrival { wall: arrival.wall.plus_ms(again_ms), ..arrival.clone() };
+            let input = InputId(self.chance.within(0..=i64::from(self.shape.inputs) - 1) as u32);
+            self.arrivals.push(Arrival { source: Source { input, ..again.source }, ..again });
+        }
+        if self.chance.permille(self.shape.bad_permille) {
+            let bad = self.bad(&arrival);
+            self.arrivals.push(bad);
+        }
+        self.arrivals.push(arrival);
+    }
+
+    fn arrival(&mut self, wall: Timestamp, event: Event) -> Arrival {
+        let task = TaskId(self.customer % self.shape.tasks);
+        let input = InputId(self.chance.within(0..=i64::from(self.shape.inputs) - 1) as u32);
+        let key = Some(event.customer_id.clone().into_bytes());
+        let value = json::line(&event).into_bytes();
+        Arrival { wall, source: Source { task, input }, key, value, event: Some(event) }
+    }
+
+    /// A record that no customer's till should have sent, beside a good one.
+    fn bad(&mut self, good: &Arrival) -> Arrival {
+        let mut bad = Arrival { event: None, ..good.clone() };
+        let text = String::from_utf8(good.value.clone()).expect("JSON is text");
+        match self.chance.within(0..=4) {
+            0 => bad.key = None,
+            1 => bad.value.truncate(good.value.len() / 2),
+            2 => bad.key = Some(b"somebody else".to_vec()),
+            3 => {
+                let event = good.event.as_ref().expect("the good one has an event");
+                let ahead_ms = i64::from(self.terms.future_skew_s_max) * 1000 + DAY_MS;
+                let ahead = Event { at: good.wall.plus_ms(ahead_ms), ..event.clone() };
+                bad.value = json::line(&ahead).into_bytes();
+            }
+            _ => bad.value = text.replacen("\"customerId\"", "\"customer\"", 1).into_bytes(),
+        }
+        bad
+    }
+}

@@ -1,0 +1,93 @@
+//! What the tests against a real broker need: the built program, the year's events, and processes to kill.
+//!
+//! Environment: `REGULARS_TEST_BOOTSTRAP` names the broker, `REGULARS_TEST_BINARY` the program,
+//! `REGULARS_TEST_DATA` the year of baskets. Without them the tests say that they skip, unless
+//! `REGULARS_TEST_REQUIRE_BROKER=1` or `REGULARS_TEST_REQUIRE_DATA=1`.
+
+pub mod broker;
+pub mod service;
+pub mod site;
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+
+use programme::event::{Body, Event, Purchase};
+use programme::time::Timestamp;
+use serde_json::Value;
+
+use crate::auditor::Accepted;
+
+/// `host:port` of the broker; `None` means to skip, and says so.
+pub fn bootstrap() -> Option<String> {
+    needed("REGULARS_TEST_BOOTSTRAP", "REGULARS_TEST_REQUIRE_BROKER")
+}
+
+/// The file with a year of baskets; `None` means to skip, and says so.
+pub fn year() -> Option<PathBuf> {
+    needed("REGULARS_TEST_DATA", "REGULARS_TEST_REQUIRE_DATA").map(PathBuf::from)
+}
+
+fn needed(name: &str, required: &str) -> Option<String> {
+    let value = std::env::var(name).ok().filter(|value| !value.is_empty());
+    if value.is_none() {
+        let must = std::env::var(required).is_ok_and(|value| value == "1");
+        assert!(!must, "{name} is not set, and {required}=1");
+        println!("skipped: {name} is not set; `cargo xtask test` sets it");
+    }
+    value
+}
+
+/// The built program: what the environment names, or else what lies beside the tests.
+pub fn binary() -> PathBuf {
+    let named = std::env::var_os("REGULARS_TEST_BINARY").map(PathBuf::from);
+    let binary = named.unwrap_or_else(|| {
+        let test = std::env::current_exe().expect("a test knows its own path");
+        let folder = test.ancestors().nth(2).expect("tests lie in target/<profile>/deps");
+        folder.join("regulars")
+    });
+    assert!(binary.exists(), "{} does not exist: cargo build --release -p regulars", binary.display());
+    binary
+}
+
+/// The lines of a `.jsonl` or `.jsonl.zst` file.
+pub fn lines(path: &Path) -> impl Iterator<Item = String> + use<> {
+    let file = std::fs::File::open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let compressed = path.extension().is_some_and(|extension| extension == "zst");
+    let plain: Box<dyn Read> = match compressed {
+        true => Box::new(zstd::Decoder::new(file).expect("a file ending in .zst is compressed")),
+        false => Box::new(file),
+    };
+    BufReader::with_capacity(1 << 20, plain).lines().map(|line| line.expect("a file can be read"))
+}
+
+/// The purchases of a file, as its one input, read without the code under test.
+pub fn purchases(path: &Path) -> Vec<Accepted> {
+    let mut accepted = Vec::new();
+    for (offset, line) in (0..).zip(lines(path)) {
+        let value: Value = serde_json::from_str(&line).expect("a line is JSON");
+        let text = |value: &Value| value.as_str().expect("a text").to_string();
+        // Zero is left out.
+        let amount = &value["purchase"]["amountMinor"];
+        let amount_minor = amount.as_str().map_or(0, |text| text.parse().expect("an amount"));
+        let purchase =
+            Purchase { basket_id: text(&value["purchase"]["basketId"]), amount_minor, margin_minor: None };
+        let event = Event {
+            id: text(&value["eventId"]),
+            customer_id: text(&value["customerId"]),
+            at: Timestamp::parse(&text(&value["occurredAt"])).expect("an instant"),
+            body: Body::Purchase(purchase),
+        };
+        accepted.push(Accepted { event, input: 0, offset });
+    }
+    accepted
+}
+
+/// What must be the same in every run: the decision without when and by whom it was recorded.
+pub fn concluded(json: &[u8]) -> Value {
+    let mut decision: Value = serde_json::from_slice(json).expect("a decision is JSON");
+    let fields = decision.as_object_mut().expect("a decision is an object");
+    for field in ["recordedAt", "source", "replay"] {
+        fields.remove(field);
+    }
+    decision
+}

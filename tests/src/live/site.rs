@@ -1,0 +1,178 @@
+//! One application under test: its folder, its configurations and its topics, none of them shared with another test.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::broker::{self, Committed};
+use super::service::Service;
+use crate::told;
+
+/// One application under test.
+pub struct Site {
+    /// The broker.
+    pub bootstrap: String,
+    /// Names everything of this application.
+    pub application: String,
+    /// The input topics.
+    pub inputs: Vec<String>,
+    folder: TempDir,
+}
+
+/// How an application under test is set up.
+#[derive(Clone, Debug)]
+pub struct Setup<'a> {
+    /// A word for it.
+    pub name: &'a str,
+    /// How many inputs it reads.
+    pub inputs: usize,
+    /// The text of its terms.
+    pub terms: &'a str,
+    /// Whether the wall clock moves its time.
+    pub wall_clock: bool,
+    /// How many processes share the work.
+    pub processes: usize,
+    /// Further lines of the section `[limits]`.
+    pub limits: &'a str,
+}
+
+/// Partitions of every topic.
+pub const PARTITIONS: i32 = 8;
+
+/// The topics of decisions.
+pub const DECISIONS: [&str; 2] = [wire::topics::TIER_CHANGED, wire::topics::CHURN_RISK_CHANGED];
+
+impl Site {
+    /// Writes the configurations of an application that nobody has used before.
+    pub fn new(bootstrap: &str, setup: &Setup<'_>) -> Site {
+        let folder = tempfile::Builder::new().prefix("regulars-live-").tempdir().expect("a directory can be made");
+        let unique: String = folder.path().to_string_lossy().chars().rev().take(6).collect();
+        let application = format!("test-{}-{unique}", setup.name);
+        let inputs: Vec<String> = (0..setup.inputs).map(|input| format!("{application}.input-{input}")).collect();
+        let write = |name: &str, text: &str| {
+            std::fs::write(folder.path().join(name), text).expect("a file can be written");
+        };
+        write("programme.toml", setup.terms);
+        let listed: Vec<String> = inputs.iter().map(|topic| format!("{{ topic = {topic:?} }}")).collect();
+        for process in 0..setup.processes {
+            let text = format!(
+                "programme = \"programme.toml\"\n\
+                 data = \"data-{process}\"\n\
+                 [kafka]\n\
+                 bootstrap = {bootstrap:?}\n\
+                 application_id = {application:?}\n\
+                 instance_id = \"process-{process}\"\n\
+                 inputs = [{}]\n\
+                 partitions = {PARTITIONS}\n\
+                 session_timeout_ms = 6000\n\
+                 transaction_timeout_ms = 10000\n\
+                 [limits]\n\
+                 cache_bytes = 67108864\n\
+                 write_buffer_bytes = 33554432\n\
+                 {}\n\
+                 [http]\n\
+                 listen = \"127.0.0.1:0\"\n\
+                 [time]\n\
+                 wall_clock = {}\n",
+                listed.join(", "),
+                setup.limits,
+                setup.wall_clock,
+            );
+            write(&format!("regulars-{process}.toml"), &text);
+        }
+        Site { bootstrap: bootstrap.to_string(), application, inputs, folder }
+    }
+
+    /// A path in the application's folder.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Runs a command of the program to its end.
+    pub fn command(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(super::binary());
+        command.args(arguments).current_dir(self.folder.path());
+        command.output().expect("the program starts")
+    }
+
+    /// Runs a command that must succeed; returns what it printed.
+    pub fn succeed(&self, arguments: &[&str]) -> String {
+        let output = self.command(arguments);
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "regulars {}: {}\n{error}", arguments.join(" "), output.status);
+        String::from_utf8(output.stdout).expect("the program prints text")
+    }
+
+    /// Creates the topics.
+    pub fn create_topics(&self) {
+        self.succeed(&["topics", "create", "--config", "regulars-0.toml"]);
+    }
+
+    /// Loads a file of events.
+    pub fn load(&self, file: &Path) {
+        self.succeed(&["load", "--config", "regulars-0.toml", "--input", file.to_str().expect("a plain path")]);
+    }
+
+    /// Starts a process.
+    pub fn start(&self, process: usize, until: Option<&str>) -> Service {
+        let config = format!("regulars-{process}.toml");
+        let mut arguments = vec!["run", "--config", &config];
+        arguments.extend(until.into_iter().flat_map(|until| ["--until", until]));
+        Service::start(self.folder.path(), &format!("process-{process}"), &arguments)
+    }
+
+    /// This application's decisions that a reader of committed messages finds now, with their topics.
+    pub fn decisions(&self) -> Vec<(&'static str, Committed)> {
+        let source = format!("/regulars/{}", self.application);
+        let mut decisions = Vec::new();
+        for topic in DECISIONS {
+            let messages = broker::read_committed(&self.bootstrap, topic).into_iter();
+            let own = messages.filter(|message| message.header("ce_source") == source);
+            decisions.extend(own.map(|message| (topic, message)));
+        }
+        decisions
+    }
+
+    /// The dead letters of an input.
+    pub fn dead_letters(&self, input: usize) -> Vec<Committed> {
+        broker::read_committed(&self.bootstrap, &wire::topics::dead_letters(&self.inputs[input]))
+    }
+
+    /// The customers as a process keeps them, by id.
+    pub fn customers(&self, process: usize, as_of: &str) -> Vec<String> {
+        let data = format!("data-{process}");
+        let text = self.succeed(&["customers", "--data", &data, "--programme", "programme.toml", "--as-of", as_of]);
+        let mut lines: Vec<String> = text.lines().map(str::to_string).collect();
+        lines.sort();
+        lines
+    }
+
+    /// Deletes what a process keeps.
+    pub fn lose_data(&self, process: usize) {
+        std::fs::remove_dir_all(self.path(&format!("data-{process}"))).expect("the data directory can be deleted");
+    }
+
+    /// Runs the same events from files, without a broker; returns the decisions with their topics.
+    pub fn replay(&self, input: &Path, until: &str) -> Vec<(&'static str, Vec<u8>)> {
+        let input = input.to_str().expect("a plain path");
+        let order =
+            ["replay", "--programme", "programme.toml", "--input", input, "--output", "replay", "--until", until];
+        self.succeed(&order);
+        let mut decisions = Vec::new();
+        for topic in DECISIONS {
+            let path = self.path("replay").join(format!("{topic}.jsonl"));
+            if path.exists() {
+                decisions.extend(super::lines(&path).map(|line| (topic, line.into_bytes())));
+            }
+        }
+        decisions
+    }
+}
+
+/// Customer and sequence of a decision.
+pub fn place(decision: &Value) -> (String, u64) {
+    let customer = decision["customerId"].as_str().expect("a decision has a customer").to_string();
+    (customer, told::sequence(decision).expect("a decision has a sequence"))
+}

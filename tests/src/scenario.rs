@@ -1,0 +1,206 @@
+//! Small cases as text: what happens to a few customers, and what the programme says to each step.
+//!
+//! ```text
+//! # What would break in the world.
+//! terms window = { kind = "rolling_days", days = 30 }
+//!
+//! purchase c1 2024-01-10 620.00
+//! ----
+//! 2024-01-10 12:00 c1 #1 tier_changed newcomer -> regular, purchased
+//!
+//! watermark 2024-03-15
+//! ----
+//! 2024-02-09 c1 #2 tier_changed regular -> newcomer, window_moved
+//! ```
+//!
+//! A `terms` line sets one key of [`crate::terms::plain`], by its path in the terms, to a TOML value. Below stand
+//! blocks: steps, a ruler, and what is announced. Steps, with instants in the programme's zone (a day alone means
+//! its noon):
+//!
+//! ```text
+//! purchase CUSTOMER WHEN AMOUNT [basket=ID] [id=ID]
+//! return CUSTOMER WHEN BASKET AMOUNT|whole [id=ID]
+//! void CUSTOMER WHEN BASKET [id=ID]
+//! survey CUSTOMER WHEN SCORE [id=ID]          the answer to "would you recommend us"
+//! visit CUSTOMER WHEN [id=ID]                 an event that no mechanic reads
+//! watermark WHEN                              time passes for everybody
+//! card CUSTOMER WHEN                          what a query would answer
+//! ```
+//!
+//! Events are folded in the order of the text, so a line dated before its neighbours is a late event.
+
+mod step;
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use jiff::tz::TimeZone;
+use programme::customer::Customer;
+use programme::decision::{Body, Decision, Reason};
+use programme::facts::Folded;
+use programme::step::Programme;
+use programme::terms::Terms;
+use programme::time::Timestamp;
+
+use crate::terms;
+use step::Step;
+
+/// Runs a scenario and returns its text with what is announced now in place of what was expected.
+///
+/// # Errors
+/// Where a line cannot be read, with its number.
+pub fn run(text: &str) -> Result<String, String> {
+    let mut run: Option<Run> = None;
+    let mut terms = toml::Table::try_from(terms::plain()).expect("terms can be written as TOML");
+    let mut said = String::new();
+    let mut expected = false;
+    let mut out = String::new();
+    for (number, line) in (1..).zip(text.lines()) {
+        let fails = |why: String| format!("line {number}: {line:?}: {why}");
+        if expected && !line.is_empty() {
+            continue;
+        }
+        expected = false;
+        out.push_str(line);
+        out.push('\n');
+        if let Some(setting) = line.strip_prefix("terms ") {
+            if run.is_some() {
+                return Err(fails("terms stand before the first step".into()));
+            }
+            set(&mut terms, setting).map_err(fails)?;
+        } else if line == "----" {
+            out.push_str(&std::mem::take(&mut said));
+            expected = true;
+        } else if !line.is_empty() && !line.starts_with('#') {
+            let run = match &mut run {
+                Some(run) => run,
+                None => run.insert(Run::new(&terms).map_err(fails)?),
+            };
+            let step = step::parse(line, &run.zone, number).map_err(fails)?;
+            run.step(&step, &mut said);
+        }
+    }
+    match said.is_empty() {
+        true => Ok(out),
+        false => Err(format!("the last steps announce something, and no ruler follows:\n{said}")),
+    }
+}
+
+/// Sets `path = value`; parts of the path that are numbers count lists from 0.
+fn set(terms: &mut toml::Table, setting: &str) -> Result<(), String> {
+    let (path, value) = setting.split_once(" = ").ok_or("not of the form: terms KEY = VALUE")?;
+    let read: toml::Table = format!("value = {value}").parse().map_err(|error| format!("{error}"))?;
+    let (parents, key) = path.rsplit_once('.').map_or((None, path), |(parents, key)| (Some(parents), key));
+    let mut at: Option<&mut toml::Value> = None;
+    for part in parents.iter().flat_map(|parents| parents.split('.')) {
+        let next = match at.take() {
+            None => terms.get_mut(part),
+            Some(toml::Value::Array(list)) => part.parse::<usize>().ok().and_then(|i| list.get_mut(i)),
+            Some(toml::Value::Table(table)) => table.get_mut(part),
+            Some(_) => None,
+        };
+        at = Some(next.ok_or_else(|| format!("the terms have no {part:?} there"))?);
+    }
+    let table = match at {
+        None => terms,
+        Some(toml::Value::Table(table)) => table,
+        Some(_) => return Err(format!("{path} does not lie in a table")),
+    };
+    table.insert(key.to_string(), read["value"].clone());
+    Ok(())
+}
+
+/// A scenario under way.
+struct Run {
+    programme: Programme,
+    zone: TimeZone,
+    customers: BTreeMap<String, Customer>,
+}
+
+impl Run {
+    fn new(terms: &toml::Table) -> Result<Run, String> {
+        let terms: Terms = terms.clone().try_into().map_err(|error| format!("terms: {error}"))?;
+        let zone = TimeZone::get(&terms.time_zone).map_err(|error| error.to_string())?;
+        let programme = Programme::new(terms).map_err(|findings| format!("terms: {findings:?}"))?;
+        Ok(Run { programme, zone, customers: BTreeMap::new() })
+    }
+
+    fn step(&mut self, step: &Step, said: &mut String) {
+        let mut decisions = Vec::new();
+        match step {
+            Step::Event(event) => {
+                let customer = self.customers.entry(event.customer_id.clone()).or_default();
+                if self.programme.fold(customer, event, &mut decisions) == Folded::Duplicate {
+                    writeln!(said, "{} {} duplicate {}", self.local(event.at), event.customer_id, event.id)
+                        .unwrap();
+                }
+            }
+            Step::Watermark(until) => {
+                for (id, customer) in &mut self.customers {
+                    self.programme.wake_until(id, customer, *until, &mut decisions);
+                }
+                decisions.sort_by_key(|decision| decision.effective_at);
+            }
+            Step::Card(id, at) => {
+                let customer = self.customers.entry(id.clone()).or_default();
+                let card = self.programme.card(id, customer, *at);
+                let recency = card.recency_days.map_or("none".to_string(), |days| days.to_string());
+                writeln!(
+                    said,
+                    "{} {id} tier={} recency_days={recency} purchases={} spend_minor={} lifetime={}/{} ltv_minor={} risk={}",
+                    self.local(card.as_of),
+                    card.tier,
+                    card.window.purchases,
+                    card.window.spend_minor,
+                    card.lifetime_purchases,
+                    card.lifetime_spend_minor,
+                    card.ltv_minor,
+                    card.risk.as_deref().unwrap_or("none"),
+                )
+                .unwrap();
+            }
+        }
+        for decision in &decisions {
+            self.say(decision, said);
+        }
+    }
+
+    fn say(&self, decision: &Decision, said: &mut String) {
+        let at = self.local(decision.effective_at);
+        write!(said, "{at} {} #{} ", decision.customer_id, decision.sequence).unwrap();
+        let none = "none".to_string();
+        match &decision.body {
+            Body::TierChanged(changed) => {
+                write!(said, "tier_changed {} -> {}", changed.from, changed.to).unwrap();
+                if let Some(until) = changed.valid_until {
+                    write!(said, " until {}", self.local(until)).unwrap();
+                }
+            }
+            Body::ChurnRiskChanged(changed) => {
+                let (from, to) = (changed.from.as_ref().unwrap_or(&none), changed.to.as_ref().unwrap_or(&none));
+                let last = self.local(changed.last_purchase_at);
+                write!(said, "churn_risk_changed {from} -> {to} at {:.3}", changed.probability).unwrap();
+                write!(said, " last_purchase={last}").unwrap();
+            }
+        }
+        let reason = match decision.reason {
+            Reason::Purchased => "purchased",
+            Reason::PurchaseTakenBack => "purchase_taken_back",
+            Reason::SurveyAnswered => "survey_answered",
+            Reason::WindowMoved => "window_moved",
+            Reason::Silence => "silence",
+            Reason::OtherEvent => "other_event",
+        };
+        writeln!(said, ", {reason}{}", if decision.correction { ", correction" } else { "" }).unwrap();
+    }
+
+    /// The instant by the clock on the wall of the shop; the day alone where it is the day's beginning.
+    fn local(&self, at: Timestamp) -> String {
+        let day = self.programme.zone().day(at);
+        if self.programme.zone().start(day) == at {
+            return day.to_string();
+        }
+        let instant = jiff::Timestamp::from_millisecond(at.0).expect("scenarios lie within the accepted years");
+        instant.to_zoned_datetime(self.zone.clone()).strftime("%Y-%m-%d %H:%M").to_string()
+    }
+}

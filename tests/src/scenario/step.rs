@@ -1,0 +1,107 @@
+//! One line of a scenario.
+
+use jiff::civil::{Date, DateTime};
+use jiff::tz::TimeZone;
+use programme::event::{Body, Event, NpsAnswer, Purchase, PurchaseReturned, PurchaseVoided};
+use programme::time::Timestamp;
+
+/// What one line of a scenario says.
+#[derive(Debug)]
+pub(super) enum Step {
+    Event(Event),
+    Watermark(Timestamp),
+    Card(String, Timestamp),
+}
+
+/// Reads a line; events without an id are named by its number.
+pub(super) fn parse(line: &str, zone: &TimeZone, number: usize) -> Result<Step, String> {
+    let mut words = Words { words: line.split_whitespace().collect(), next: 0 };
+    let kind = words.next("a kind of step")?;
+    if kind == "watermark" {
+        let until = when(words.next("an instant")?, zone)?;
+        words.end()?;
+        return Ok(Step::Watermark(until));
+    }
+    let customer_id = words.next("a customer")?.to_string();
+    let at = when(words.next("an instant")?, zone)?;
+    let mut basket = format!("basket-{number}");
+    let body = match kind {
+        "card" => {
+            words.end()?;
+            return Ok(Step::Card(customer_id, at));
+        }
+        "purchase" => {
+            let amount_minor = money(words.next("an amount")?)?;
+            if let Some(named) = words.named("basket=") {
+                basket = named.to_string();
+            }
+            Body::Purchase(Purchase { basket_id: basket, amount_minor, margin_minor: None })
+        }
+        "return" => {
+            let basket_id = words.next("a basket")?.to_string();
+            let amount = words.next("an amount, or whole")?;
+            let whole_basket = amount == "whole";
+            let amount_minor = if whole_basket { 0 } else { money(amount)? };
+            Body::PurchaseReturned(PurchaseReturned { basket_id, amount_minor, whole_basket })
+        }
+        "void" => Body::PurchaseVoided(PurchaseVoided { basket_id: words.next("a basket")?.to_string() }),
+        "survey" => {
+            let score = words.next("a score")?;
+            let score = score.parse().map_err(|_| format!("{score:?} is no score from 0 to 10"))?;
+            Body::SurveyAnswered(Some(NpsAnswer { score }))
+        }
+        "visit" => Body::Unjudged,
+        _ => return Err(format!("{kind:?} is no kind of step")),
+    };
+    let id = words.named("id=").map_or(format!("line-{number}"), str::to_string);
+    words.end()?;
+    Ok(Step::Event(Event { id, customer_id, at, body }))
+}
+
+struct Words<'a> {
+    words: Vec<&'a str>,
+    next: usize,
+}
+
+impl<'a> Words<'a> {
+    fn next(&mut self, what: &str) -> Result<&'a str, String> {
+        let word = self.words.get(self.next).copied().ok_or_else(|| format!("{what} is missing"))?;
+        self.next += 1;
+        Ok(word)
+    }
+
+    fn named(&mut self, name: &str) -> Option<&'a str> {
+        let value = self.words.get(self.next)?.strip_prefix(name)?;
+        self.next += 1;
+        Some(value)
+    }
+
+    fn end(&self) -> Result<(), String> {
+        match self.words.get(self.next) {
+            None => Ok(()),
+            Some(word) => Err(format!("{word:?} is too much")),
+        }
+    }
+}
+
+/// `2024-01-10` (its noon), `2024-01-10T18:30` or `2024-01-10T18:30:15.250`, by the wall clock of `zone`.
+fn when(text: &str, zone: &TimeZone) -> Result<Timestamp, String> {
+    let fails = |error: jiff::Error| format!("{text:?}: {error}");
+    let local: DateTime = match text.contains('T') {
+        true => text.parse().map_err(fails)?,
+        false => text.parse::<Date>().map_err(fails)?.at(12, 0, 0, 0),
+    };
+    let zoned = local.to_zoned_datetime(zone.clone()).map_err(fails)?;
+    Ok(Timestamp(zoned.timestamp().as_millisecond()))
+}
+
+/// `620.00` as minor units: two digits after the point.
+fn money(text: &str) -> Result<i64, String> {
+    let fails = || format!("{text:?} is no amount such as 620.00");
+    let (major, minor) = text.split_once('.').ok_or_else(fails)?;
+    if minor.len() != 2 {
+        return Err(fails());
+    }
+    let (major, minor): (i64, i64) = (major.parse().map_err(|_| fails())?, minor.parse().map_err(|_| fails())?);
+    Ok(major * 100 + minor)
+}

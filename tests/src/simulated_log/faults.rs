@@ -1,0 +1,95 @@
+//! What goes wrong, and when: drawn from the seed, so that it goes wrong the same way again.
+
+use std::fmt::Write as _;
+
+use xxhash_rust::xxh3::Xxh3;
+
+/// How often things go wrong, in thousandths of the steps where they could.
+#[derive(Clone, Copy, Debug)]
+pub struct Faults {
+    /// The process dies.
+    pub crash_permille: u32,
+    /// The broker aborts, or says nothing.
+    pub abort_permille: u32,
+    /// Another process runs between two steps of this one.
+    pub interlude_permille: u32,
+    /// Markers stay away from a partition for one more step.
+    pub marker_delay_permille: u32,
+}
+
+impl Faults {
+    /// Nothing goes wrong.
+    pub const NONE: Faults =
+        Faults { crash_permille: 0, abort_permille: 0, interlude_permille: 0, marker_delay_permille: 0 };
+}
+
+/// The one source of chance in a simulated world.
+#[derive(Debug)]
+pub struct Chance {
+    rng: fastrand::Rng,
+}
+
+impl Chance {
+    /// Everything follows from `seed`.
+    pub fn seeded(seed: u64) -> Chance {
+        Chance { rng: fastrand::Rng::with_seed(seed) }
+    }
+
+    /// True in `permille` of a thousand calls.
+    pub fn permille(&mut self, permille: u32) -> bool {
+        permille > 0 && self.rng.u32(0..1000) < permille
+    }
+
+    /// A whole number from `range`.
+    pub fn within(&mut self, range: std::ops::RangeInclusive<i64>) -> i64 {
+        self.rng.i64(range)
+    }
+
+    /// A place in a list of `len`, which must not be empty.
+    pub fn index(&mut self, len: usize) -> usize {
+        self.rng.usize(0..len)
+    }
+
+    /// Another source of chance, so that drawing more here changes nothing there.
+    pub fn fork(&mut self) -> Chance {
+        Chance { rng: self.rng.fork() }
+    }
+
+    /// One of a list, which must not be empty.
+    pub fn one_of<T: Copy>(&mut self, list: &[T]) -> T {
+        list[self.index(list.len())]
+    }
+}
+
+/// Everything that happened in a world, as a hash: two runs of one seed must agree on it.
+#[derive(Default)]
+pub struct Trace {
+    hash: Xxh3,
+    lines: u64,
+    print: bool,
+    line: String,
+}
+
+impl Trace {
+    /// An empty trace; `print` writes every line to standard error.
+    pub fn new(print: bool) -> Trace {
+        Trace { print, ..Trace::default() }
+    }
+
+    /// Notes one thing that happened.
+    pub fn note(&mut self, what: std::fmt::Arguments<'_>) {
+        self.line.clear();
+        self.line.write_fmt(what).expect("writing to memory does not fail");
+        self.hash.update(self.line.as_bytes());
+        self.hash.update(b"\n");
+        self.lines += 1;
+        if self.print {
+            eprintln!("{:6} {}", self.lines, self.line);
+        }
+    }
+
+    /// The hash of all that was noted, and how many things that were.
+    pub fn digest(&self) -> (u128, u64) {
+        (self.hash.digest128(), self.lines)
+    }
+}

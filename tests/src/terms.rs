@@ -1,0 +1,90 @@
+//! Programmes for tests: small thresholds, so that much is concluded from little.
+
+use programme::terms::{Band, Churn, Ltv, Memory, Terms, Tier, Window};
+
+use crate::simulated_log::faults::Chance;
+
+/// The currency of all test events.
+pub const CURRENCY: &str = "USD";
+
+/// Three tiers on a calendar month in New York, and two bands of risk.
+pub fn plain() -> Terms {
+    Terms {
+        version: "test".into(),
+        currency: CURRENCY.into(),
+        time_zone: "America/New_York".into(),
+        lateness_s: 3600,
+        future_skew_s_max: 300,
+        memory: Memory { event_ids_max: 256, baskets_max: 512, returns_days: 400 },
+        window: Window::CalendarMonth {},
+        ltv: Ltv { margin_permille: 250, lifetime_months: 36, nps_days: 90 },
+        tier: vec![
+            tier("newcomer", None, None),
+            tier("regular", Some(2), Some(20_00)),
+            tier("champion", Some(4), Some(60_00)),
+            Tier { name: "vip".into(), ltv_minor_min: Some(100_000), nps_min: Some(9), ..Tier::default() },
+        ],
+        churn: Churn {
+            horizon_days: 28,
+            tau_days: 84.0,
+            shopping_days_min: 2,
+            r: 1.5,
+            alpha_days: 12.0,
+            a: 0.4,
+            b: 2.0,
+            band: vec![band("watch", 0.62), band("high", 0.8)],
+        },
+    }
+}
+
+/// A programme drawn at random; every one passes `Terms::check`.
+pub fn drawn(chance: &mut Chance) -> Terms {
+    let zones = ["America/New_York", "Europe/Moscow", "America/Sao_Paulo", "Asia/Kolkata", "Australia/Lord_Howe"];
+    let mut terms = plain();
+    terms.time_zone = chance.one_of(&zones).into();
+    terms.lateness_s = chance.one_of(&[60, 3600, 6 * 3600, 3 * 86_400]);
+    terms.future_skew_s_max = chance.one_of(&[0, 30, 300]).min(terms.lateness_s / 4);
+    terms.window = match chance.within(0..=2) {
+        0 => Window::CalendarMonth {},
+        1 => Window::RollingDays { days: 7 },
+        _ => Window::RollingDays { days: 30 },
+    };
+    terms.ltv.nps_days = chance.one_of(&[1, 30, 365]);
+    terms.churn.horizon_days = chance.one_of(&[7, 28, 56]);
+    terms.churn.shopping_days_min = chance.within(1..=3) as u32;
+    terms.churn.alpha_days = chance.one_of(&[3.0, 12.0, 40.0]);
+    terms.churn.tau_days = chance.one_of(&[14.0, 84.0]);
+    terms.churn.r = chance.one_of(&[0.5, 1.5]);
+    // The lowest band must lie above what a customer can have on a shopping day: the first of these that does.
+    for tenths in 3..10 {
+        let watch = f64::from(tenths) / 10.0;
+        terms.churn.band = vec![band("watch", watch), band("high", (watch + 1.0) / 2.0)];
+        if terms.check().is_empty() {
+            return terms;
+        }
+    }
+    terms.churn.band.clear();
+    terms
+}
+
+fn tier(name: &str, purchases_min: Option<u32>, spend_minor_min: Option<i64>) -> Tier {
+    Tier { name: name.into(), purchases_min, spend_minor_min, ..Tier::default() }
+}
+
+fn band(name: &str, probability_min: f64) -> Band {
+    Band { name: name.into(), probability_min }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // A test on terms that the service would refuse proves nothing.
+    #[test]
+    fn test_programmes_are_accepted() {
+        assert_eq!(plain().check(), []);
+        for seed in 0..200 {
+            assert_eq!(drawn(&mut Chance::seeded(seed)).check(), [], "seed {seed}");
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! What a published decision says, reduced to what an auditor can recompute.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use programme::time::Timestamp;
+use serde_json::Value;
+
+/// One conclusion about one customer, without its evidence.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Told {
+    /// Whom it is about.
+    pub customer_id: String,
+    /// Counts the customer's decisions from 1 without gaps.
+    pub sequence: u64,
+    /// From when it holds.
+    pub effective_at: Timestamp,
+    /// Which standing changed.
+    pub kind: Kind,
+    /// The tier or band before; empty where there was no risk to speak of.
+    pub from: String,
+    /// The tier or band now; empty where the risk is cleared.
+    pub to: String,
+}
+
+/// Which standing changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// The tier.
+    Tier,
+    /// The band of churn risk.
+    Risk,
+}
+
+impl fmt::Display for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self.kind {
+            Kind::Tier => "tier_changed",
+            Kind::Risk => "churn_risk_changed",
+        };
+        let name = |text: &'_ str| if text.is_empty() { "none".to_string() } else { text.to_string() };
+        let (from, to) = (name(&self.from), name(&self.to));
+        write!(f, "{} #{} {} {kind} {from} -> {to}", self.customer_id, self.sequence, self.effective_at)
+    }
+}
+
+/// Reads a decision from its JSON form.
+///
+/// # Errors
+/// Where the text is not a decision with a body that is known here.
+pub fn read(json: &[u8]) -> Result<Told, String> {
+    let value: Value = serde_json::from_slice(json).map_err(|error| error.to_string())?;
+    let (kind, body) = match (value.get("tierChanged"), value.get("churnRiskChanged")) {
+        (Some(body), None) => (Kind::Tier, body),
+        (None, Some(body)) => (Kind::Risk, body),
+        _ => return Err(format!("a decision has exactly one known body: {value}")),
+    };
+    let text = |of: &Value, key: &str| of.get(key).and_then(Value::as_str).unwrap_or_default().to_string();
+    let effective_at = text(&value, "effectiveAt");
+    Ok(Told {
+        customer_id: text(&value, "customerId"),
+        sequence: sequence(&value).ok_or_else(|| format!("a decision has a sequence: {value}"))?,
+        effective_at: Timestamp::parse(&effective_at).ok_or_else(|| format!("no instant: {effective_at:?}"))?,
+        kind,
+        from: text(body, "from"),
+        to: text(body, "to"),
+    })
+}
+
+/// The sequence of a decision in JSON, where 64-bit integers are texts.
+pub fn sequence(decision: &Value) -> Option<u64> {
+    match decision.get("sequence")? {
+        Value::String(text) => text.parse().ok(),
+        other => other.as_u64(),
+    }
+}
+
+/// Says what is missing from `found`, what is there twice, and what differs from `expected`; `Ok` where nothing.
+///
+/// # Errors
+/// The differences, one a line, the first of each customer only: what follows from it would hide it.
+pub fn compare(expected: &[Told], found: &[Told]) -> Result<(), String> {
+    let mut differences = String::new();
+    let mut note = |line: String| {
+        differences.push_str(&line);
+        differences.push('\n');
+    };
+    let (expected, found) = (by_customer(expected), by_customer(found));
+    let mut customers: Vec<&String> = expected.keys().chain(found.keys()).copied().collect();
+    customers.sort();
+    customers.dedup();
+    for customer in customers {
+        let none = Vec::new();
+        let (expected, found) = (expected.get(customer).unwrap_or(&none), found.get(customer).unwrap_or(&none));
+        let first = (0..expected.len().max(found.len())).find(|i| expected.get(*i) != found.get(*i));
+        let Some(first) = first else { continue };
+        match (expected.get(first), found.get(first)) {
+            (Some(expected), None) => note(format!("missing:   {expected}")),
+            (None, Some(found)) => note(format!("too many:  {found}")),
+            (Some(expected), Some(found)) => {
+                let twice = first > 0 && found.sequence == expected.sequence - 1;
+                note(format!("expected:  {expected}\n{}     {found}", if twice { "twice:" } else { "found:" }));
+            }
+            (None, None) => unreachable!("the place lies within one of the two"),
+        }
+    }
+    if differences.is_empty() { Ok(()) } else { Err(differences) }
+}
+
+fn by_customer(all: &[Told]) -> BTreeMap<&String, Vec<&Told>> {
+    let mut found: BTreeMap<&String, Vec<&Told>> = BTreeMap::new();
+    for told in all {
+        found.entry(&told.customer_id).or_default().push(told);
+    }
+    for list in found.values_mut() {
+        list.sort_by_key(|told| told.sequence);
+    }
+    found
+}

@@ -1,0 +1,240 @@
+//! Ring 3: what holds for every input.
+//!
+//! If a law broke, two runs over the same purchases would tell a customer two different things.
+//!
+//! The cases are drawn from one fixed seed; `REGULARS_TEST_SEED=n` draws others. A failure prints the smallest case.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use engine::log::TaskId;
+use engine::store::stores::{StoreOptions, Stores};
+use engine::store::wakeups;
+use programme::customer::Customer;
+use programme::event::{Body, Event, NpsAnswer, Purchase, PurchaseReturned, PurchaseVoided};
+use programme::facts::Facts;
+use programme::step::Programme;
+use programme::time::{Timestamp, Zone};
+use proptest::prelude::*;
+use proptest::test_runner::{Config, RngSeed};
+use tests::history::{self, Arrival, BEGINNING};
+use tests::simulated_log::faults::{Chance, Faults};
+use tests::simulation::Simulation;
+use tests::simulation::plan::{self, Plan};
+use tests::{json, terms};
+use wire::input::{Decoder, Encoding};
+
+fn config(cases: u32) -> Config {
+    let seed = std::env::var("REGULARS_TEST_SEED").ok().map_or(1, |text| text.parse().expect("a number"));
+    Config { cases, failure_persistence: None, rng_seed: RngSeed::Fixed(seed), ..Config::default() }
+}
+
+/// A calm world and what happens in it.
+fn calm(seed: u64) -> (Plan, Vec<Arrival>) {
+    let mut chance = Chance::seeded(seed);
+    let mut plan = Plan { faults: Faults::NONE, ..Plan::drawn(&mut chance) };
+    plan.shape.days = plan.shape.days.min(60);
+    let arrivals = history::make(&mut chance, &plan.shape, &plan.terms);
+    (plan, arrivals)
+}
+
+/// Every decision of a world, by customer and sequence, without what may differ from run to run.
+fn decided(simulation: &Simulation) -> BTreeMap<(String, u64), serde_json::Value> {
+    let mut decided = BTreeMap::new();
+    for (topic, bytes) in simulation.decisions() {
+        let mut decision: serde_json::Value = serde_json::from_slice(&bytes).expect("decisions are JSON");
+        let sequence = tests::told::sequence(&decision).expect("decisions have a sequence");
+        let customer = decision["customerId"].as_str().expect("decisions have a customer").to_string();
+        decision.as_object_mut().expect("a decision is an object").remove("recordedAt");
+        decision["topic"] = topic.into();
+        assert!(decided.insert((customer, sequence), decision).is_none(), "a decision comes once");
+    }
+    decided
+}
+
+proptest! {
+    #![proptest_config(config(16))]
+
+    // Faster machines read larger batches: the announced tiers must not depend on the machine.
+    #[test]
+    fn batching_does_not_matter(seed: u64, first: u64, second: u64) {
+        let (plan, arrivals) = calm(seed);
+        let run = |limits: u64| {
+            let mut chance = Chance::seeded(limits);
+            let plan = Plan { limits: plan::limits(&mut chance), ..plan.clone() };
+            let simulation = Simulation::new(plan, arrivals.clone(), chance, false);
+            simulation.run();
+            decided(&simulation)
+        };
+        prop_assert_eq!(run(first), run(second));
+    }
+
+    // What-if runs over last year's files must show what really happened.
+    #[test]
+    fn live_equals_replay(seed: u64, other: u64) {
+        let (plan, arrivals) = calm(seed);
+        let live = Simulation::new(plan.clone(), arrivals.clone(), Chance::seeded(other), false);
+        live.run();
+        let replay = Simulation::new(plan, arrivals, Chance::seeded(!other), false);
+        replay.replay();
+        prop_assert_eq!(decided(&live), decided(&replay));
+    }
+
+    // Upstream delivers at least once: a second delivery must leave no trace.
+    #[test]
+    fn duplicates_are_no_ops(seed: u64, other: u64) {
+        let (plan, arrivals) = calm(seed);
+        let mut chance = Chance::seeded(other);
+        let mut twice = arrivals.clone();
+        for arrival in arrivals.iter().filter(|arrival| arrival.event.is_some()) {
+            if chance.permille(300) {
+                let later_ms = chance.one_of(&[0, 1000, 86_400_000]);
+                twice.push(Arrival { wall: arrival.wall.plus_ms(later_ms), ..arrival.clone() });
+            }
+        }
+        twice.sort_by_key(|arrival| arrival.wall);
+        let run = |arrivals: Vec<Arrival>| {
+            let simulation = Simulation::new(plan.clone(), arrivals, Chance::seeded(other), false);
+            simulation.run();
+            decided(&simulation)
+        };
+        prop_assert_eq!(run(arrivals), run(twice));
+    }
+
+    // The wakeup index is read in the order of its bytes: it must be the order of time, or a warning comes late.
+    #[test]
+    fn order_in_memory_is_order_in_the_store(
+        mut entries in prop::collection::vec((any::<i64>(), "[a-z]{0,3}"), 1..40)
+    ) {
+        let root = tempfile::tempdir().expect("a directory can be made");
+        let stores = Stores::new(PathBuf::from(root.path()), StoreOptions::default());
+        let store = stores.open(TaskId(0)).expect("a store can be made");
+        let mut changes = store.changes();
+        for (at, id) in &entries {
+            changes.index(Timestamp(*at), id.as_bytes());
+        }
+        changes.stage().apply(&store).expect("a store can be written");
+        entries.sort();
+        entries.dedup();
+        let due = store.due(None, Timestamp(i64::MAX - 1), usize::MAX).expect("a store can be read");
+        let found: Vec<(i64, String)> =
+            due.into_iter().map(|due| (due.at.0, String::from_utf8(due.id).expect("ids are text"))).collect();
+        entries.retain(|(at, _)| *at < i64::MAX);
+        prop_assert_eq!(found, entries);
+    }
+}
+
+proptest! {
+    #![proptest_config(config(512))]
+
+    #[test]
+    fn keys_of_wakeups_order_as_time(a: (i64, Vec<u8>), b: (i64, Vec<u8>)) {
+        let key = |(at, id): &(i64, Vec<u8>)| wakeups::key(Timestamp(*at), id);
+        prop_assert_eq!(key(&a).cmp(&key(&b)), a.cmp(&b));
+        let parsed = wakeups::parse(&key(&a));
+        prop_assert_eq!((parsed.at.0, parsed.id), a);
+    }
+
+    // An event that comes late lands where it belongs: the facts do not tell in which order events came.
+    #[test]
+    fn folding_commutes((events, order) in events_and_order()) {
+        let terms = terms::plain();
+        let zone = Zone::named(&terms.time_zone).expect("the zone exists");
+        let fold = |events: &mut dyn Iterator<Item = &Event>| {
+            let mut facts = Facts::default();
+            for event in events {
+                facts.fold(event, &terms, &zone);
+            }
+            normal(facts)
+        };
+        let one = fold(&mut events.iter());
+        let other = fold(&mut order.iter().map(|i| &events[*i]));
+        match (one.rhythm, other.rhythm) {
+            (Some(one), Some(other)) => {
+                prop_assert!((one.faded_repeats - other.faded_repeats).abs() < 1e-9);
+                prop_assert_eq!((one.repeats, one.first, one.last), (other.repeats, other.first, other.last));
+            }
+            (one, other) => prop_assert_eq!(one, other),
+        }
+        prop_assert_eq!(Facts { rhythm: None, ..one }, Facts { rhythm: None, ..other });
+    }
+
+    // What a till writes is what the programme reads, in JSON as in protobuf.
+    #[test]
+    fn events_survive_the_wire(events in prop::collection::vec(event(), 1..6)) {
+        let decoder = Decoder::new(&terms::plain(), 1 << 20);
+        let latest = Timestamp(i64::MAX);
+        for event in events {
+            let (key, value) = (event.customer_id.as_bytes(), json::line(&event).into_bytes());
+            let decoded = decoder.decode(Encoding::Json, Some(key), &value, [], latest);
+            prop_assert_eq!(decoded.map(|decoded| decoded.event), Ok(event));
+        }
+    }
+
+    // A customer who is written and read again is the same customer, to the last bit.
+    #[test]
+    fn customers_survive_the_store(events in prop::collection::vec(event(), 0..30)) {
+        let programme = Programme::new(terms::plain()).expect("test terms are accepted");
+        let mut customer = Customer::default();
+        for event in &events {
+            programme.fold(&mut customer, event, &mut Vec::new());
+            let mut stored = Vec::new();
+            wire::stored::encode_customer(&customer, &mut stored);
+            let read = wire::stored::decode_customer(&stored).expect("our own bytes can be read");
+            prop_assert_eq!(&read, &customer);
+            customer = read;
+        }
+    }
+}
+
+/// An order-free view of facts: lists that are in the order of arrival are sorted.
+fn normal(mut facts: Facts) -> Facts {
+    facts.seen.fingerprints.sort_unstable();
+    facts.baskets.baskets.sort_by_key(|basket| basket.id);
+    for basket in &mut facts.baskets.baskets {
+        if !basket.arrived {
+            // Of a basket that has not arrived, only when it was first heard of is known.
+            basket.at = BEGINNING;
+        }
+    }
+    facts
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    let at = (0..300 * 24 * 3600i64).prop_map(|seconds| BEGINNING.plus_ms(seconds * 1000));
+    let basket = (0..6u32).prop_map(|number| format!("b{number}"));
+    let body = prop_oneof![
+        4 => (0..200_00i64, any::<bool>()).prop_map(|(amount_minor, margin)| {
+            let margin_minor = margin.then_some(amount_minor / 3);
+            Body::Purchase(Purchase { basket_id: String::new(), amount_minor, margin_minor })
+        }),
+        1 => (basket.clone(), 0..50_00i64, any::<bool>()).prop_map(|(basket_id, amount_minor, whole_basket)| {
+            Body::PurchaseReturned(PurchaseReturned { basket_id, amount_minor, whole_basket })
+        }),
+        1 => basket.prop_map(|basket_id| Body::PurchaseVoided(PurchaseVoided { basket_id })),
+        1 => (0..=10u8).prop_map(|score| Body::SurveyAnswered(Some(NpsAnswer { score }))),
+        1 => Just(Body::SurveyAnswered(None)),
+        1 => Just(Body::Enrolled),
+        1 => Just(Body::Unjudged),
+    ];
+    (0..1000u32, 0..6u32, at, body).prop_map(|(id, basket, at, mut body)| {
+        if let Body::Purchase(purchase) = &mut body {
+            purchase.basket_id = format!("b{basket}");
+        }
+        Event { id: format!("e{id}"), customer_id: "c".into(), at, body }
+    })
+}
+
+/// Different events, each basket paid at most once, and another order for them.
+fn events_and_order() -> impl Strategy<Value = (Vec<Event>, Vec<usize>)> {
+    prop::collection::vec(event(), 1..25).prop_flat_map(|mut events| {
+        for (number, event) in events.iter_mut().enumerate() {
+            event.id = format!("e{number}");
+            if let Body::Purchase(purchase) = &mut event.body {
+                purchase.basket_id = format!("b{number}");
+            }
+        }
+        let order: Vec<usize> = (0..events.len()).collect();
+        (Just(events), Just(order).prop_shuffle())
+    })
+}
