@@ -322,7 +322,7 @@ impl Simulation {
             decoder: Decoder::new(&self.plan.terms, self.plan.limits.record_bytes_max),
             stamp: plan::stamp(&self.plan.terms),
             inputs: inputs.into_iter().map(|topic| (topic, Encoding::Json)).collect(),
-            output_encoding: Encoding::Json,
+            output_encodings: wire::output::Encodings::new(Encoding::Json, Vec::new()),
             limits: self.plan.limits.clone(),
         }
     }

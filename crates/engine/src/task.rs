@@ -13,7 +13,7 @@ use programme::facts::Folded;
 use programme::step::Programme;
 use programme::time::Timestamp;
 use wire::input::{Decoder, Encoding};
-use wire::output::{self, Stamp};
+use wire::output::{self, Encodings, Stamp};
 use wire::stored::{self, InputPosition, Marker};
 
 use crate::holding::{HeldEvent, Holding, SourceProgress};
@@ -37,8 +37,8 @@ pub struct Rules {
     pub stamp: Stamp,
     /// The input topics and their encodings, by [`InputId`].
     pub inputs: Vec<(String, Encoding)>,
-    /// In which encoding decisions go out.
-    pub output_encoding: Encoding,
+    /// In which encoding decisions and cards go out.
+    pub output_encodings: Encodings,
     /// The process's numbers.
     pub limits: Limits,
 }
@@ -336,7 +336,8 @@ impl Task {
             let at = touched.customer.standing.clock;
             let card = rules.programme.card(&touched.id, &touched.customer, at);
             let start = staged.bytes.len();
-            wire::card::encode_card(&card, rules.output_encoding, &mut staged.bytes);
+            let encoding = rules.output_encodings.of(wire::topics::CUSTOMER_STATE);
+            wire::card::encode_card(&card, encoding, &mut staged.bytes);
             let value = start..staged.bytes.len();
             let key = Some(staged.push(id));
             let topic = OutputTopic::Named(wire::topics::CUSTOMER_STATE);
@@ -455,14 +456,16 @@ fn reindex(
 
 fn stage_decision(task: TaskId, rules: &Rules, decision: &Decision, now: Timestamp, staged: &mut Staged) {
     let start = staged.bytes.len();
-    output::encode_decision(decision, &rules.stamp, now, rules.output_encoding, &mut staged.bytes);
+    let topic = output::decision_topic(decision);
+    let encoding = rules.output_encodings.of(topic);
+    output::encode_decision(decision, &rules.stamp, now, encoding, &mut staged.bytes);
     let value = start..staged.bytes.len();
     let key = Some(staged.push(decision.customer_id.as_bytes()));
     let mut headers = Vec::new();
-    output::decision_headers(decision, &rules.stamp, rules.output_encoding, |name, value| {
+    output::decision_headers(decision, &rules.stamp, encoding, |name, value| {
         headers.push((staged.push(name.as_bytes()), staged.push(value.as_bytes())));
     });
-    let topic = OutputTopic::Named(output::decision_topic(decision));
+    let topic = OutputTopic::Named(topic);
     staged.outputs.push(Message { task, topic, key, value, headers });
 }
 

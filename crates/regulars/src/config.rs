@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use engine::limits::Limits;
 use engine::store::stores::StoreOptions;
 use wire::input::Encoding;
+use wire::output::Encodings;
 use wire::terms::places::Places;
 use wire::terms::{Located, TermsError};
 
@@ -38,8 +39,8 @@ pub struct Config {
     pub data: PathBuf,
     /// Where records come from and decisions go.
     pub log: LogConfig,
-    /// How decisions are written.
-    pub output_encoding: Encoding,
+    /// How decisions and cards are written.
+    pub output_encodings: Encodings,
     /// `ce_source` of every decision.
     pub source: String,
     /// Bounds of every worker.
@@ -87,7 +88,7 @@ impl Config {
             programme,
             data,
             log: LogConfig::Files(files),
-            output_encoding: Encoding::Json,
+            output_encodings: Encodings::new(Encoding::Json, Vec::new()),
             source: default_source("files"),
             limits: Limits::default(),
             store: StoreOptions::default(),
@@ -110,7 +111,17 @@ impl Config {
         let store = limits::store(&file.limits, &mut findings);
         let limits = limits::limits(&file.limits, file.output.cards, &mut findings);
         let aborts_max = file.limits.aborts_max.unwrap_or(DEFAULT_ABORTS_MAX);
-        if let (Some(LogConfig::Files(_)), Encoding::Protobuf) = (&log, file.output.encoding.encoding()) {
+        let exceptions: Vec<(String, Encoding)> =
+            file.output.topics.iter().map(|(topic, name)| (topic.clone(), name.encoding())).collect();
+        for (topic, _) in &exceptions {
+            if !wire::topics::OUTPUTS.contains(&topic.as_str()) {
+                let known = wire::topics::OUTPUTS.join(", ");
+                findings
+                    .add(&format!("output.topics.{topic}"), format_args!("is no output topic; there are {known}"));
+            }
+        }
+        let output_encodings = Encodings::new(file.output.encoding.encoding(), exceptions);
+        if matches!(log, Some(LogConfig::Files(_))) && output_encodings.any(Encoding::Protobuf) {
             findings.add("output.encoding", "\"protobuf\" does not go into lines of text; give \"json\"");
         }
         let listen = file.http.listen.map_or(DEFAULT_LISTEN, |text| {
@@ -129,7 +140,7 @@ impl Config {
                     LogConfig::Files(_) => default_source("files"),
                 }),
                 log,
-                output_encoding: file.output.encoding.encoding(),
+                output_encodings,
                 limits,
                 store,
                 aborts_max,

@@ -16,7 +16,7 @@ use engine::task::{Rules, Task};
 use engine::worker::{ClockRule, Worker};
 use programme::time::Timestamp;
 use wire::input::{Decoder, Encoding};
-use wire::output::Stamp;
+use wire::output::{Encodings, Stamp};
 
 use crate::customers;
 use crate::fault::Fault;
@@ -137,7 +137,7 @@ fn rules(terms: &TermsFile, log: &FilesLog, limits: Limits) -> Rules {
         decoder,
         stamp,
         inputs: log.inputs().iter().map(|topic| (topic.clone(), Encoding::Json)).collect(),
-        output_encoding: Encoding::Json,
+        output_encodings: Encodings::new(Encoding::Json, Vec::new()),
         limits,
     }
 }

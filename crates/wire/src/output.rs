@@ -28,6 +28,31 @@ pub struct Stamp {
     pub replay: bool,
 }
 
+/// In which encoding each output topic is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Encodings {
+    usual: Encoding,
+    exceptions: Vec<(String, Encoding)>,
+}
+
+impl Encodings {
+    /// Every topic in `usual`, but for the `exceptions`.
+    pub fn new(usual: Encoding, exceptions: Vec<(String, Encoding)>) -> Encodings {
+        Encodings { usual, exceptions }
+    }
+
+    /// The encoding of `topic`.
+    pub fn of(&self, topic: &str) -> Encoding {
+        let exception = self.exceptions.iter().find(|(name, _)| name == topic);
+        exception.map_or(self.usual, |(_, encoding)| *encoding)
+    }
+
+    /// Whether any topic is written in `encoding`.
+    pub fn any(&self, encoding: Encoding) -> bool {
+        self.usual == encoding || self.exceptions.iter().any(|(_, other)| *other == encoding)
+    }
+}
+
 /// The topic that `decision` goes to, unless the configuration says otherwise.
 pub fn decision_topic(decision: &Decision) -> &'static str {
     match decision.body {

@@ -124,6 +124,8 @@ pub(super) struct FilesSection {
 pub(super) struct OutputSection {
     /// How decisions are written.
     pub(super) encoding: EncodingName,
+    /// Output topics that are written otherwise.
+    pub(super) topics: BTreeMap<String, EncodingName>,
     /// Publish the card of every changed customer.
     pub(super) cards: bool,
     /// Who says so: `ce_source` of every decision. `/regulars/<application id>` if absent.

@@ -159,7 +159,7 @@ impl Assembly {
             decoder,
             stamp: self.stamp.clone(),
             inputs,
-            output_encoding: self.config.output_encoding,
+            output_encodings: self.config.output_encodings.clone(),
             limits,
         };
         let clock = ClockRule { wall: self.config.wall_clock, until: self.until };
