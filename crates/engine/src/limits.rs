@@ -31,12 +31,12 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Limits {
         Limits {
-            turn_records_max: 10_000,
-            turn_bytes_max: 16 << 20,
+            turn_records_max: 40_000,
+            turn_bytes_max: 32 << 20,
             turn_wait: Duration::from_millis(100),
             turn_linger: Duration::from_millis(20),
             wakeups_per_turn_max: 10_000,
-            held_events_max: 50_000,
+            held_events_max: 100_000,
             record_bytes_max: 1 << 20,
             store_age_max: Duration::from_secs(12 * 3600),
             changelog_end_interval: Duration::from_secs(5),
