@@ -413,7 +413,9 @@ impl Log for SimulatedLog {
         };
         let since = since.map(|since| since.0);
         self.world.note(format_args!("client {} recovers {task:?} from {since:?} to {end}", self.client));
-        if since.is_some_and(|since| since < dropped || since > end) {
+        let faults = self.world.faults.get();
+        let cleaned = since.is_some() && self.chance(faults.abort_permille);
+        if cleaned || since.is_some_and(|since| since < dropped || since > end) {
             return Ok(None);
         }
         let crash_at = self.within(0..=entries.len() as i64) as usize;

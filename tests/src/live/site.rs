@@ -32,7 +32,7 @@ pub struct Setup<'a> {
     pub terms: &'a str,
     /// Whether the wall clock moves its time.
     pub wall_clock: bool,
-    /// How many processes share the work.
+    /// How many processes share the work. The first has one worker, the second two.
     pub processes: usize,
     /// Further lines of the section `[limits]`.
     pub limits: &'a str,
@@ -64,6 +64,7 @@ impl Site {
                  bootstrap = {bootstrap:?}\n\
                  application_id = {application:?}\n\
                  instance_id = \"process-{process}\"\n\
+                 workers = {}\n\
                  inputs = [{}]\n\
                  partitions = {PARTITIONS}\n\
                  session_timeout_ms = 6000\n\
@@ -76,6 +77,7 @@ impl Site {
                  listen = \"127.0.0.1:0\"\n\
                  [time]\n\
                  wall_clock = {}\n",
+                process + 1,
                 listed.join(", "),
                 setup.limits,
                 setup.wall_clock,
