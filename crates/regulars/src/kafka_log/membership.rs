@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use engine::log::TaskId;
 use rdkafka::config::RDKafkaLogLevel;
@@ -66,6 +67,31 @@ impl Membership {
     }
 }
 
+/// How long the group's coordinator may take to say what was committed.
+const COMMITTED_MAX: Duration = Duration::from_secs(2);
+
+/// The partitions with what the group has committed of them. What is not known begins at the beginning: whatever comes
+/// before the position that is sought is dropped unread.
+fn committed(consumer: &BaseConsumer<Membership>, partitions: &TopicPartitionList) -> TopicPartitionList {
+    let mut list = match consumer.committed_offsets(partitions.clone(), COMMITTED_MAX) {
+        Ok(list) => list,
+        Err(error) => {
+            tracing::debug!(%error, "what the group has committed is not known now");
+            partitions.clone()
+        }
+    };
+    let unknown: Vec<(String, i32)> = list
+        .elements()
+        .iter()
+        .filter(|element| !matches!(element.offset(), Offset::Offset(_)))
+        .map(|element| (element.topic().to_owned(), element.partition()))
+        .collect();
+    for (topic, partition) in unknown {
+        list.set_partition_offset(&topic, partition, Offset::Beginning).expect("the partition is in the list");
+    }
+    list
+}
+
 /// The tasks among assigned (topic, partition)s: partition *p* of **every** input.
 fn tasks(assigned: &[(String, i32)], inputs: usize) -> Result<Vec<TaskId>, String> {
     let mut topics: BTreeMap<i32, Vec<&str>> = BTreeMap::new();
@@ -96,11 +122,13 @@ impl ConsumerContext for Membership {
             RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => {
                 let assigned: Vec<(String, i32)> =
                     partitions.elements().iter().map(|p| (p.topic().to_owned(), p.partition())).collect();
-                // Where to read is known only after recovery. Until then wait at the end, where nothing is fetched
-                // in vain; `resume` seeks.
-                let accepted = partitions
-                    .set_all_offsets(Offset::End)
-                    .and_then(|()| consumer.assign(partitions))
+                // Where to read is known only after recovery, and `resume` seeks there. Until then the partitions are
+                // paused where the group has committed. Not at their end: the answer to the question where that is
+                // can come after the seek and undo it, and all that lies between would be lost.
+                let begin = committed(consumer, partitions);
+                let accepted = consumer
+                    .assign(&begin)
+                    .and_then(|()| consumer.pause(&begin))
                     .map_err(|error| format!("cannot accept an assignment: {error}"))
                     .and_then(|()| tasks(&assigned, self.inputs));
                 self.session_lost.store(false, Ordering::Relaxed);

@@ -322,7 +322,9 @@ impl Reader {
             list.add_partition_offset(&self.inputs[input.0 as usize], partition(task), offset)?;
         }
         let sought = self.consumer.seek_partitions(list, SEEK_TIMEOUT)?;
-        sought.elements().iter().try_for_each(|element| element.error())
+        sought.elements().iter().try_for_each(|element| element.error())?;
+        // Paused since it was assigned; afterwards this says nothing new.
+        self.consumer.resume(&sought)
     }
 
     /// Asks for the ends of sources where that tells something, at most once in [`ENDS_EVERY`].
@@ -332,16 +334,9 @@ impl Reader {
         if !all && !due(self.ends_asked_at, ENDS_EVERY) {
             return;
         }
-        let mut read: BTreeMap<TaskId, bool> = BTreeMap::new();
-        for owned in &self.sources {
-            let at_end = owned.reach.as_ref().is_some_and(Reach::at_end);
-            *read.entry(owned.source.task).or_insert(true) &= at_end;
-        }
+        // An input that lies idle beside a busy one holds the task's clock up until its end is known to be fresh.
         let asked: Vec<usize> = (0..self.sources.len())
-            .filter(|place| {
-                let owned = &self.sources[*place];
-                owned.reach.is_some() && (all || read[&owned.source.task])
-            })
+            .filter(|place| self.sources[*place].reach.as_ref().is_some_and(|reach| all || reach.at_end()))
             .collect();
         if asked.is_empty() {
             return;
@@ -358,7 +353,8 @@ impl Reader {
                     let lag = end.saturating_sub(reach.through().unwrap_or(0));
                     *lags.entry(source.task).or_default() += u64::try_from(lag).unwrap_or(0);
                 }
-                for (task, lag) in lags {
+                // A task's lag is that of all its inputs, so it is known only when all were asked for.
+                for (task, lag) in lags.into_iter().filter(|_| all) {
                     engine::metrics::record_lag(task, lag);
                 }
             }
