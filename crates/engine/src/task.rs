@@ -126,6 +126,14 @@ impl Task {
         self.overdue
     }
 
+    /// Records that the task's former life read are still to come again. Until then the clock stands still: the marker
+    /// tells with one clock and one position for each input what was folded, which would be wrong of a record between
+    /// the two if the clock had gone on without it.
+    pub fn reads_again(&self) -> bool {
+        let sources = self.holding.sources().iter();
+        sources.zip(&self.resumed).any(|(source, resumed)| !source.at_end && source.consumed < resumed.consumed)
+    }
+
     /// The store.
     pub fn store(&self) -> &Store {
         &self.store
