@@ -22,7 +22,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::config::{Config, Files};
+use crate::config::{Config, Files, LogConfig};
 use crate::fault::Fault;
 use crate::http;
 use crate::replay::instant;
@@ -99,6 +99,7 @@ pub fn run(args: Args) -> Result<(), Fault> {
         .enable_all()
         .build()
         .map_err(|e| Fault::Failed(format!("threads for http: {e}")))?;
+    let settled = args.until.map(|_| settled_after(&assembly.config));
     let mut threads = Vec::new();
     let served = runtime.block_on(async {
         let listen = assembly.config.listen;
@@ -121,7 +122,7 @@ pub fn run(args: Args) -> Result<(), Fault> {
             }
         });
         let ended = assembly.start_workers(&mut threads)?;
-        supervise(threads.len(), ended, &assembly.status, args.until.is_some()).await
+        supervise(threads.len(), ended, &assembly.status, settled).await
     });
     // Every thread that can touch a store must be gone before the process exits: RocksDB and librdkafka take
     // themselves down at the exit, and a store that is closed meanwhile on another thread corrupts memory.
@@ -149,17 +150,23 @@ const QUERY_MAX: Duration = Duration::from_secs(5);
 /// How often it is looked whether the end of the run is reached.
 const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 
-/// For how long the end must be reached where other processes own tasks: between a revocation and the assignment that
-/// follows, a worker without tasks has nothing left to do either.
-const SETTLED: Duration = Duration::from_secs(5);
+/// For how long the end must be reached where other processes own tasks. Between a revocation and the assignment that
+/// follows, a worker without tasks has nothing left to do either, and a group waits with the assignment until the
+/// session of a member that died has ended. Twice that is enough for whatever it left to come to us.
+fn settled_after(config: &Config) -> Duration {
+    match &config.log {
+        LogConfig::Kafka(kafka) => 2 * Duration::from_millis(u64::from(kafka.settings.session_timeout_ms)),
+        LogConfig::Files(_) => Duration::ZERO,
+    }
+}
 
-/// Waits until every worker has ended, and tells them to: on a signal, when one of them fails, or at the end of the
-/// run. The first failure is returned.
+/// Waits until every worker has ended, and tells them to: on a signal, when one of them fails, or, where there is a
+/// `settled`, when the end of the run has been reached for so long. The first failure is returned.
 async fn supervise(
     workers: usize,
     mut ended: UnboundedReceiver<Ended>,
     status: &Status,
-    ends: bool,
+    settled: Option<Duration>,
 ) -> Result<(), Fault> {
     let no_signal = |e: std::io::Error| Fault::Failed(format!("signals: {e}"));
     let mut terminate = signal(SignalKind::terminate()).map_err(no_signal)?;
@@ -181,10 +188,10 @@ async fn supervise(
             }
             _ = terminate.recv() => Some("SIGTERM"),
             _ = interrupt.recv() => Some("SIGINT"),
-            _ = look.tick(), if ends && !status.stopping() => {
+            _ = look.tick(), if settled.is_some() && !status.stopping() => {
                 done_since = done_since.filter(|_| status.all_done()).or(status.all_done().then(Instant::now));
                 let all_here = status.partitions().is_some_and(|all| status.tasks().len() == all as usize);
-                if done_since.is_some_and(|since| all_here || since.elapsed() >= SETTLED) {
+                if done_since.is_some_and(|since| all_here || Some(since.elapsed()) >= settled) {
                     status.stop();
                 }
                 None
