@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::time::{Duration, Instant};
 
 use rdkafka::admin::{NewTopic, TopicReplication};
 use rdkafka::error::RDKafkaErrorCode;
@@ -109,7 +110,22 @@ pub fn create(settings: &KafkaSettings, creation: &Creation) -> Result<(), Fault
         return Err(Fault::Failed(format!("cannot create {}", failures.join("; "))));
     }
     let kept: Vec<String> = missing.into_iter().map(|(topic, _, _)| topic).collect();
+    wait_until_known(settings, &kept)?;
     report(settings, |topic| !kept.iter().any(|created| created == topic))
+}
+
+/// How long a topic that was created may take until brokers tell of it, which they hear by way of the controller.
+const KNOWN_MAX: Duration = Duration::from_secs(10);
+
+fn wait_until_known(settings: &KafkaSettings, topics: &[String]) -> Result<(), Fault> {
+    let began = Instant::now();
+    loop {
+        let existing = connect(settings)?;
+        if topics.iter().all(|topic| existing.contains_key(topic)) || began.elapsed() > KNOWN_MAX {
+            return Ok(());
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }
 
 /// Checks every topic. One line for each on standard output.
