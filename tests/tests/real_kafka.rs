@@ -67,6 +67,7 @@ fn by_place<'a>(
 
 /// The decisions on Kafka are those of a replay: nothing missing, nothing twice, nothing different.
 fn assert_equal_to_replay(site: &Site, replayed: &[(&'static str, Vec<u8>)]) -> usize {
+    site.wait_until_decided();
     let published = site.decisions();
     let published = by_place(published.iter().map(|(topic, message)| (*topic, message.value.as_slice())));
     let replayed = by_place(replayed.iter().map(|(topic, value)| (*topic, value.as_slice())));

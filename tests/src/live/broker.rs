@@ -89,6 +89,32 @@ pub fn read_committed(bootstrap: &str, topic: &str) -> Vec<Committed> {
     found
 }
 
+/// Waits until no transaction of `topic` is undecided. A commit returns when the coordinator has written it down; that
+/// readers see it comes a little later, partition by partition.
+///
+/// # Panics
+/// Where a transaction hangs.
+pub fn wait_until_decided(bootstrap: &str, topic: &str) {
+    let reader = |isolation: &str| -> BaseConsumer {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", bootstrap).set("isolation.level", isolation);
+        config.create().expect("a consumer can be made")
+    };
+    let (decided, written) = (reader("read_committed"), reader("read_uncommitted"));
+    let metadata = written.fetch_metadata(Some(topic), PATIENCE).expect("the broker answers");
+    let began = Instant::now();
+    for partition in metadata.topics().iter().flat_map(|t| t.partitions().iter().map(|p| p.id())) {
+        let end = |reader: &BaseConsumer| {
+            let (_, end) = reader.fetch_watermarks(topic, partition, PATIENCE).expect("the broker answers");
+            end
+        };
+        while end(&decided) < end(&written) {
+            assert!(began.elapsed() < PATIENCE, "{topic}, partition {partition}: a transaction hangs");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
 /// Creates a topic.
 pub fn create_topic(bootstrap: &str, name: &str, partitions: i32, config: &[(&str, &str)]) {
     let admin: AdminClient<DefaultClientContext> =

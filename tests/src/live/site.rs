@@ -137,6 +137,11 @@ impl Site {
         decisions
     }
 
+    /// Waits until every decision that was committed can be read; nobody may be writing.
+    pub fn wait_until_decided(&self) {
+        DECISIONS.iter().for_each(|topic| broker::wait_until_decided(&self.bootstrap, topic));
+    }
+
     /// The dead letters of an input.
     pub fn dead_letters(&self, input: usize) -> Vec<Committed> {
         broker::read_committed(&self.bootstrap, &wire::topics::dead_letters(&self.inputs[input]))
