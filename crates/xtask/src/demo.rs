@@ -19,10 +19,10 @@ use crate::setup::{self, Need};
 use crate::step;
 
 /// Just after the last local day of the year: everything due by then is announced.
-const UNTIL: &str = "2018-01-01T05:00:00Z";
+pub(crate) const UNTIL: &str = "2018-01-01T05:00:00Z";
 
 /// The program's terms for this data set, in the checkout.
-const PROGRAMME: &str = "deploy/demo/programme.toml";
+pub(crate) const PROGRAMME: &str = "deploy/demo/programme.toml";
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -66,7 +66,7 @@ pub(crate) fn run(places: &Places, options: &Options) -> Result<()> {
 }
 
 /// The built program, started in the checkout.
-fn regulars(places: &Places, command: &str) -> Command {
+pub(crate) fn regulars(places: &Places, command: &str) -> Command {
     let mut regulars = Command::new(places.regulars());
     regulars.current_dir(&places.root).arg(command);
     regulars

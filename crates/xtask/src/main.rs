@@ -3,6 +3,7 @@
 //! Everything a person would otherwise have to read up on, install by hand or remember. Depends on no crate of this
 //! workspace and on no C++ library, so that it compiles in a minute on a bare machine and can then install the rest.
 
+mod bench;
 mod broker;
 mod data;
 mod demo;
@@ -51,6 +52,8 @@ enum Chore {
     Demo(demo::Options),
     /// Run every check: style, lints, and all test rings with a real Kafka broker
     Test(test::Options),
+    /// Print figures of speed and memory on generated events
+    Bench(bench::Options),
     /// Hold the tree against the house style
     Tidy,
     /// Keep a Kafka broker running on this machine
@@ -112,6 +115,7 @@ fn run(chore: Chore) -> Result<()> {
         Chore::Data { set: DataSet::Cdnow } => println!("{}", data::cdnow(&places)?.display()),
         Chore::Demo(options) => demo::run(&places, &options)?,
         Chore::Test(options) => test::run(&places, &options)?,
+        Chore::Bench(options) => bench::run(&places, &options)?,
         Chore::Tidy => tidy::run(&places)?,
         Chore::Broker { order: BrokerOrder::Start(place) } => {
             broker::start(&places, place.port, place.dir.as_deref())?
