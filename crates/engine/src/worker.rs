@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use programme::time::Timestamp;
 use wire::stored::Marker;
 
+use crate::holding::Holding;
 use crate::log::{Change, Failure, Log, Polled, Room, Source, Staged, TaskId};
 use crate::metrics;
 use crate::restore::{Restore, crash};
@@ -29,6 +30,22 @@ pub struct ClockRule {
     pub wall: bool,
     /// It never passes this instant; later events stay in the log.
     pub until: Option<Timestamp>,
+}
+
+impl ClockRule {
+    /// Moves a task's clock as far as what was read allows.
+    fn advance(&self, holding: &mut Holding, draining: bool) {
+        holding.advance_by_events(!self.wall, self.until);
+        if self.wall {
+            holding.advance_by_wall(self.until);
+        }
+        if draining
+            && holding.all_at_end()
+            && let Some(end) = self.until.or(holding.stream_time())
+        {
+            holding.advance_to(end, self.until);
+        }
+    }
 }
 
 /// What a turn did.
@@ -103,11 +120,6 @@ impl<L: Log> Worker<L> {
     /// The log, for whoever drives it.
     pub fn log(&self) -> &L {
         &self.log
-    }
-
-    /// The log, for whoever drives it.
-    pub fn log_mut(&mut self) -> &mut L {
-        &mut self.log
     }
 
     /// Every task was read to its end and nothing that is due is left over. True without tasks.
@@ -316,23 +328,10 @@ impl<L: Log> Worker<L> {
     }
 
     fn fold_tasks(&mut self, now: Timestamp) -> Result<bool, Failure> {
-        let until = self.clock.until;
         let mut any = false;
         for task in self.tasks.values_mut() {
-            if task.reads_again() {
-                any |= task.fold(&self.rules, now, &mut self.staged)?;
-                continue;
-            }
-            let holding = task.holding_mut();
-            holding.advance_by_events(!self.clock.wall, until);
-            if self.clock.wall {
-                holding.advance_by_wall(until);
-            }
-            if self.draining
-                && holding.all_at_end()
-                && let Some(end) = until.or(holding.stream_time())
-            {
-                holding.advance_to(end, until);
+            if !task.reads_again() {
+                self.clock.advance(task.holding_mut(), self.draining);
             }
             any |= task.fold(&self.rules, now, &mut self.staged)?;
         }
