@@ -37,9 +37,32 @@ pub fn decisions(terms: &Terms, zone: &Zone, accepted: &[Accepted], until: Times
         let mut ids = BTreeSet::new();
         history.retain(|one| ids.insert(one.event.id.as_str()));
         let events: Vec<&Event> = history.iter().map(|one| &one.event).collect();
-        told.extend(Audit::of(terms, zone, customer_id).run(&events, until));
+        told.extend(lives(terms, zone, customer_id, &events, until));
     }
     told
+}
+
+/// What is announced of one customer from one erasure to the next: each begins anew, and what happened before it, or is
+/// dated like it, is not taken in by the one after.
+fn lives(terms: &Terms, zone: &Zone, customer_id: &str, events: &[&Event], until: Timestamp) -> Vec<Told> {
+    let mut told = Vec::new();
+    let mut left = events;
+    loop {
+        let erasure = |event: &&Event| matches!(event.body, Body::ErasureRequested(_)) && event.at <= until;
+        let Some(end) = left.iter().position(erasure) else {
+            let mut audit = Audit::of(terms, zone, customer_id);
+            audit.run(left, until);
+            told.append(&mut audit.told);
+            return told;
+        };
+        let erased_at = left[end].at;
+        let mut audit = Audit::of(terms, zone, customer_id);
+        audit.run(&left[..end], erased_at);
+        audit.tell(erased_at, Kind::Erased, String::new(), String::new());
+        told.append(&mut audit.told);
+        let after = left.partition_point(|event| event.at <= erased_at);
+        left = &left[after..];
+    }
 }
 
 /// One customer's audit: what was announced so far.
@@ -64,7 +87,7 @@ impl<'a> Audit<'a> {
     }
 
     /// Looks at the customer at every event and at every local midnight after the first one.
-    fn run(mut self, events: &[&Event], until: Timestamp) -> Vec<Told> {
+    fn run(&mut self, events: &[&Event], until: Timestamp) {
         for (i, event) in events.iter().enumerate().take_while(|(_, event)| event.at <= until) {
             if let Some(before) = i.checked_sub(1) {
                 self.look_at_midnights(&events[..i], events[before].at, event.at);
@@ -76,7 +99,6 @@ impl<'a> Audit<'a> {
         if let Some(last) = known.checked_sub(1) {
             self.look_at_midnights(&events[..known], events[last].at, until);
         }
-        self.told
     }
 
     fn look_at_midnights(&mut self, known: &[&Event], after: Timestamp, until: Timestamp) {
@@ -212,7 +234,7 @@ fn standing_baskets(known: &[&Event], zone: &Zone) -> Vec<Basket> {
             Body::PurchaseVoided(void) => {
                 gone.insert(&void.basket_id);
             }
-            Body::SurveyAnswered(_) | Body::Enrolled | Body::Unjudged => {}
+            Body::SurveyAnswered(_) | Body::Enrolled | Body::Unjudged | Body::ErasureRequested(_) => {}
         }
     }
     let mut standing = Vec::new();

@@ -4,7 +4,7 @@
 //! then is there one right answer. Late ones are added where a test asks for them.
 
 use engine::log::{InputId, Source, TaskId};
-use programme::event::{Body, Event, NpsAnswer, Purchase, PurchaseReturned, PurchaseVoided};
+use programme::event::{Body, ErasureRequested, Event, NpsAnswer, Purchase, PurchaseReturned, PurchaseVoided};
 use programme::terms::Terms;
 use programme::time::Timestamp;
 
@@ -39,6 +39,8 @@ pub struct Shape {
     pub inputs: u32,
     /// How many events in a thousand arrive long after the lateness.
     pub late_permille: u32,
+    /// How many acts in a thousand are the wish to be forgotten.
+    pub erasure_permille: u32,
     /// How many records in a thousand are nobody's event.
     pub bad_permille: u32,
 }
@@ -92,6 +94,9 @@ impl Author<'_> {
             1 => Timestamp(at.0.div_euclid(1000) * 1000),
             _ => at,
         };
+        if self.chance.permille(self.shape.erasure_permille) {
+            return self.erase(at);
+        }
         match self.chance.within(0..=99) {
             0..=74 => self.purchase(at),
             75..=84 => {
@@ -131,6 +136,21 @@ impl Author<'_> {
         if self.chance.permille(40) {
             let void_at = at.plus_ms(self.chance.within(-60_000..=3 * DAY_MS));
             self.send(void_at, Body::PurchaseVoided(PurchaseVoided { basket_id }));
+        }
+    }
+
+    /// Asks to be forgotten. Now and then somebody reads in what happened before once more.
+    fn erase(&mut self, at: Timestamp) {
+        let own = format!("c{}", self.customer);
+        let is_own = |arrival: &&Arrival| arrival.event.as_ref().is_some_and(|event| event.customer_id == own);
+        let before: Vec<Arrival> = self.arrivals.iter().rev().filter(is_own).take(10).cloned().collect();
+        self.send(at, Body::ErasureRequested(ErasureRequested { request_id: format!("r{}", self.next) }));
+        if self.chance.permille(500) {
+            let since_ms = self.chance.within(0..=20 * DAY_MS);
+            for arrival in before {
+                let wall = arrival.wall.max(at).plus_ms(since_ms + self.chance.within(0..=HOUR_MS));
+                self.arrivals.push(Arrival { wall, ..arrival });
+            }
         }
     }
 

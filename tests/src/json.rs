@@ -53,6 +53,7 @@ fn body(body: &Body) -> (&'static str, Value) {
             ("surveyAnswered", json!({ "surveyId": "s", "instrument": "CSI", "answers": answers }))
         }
         Body::Enrolled => ("enrolled", json!({ "programmeId": "regulars" })),
+        Body::ErasureRequested(request) => ("erasureRequested", json!({ "requestId": request.request_id })),
         Body::Unjudged => ("interacted", json!({ "kind": "VISIT" })),
     }
 }

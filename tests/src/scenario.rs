@@ -22,6 +22,7 @@
 //! return CUSTOMER WHEN BASKET AMOUNT|whole [id=ID]
 //! void CUSTOMER WHEN BASKET [id=ID]
 //! survey CUSTOMER WHEN SCORE [id=ID]          the answer to "would you recommend us"
+//! erase CUSTOMER WHEN REQUEST [id=ID]         the customer asks to be forgotten
 //! visit CUSTOMER WHEN [id=ID]                 an event that no mechanic reads
 //! watermark WHEN                              time passes for everybody
 //! card CUSTOMER WHEN                          what a query would answer
@@ -130,9 +131,13 @@ impl Run {
         match step {
             Step::Event(event) => {
                 let customer = self.customers.entry(event.customer_id.clone()).or_default();
-                if self.programme.fold(customer, event, &mut decisions) == Folded::Duplicate {
-                    writeln!(said, "{} {} duplicate {}", self.local(event.at), event.customer_id, event.id)
-                        .unwrap();
+                let nothing = match self.programme.fold(customer, event, &mut decisions) {
+                    Folded::New => None,
+                    Folded::Duplicate => Some("duplicate"),
+                    Folded::Suppressed => Some("suppressed"),
+                };
+                if let Some(what) = nothing {
+                    writeln!(said, "{} {} {what} {}", self.local(event.at), event.customer_id, event.id).unwrap();
                 }
             }
             Step::Watermark(until) => {
@@ -182,6 +187,7 @@ impl Run {
                 write!(said, "churn_risk_changed {from} -> {to} at {:.3}", changed.probability).unwrap();
                 write!(said, " last_purchase={last}").unwrap();
             }
+            Body::CustomerErased(erased) => write!(said, "erased by {}", erased.request_id).unwrap(),
         }
         let reason = match decision.reason {
             Reason::Purchased => "purchased",
@@ -190,6 +196,7 @@ impl Run {
             Reason::WindowMoved => "window_moved",
             Reason::Silence => "silence",
             Reason::OtherEvent => "other_event",
+            Reason::ErasureRequested => "erasure_requested",
         };
         writeln!(said, ", {reason}{}", if decision.correction { ", correction" } else { "" }).unwrap();
     }

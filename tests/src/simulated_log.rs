@@ -275,7 +275,7 @@ impl SimulatedLog {
             let bytes = |range: &std::ops::Range<usize>| staged.bytes[range.clone()].to_vec();
             let stored = StoredMessage {
                 key: message.key.as_ref().map(bytes),
-                value: Some(bytes(&message.value)),
+                value: message.value.as_ref().map(bytes),
                 headers: message.headers.iter().map(|(name, value)| (bytes(name), bytes(value))).collect(),
             };
             let name = PartitionName::Output(topic, message.task);

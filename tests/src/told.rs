@@ -11,10 +11,10 @@ use serde_json::Value;
 pub struct Told {
     /// Whom it is about.
     pub customer_id: String,
-    /// Counts the customer's decisions from 1 without gaps.
-    pub sequence: u64,
     /// From when it holds.
     pub effective_at: Timestamp,
+    /// Counts the customer's decisions from 1 without gaps; after an erasure from 1 again.
+    pub sequence: u64,
     /// Which standing changed.
     pub kind: Kind,
     /// The tier or band before; empty where there was no risk to speak of.
@@ -30,6 +30,8 @@ pub enum Kind {
     Tier,
     /// The band of churn risk.
     Risk,
+    /// All of it: the customer was erased. `from` and `to` are empty.
+    Erased,
 }
 
 impl fmt::Display for Told {
@@ -37,6 +39,7 @@ impl fmt::Display for Told {
         let kind = match self.kind {
             Kind::Tier => "tier_changed",
             Kind::Risk => "churn_risk_changed",
+            Kind::Erased => "erased",
         };
         let name = |text: &'_ str| if text.is_empty() { "none".to_string() } else { text.to_string() };
         let (from, to) = (name(&self.from), name(&self.to));
@@ -50,10 +53,10 @@ impl fmt::Display for Told {
 /// Where the text is not a decision with a body that is known here.
 pub fn read(json: &[u8]) -> Result<Told, String> {
     let value: Value = serde_json::from_slice(json).map_err(|error| error.to_string())?;
-    let (kind, body) = match (value.get("tierChanged"), value.get("churnRiskChanged")) {
-        (Some(body), None) => (Kind::Tier, body),
-        (None, Some(body)) => (Kind::Risk, body),
-        _ => return Err(format!("a decision has exactly one known body: {value}")),
+    let bodies = [("tierChanged", Kind::Tier), ("churnRiskChanged", Kind::Risk), ("customerErased", Kind::Erased)];
+    let mut known = bodies.iter().filter_map(|(name, kind)| Some((*kind, value.get(*name)?)));
+    let (Some((kind, body)), None) = (known.next(), known.next()) else {
+        return Err(format!("a decision has exactly one known body: {value}"));
     };
     let text = |of: &Value, key: &str| of.get(key).and_then(Value::as_str).unwrap_or_default().to_string();
     let effective_at = text(&value, "effectiveAt");
@@ -98,7 +101,7 @@ pub fn compare(expected: &[Told], found: &[Told]) -> Result<(), String> {
             (Some(expected), None) => note(format!("missing:   {expected}")),
             (None, Some(found)) => note(format!("too many:  {found}")),
             (Some(expected), Some(found)) => {
-                let twice = first > 0 && found.sequence == expected.sequence - 1;
+                let twice = first > 0 && found.sequence + 1 == expected.sequence;
                 note(format!("expected:  {expected}\n{}     {found}", if twice { "twice:" } else { "found:" }));
             }
             (None, None) => unreachable!("the place lies within one of the two"),
@@ -113,7 +116,7 @@ fn by_customer(all: &[Told]) -> BTreeMap<&String, Vec<&Told>> {
         found.entry(&told.customer_id).or_default().push(told);
     }
     for list in found.values_mut() {
-        list.sort_by_key(|told| told.sequence);
+        list.sort_by_key(|told| (told.effective_at, told.sequence));
     }
     found
 }

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use programme::time::Timestamp;
 
+use crate::store::StoreError;
+
 /// A task: partition `.0` of every input topic, with its state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TaskId(pub u32);
@@ -115,7 +117,7 @@ pub struct Staged {
     pub bytes: Vec<u8>,
     /// Decisions, cards and dead letters, in the order in which they arose.
     pub outputs: Vec<Message>,
-    /// Changed customers, final values: at most one for a customer.
+    /// Changed customers and suppressions, final values: at most one for a key.
     pub changelog: Vec<ChangelogMessage>,
     /// One for each task touched.
     pub commits: Vec<TaskCommit>,
@@ -130,8 +132,8 @@ pub struct Message {
     pub topic: OutputTopic,
     /// The key, where there is one.
     pub key: Option<Range<usize>>,
-    /// The value.
-    pub value: Range<usize>,
+    /// The value; `None` where the topic is compacted and is to forget the key.
+    pub value: Option<Range<usize>>,
     /// Header names and values.
     pub headers: Vec<(Range<usize>, Range<usize>)>,
 }
@@ -145,12 +147,12 @@ pub enum OutputTopic {
     DeadLetters(InputId),
 }
 
-/// The new state of one customer.
+/// The new state of one customer, or what is left of an erased one.
 #[derive(Clone, Debug)]
 pub struct ChangelogMessage {
     /// The task that the customer belongs to.
     pub task: TaskId,
-    /// The customer's id.
+    /// The customer's id, or the key of a suppression (`wire::stored::suppression_key`).
     pub key: Range<usize>,
     /// The stored form; `None` when the customer is forgotten.
     pub value: Option<Range<usize>>,
@@ -191,7 +193,7 @@ pub struct ChangelogOffset(pub i64);
 
 /// Receives a task's changelog while it is recovered. Only entries of committed transactions come, in order.
 pub trait Restoring {
-    /// A customer's state, or `None` where the customer was forgotten.
+    /// A customer's state, or `None` where the customer was forgotten; or a suppression, under its own kind of key.
     fn customer(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), Failure>;
     /// A marker: the entries since the one before it belong to its transaction. `next` is the changelog offset
     /// from which the entries after the marker can be read.
@@ -208,6 +210,12 @@ pub enum Failure {
     /// Nothing that repeating would mend. The process ends with this message.
     #[error("{0}")]
     Crash(String),
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Failure {
+        Failure::Crash(error.to_string())
+    }
 }
 
 /// A log: where records come from and where a transaction goes.

@@ -14,9 +14,11 @@ pub fn committed(turn: &Tally, took: Duration) {
     counter!("regulars_records_total").increment(turn.records);
     counter!("regulars_events_total").increment(turn.events);
     counter!("regulars_duplicate_events_total").increment(turn.duplicates);
+    counter!("regulars_suppressed_events_total").increment(turn.suppressed);
     counter!("regulars_late_events_total").increment(turn.late);
     counter!("regulars_wakeups_total").increment(turn.wakeups);
     counter!("regulars_decisions_total").increment(turn.decisions);
+    counter!("regulars_erasures_total").increment(turn.erasures);
     counter!("regulars_unknown_fields_total").increment(turn.unknown_fields);
     counter!("regulars_commits_total").increment(turn.commits);
     histogram!("regulars_commit_seconds").record(took.as_secs_f64());

@@ -1,11 +1,12 @@
 //! One RocksDB per task: a cache of the truth, which is the changelog.
 //!
-//! Three column families:
+//! Four column families:
 //!
 //! ```text
 //! customers   customer id                              -> indexed at (i64, big-endian) ++ stored customer
 //! wakeups     indexed at (order-preserving) ++ customer id -> nothing
 //! position    "position"                               -> changelog offset ++ written at ++ marker
+//! suppressed  `wire::stored::suppression_key`           -> until when events are not taken in
 //! ```
 //!
 //! A customer has at most one entry in the wakeup index that counts: the one under `indexed at`. It never lies after
@@ -13,18 +14,22 @@
 //! to where the deadline is then. Everything of one transaction goes in by one write batch, so the position is
 //! never ahead of, or behind, the state. The write-ahead log is on and not synced: power loss costs a few seconds of
 //! changelog, never the truth.
+//!
+//! An erased customer is in none of the families from the commit on. The bytes leave the files later: changes that wait
+//! in memory are written out within [`ERASED_FLUSH_INTERVAL_MS`], and files are rewritten once a day.
 
 pub mod stores;
 pub mod wakeups;
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use programme::time::Timestamp;
 use rocksdb::{ColumnFamily, DB, WriteBatch};
 
 use crate::log::ChangelogOffset;
 use wakeups::{DueWakeup, INDEXED_AT_BYTES};
+use wire::stored::suppression_key;
 
 /// The store of one task. Reading is safe from any thread; the owning worker alone writes.
 pub struct Store {
@@ -32,7 +37,16 @@ pub struct Store {
     path: PathBuf,
     clock_ms: AtomicI64,
     applied_at_ms: AtomicI64,
+    /// Somebody was erased: without that nobody needs to be looked up.
+    suppresses: AtomicBool,
+    /// Somebody was erased since what waits in memory was last written to files ...
+    erased: AtomicBool,
+    /// ... for that reason, by the wall clock.
+    flushed_at_ms: AtomicI64,
 }
+
+/// How long an erased customer may stand in the write-ahead log, ms.
+pub const ERASED_FLUSH_INTERVAL_MS: i64 = 3_600_000;
 
 /// A store that cannot be read or written: full disk, damaged files, a directory in use.
 #[derive(Debug, thiserror::Error)]
@@ -80,13 +94,37 @@ pub struct Loaded {
 const CUSTOMERS: &str = "customers";
 const WAKEUPS: &str = "wakeups";
 const POSITION: &str = "position";
+const SUPPRESSED: &str = "suppressed";
+const FAMILIES: [&str; 4] = [CUSTOMERS, WAKEUPS, POSITION, SUPPRESSED];
 const POSITION_KEY: &[u8] = b"position";
 const NEVER: i64 = i64::MIN;
 
 impl Store {
     fn new(db: DB, path: &Path) -> Store {
         let never = || AtomicI64::new(NEVER);
-        Store { db, path: path.to_path_buf(), clock_ms: never(), applied_at_ms: never() }
+        let suppresses = AtomicBool::new(true);
+        let store = Store {
+            db,
+            path: path.to_path_buf(),
+            clock_ms: never(),
+            applied_at_ms: never(),
+            suppresses,
+            erased: AtomicBool::new(false),
+            flushed_at_ms: never(),
+        };
+        store.suppresses.store(!store.is_empty(SUPPRESSED), Ordering::Release);
+        store
+    }
+
+    fn is_empty(&self, family: &str) -> bool {
+        let mut entries = self.db.raw_iterator_cf(self.family(family));
+        entries.seek_to_first();
+        !entries.valid() && entries.status().is_ok()
+    }
+
+    /// The store holds nothing at all.
+    pub fn is_new(&self) -> bool {
+        FAMILIES.iter().all(|family| self.is_empty(family))
     }
 
     /// The stored form of one customer.
@@ -109,6 +147,14 @@ impl Store {
         Ok(loaded)
     }
 
+    /// What is kept of the erasure of the customer with this id, for `wire::stored`; `None` where nobody of it was erased.
+    pub fn suppression(&self, id: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        if !self.suppresses.load(Ordering::Acquire) {
+            return Ok(None);
+        }
+        self.db.get_cf(self.family(SUPPRESSED), suppression_key(id)).map_err(self.fails())
+    }
+
     /// Shows every customer, ascending by id, with the stored form.
     pub fn each_customer<E: From<StoreError>>(
         &self,
@@ -122,6 +168,33 @@ impl Store {
         }
         entries.status().map_err(self.fails())?;
         Ok(())
+    }
+
+    /// Shows every customer that belongs into the wakeup index, ascending by id, with the entry that counts.
+    pub fn each_indexed<E: From<StoreError>>(
+        &self,
+        mut visit: impl FnMut(&[u8], Timestamp) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut entries = self.db.raw_iterator_cf(self.family(CUSTOMERS));
+        entries.seek_to_first();
+        while let Some((id, value)) = entries.item() {
+            if let Some(indexed_at) = wakeups::indexed_at(&value[..INDEXED_AT_BYTES]) {
+                visit(id, indexed_at)?;
+            }
+            entries.next();
+        }
+        entries.status().map_err(self.fails())?;
+        Ok(())
+    }
+
+    /// Empties the store.
+    pub fn clear(&self) -> Result<(), StoreError> {
+        let mut batch = WriteBatch::default();
+        for family in FAMILIES {
+            // No key of ours is that long and begins like this.
+            batch.delete_range_cf(self.family(family), &b""[..], &[0xFF; 32][..]);
+        }
+        self.db.write(batch).map_err(self.fails())
     }
 
     /// Up to `max` entries of the wakeup index from `low` to `until`, both inclusive, ascending.
@@ -161,7 +234,7 @@ impl Store {
 
     /// Begins what one transaction changes.
     pub fn changes(&self) -> Changes<'_> {
-        Changes { store: self, batch: WriteBatch::default() }
+        Changes { store: self, batch: WriteBatch::default(), suppresses: false, erases: false }
     }
 
     /// When the last commit was applied by this process; `None` before the first.
@@ -176,16 +249,26 @@ impl Store {
         self.applied_at_ms.store(at.wall.0, Ordering::Release);
     }
 
+    /// Writes what waits in memory to files if somebody was erased and the last time is a while ago, so that the
+    /// write-ahead log with the erased customer can go. Does not wait for it.
+    pub fn flush_erased(&self, now: Timestamp) -> Result<(), StoreError> {
+        let since_ms = now.0.saturating_sub(self.flushed_at_ms.load(Ordering::Acquire));
+        if since_ms.abs() < ERASED_FLUSH_INTERVAL_MS || !self.erased.swap(false, Ordering::AcqRel) {
+            return Ok(());
+        }
+        self.flushed_at_ms.store(now.0, Ordering::Release);
+        let mut options = rocksdb::FlushOptions::default();
+        options.set_wait(false);
+        self.db.flush_cfs_opt(&FAMILIES.map(|family| self.family(family)), &options).map_err(self.fails())
+    }
+
     /// A figure that RocksDB keeps about this store, such as `rocksdb.cur-size-all-mem-tables`, over all families.
     pub fn figure(&self, name: &str) -> Option<u64> {
-        [CUSTOMERS, WAKEUPS, POSITION]
-            .iter()
-            .map(|family| self.db.property_int_value_cf(self.family(family), name).ok().flatten())
-            .sum()
+        FAMILIES.iter().map(|family| self.db.property_int_value_cf(self.family(family), name).ok().flatten()).sum()
     }
 
     fn family(&self, name: &str) -> &ColumnFamily {
-        self.db.cf_handle(name).expect("every store is opened with its three families")
+        self.db.cf_handle(name).expect("every store is opened with its families")
     }
 
     fn fails(&self) -> impl Fn(rocksdb::Error) -> StoreError + '_ {
@@ -197,12 +280,16 @@ impl Store {
 pub struct Changes<'a> {
     store: &'a Store,
     batch: WriteBatch,
+    suppresses: bool,
+    erases: bool,
 }
 
 /// Changes that no longer borrow the store, so that they can wait for the commit.
 #[derive(Default)]
 pub struct StagedChanges {
     batch: WriteBatch,
+    suppresses: bool,
+    erases: bool,
 }
 
 impl Changes<'_> {
@@ -216,9 +303,16 @@ impl Changes<'_> {
         self.batch.put_cf(family, id, value);
     }
 
-    /// Forgets a customer.
-    pub fn delete(&mut self, id: &[u8]) {
+    /// Forgets a customer, but for the entry in the wakeup index.
+    pub fn erase(&mut self, id: &[u8]) {
         self.batch.delete_cf(self.store.family(CUSTOMERS), id);
+        self.erases = true;
+    }
+
+    /// Keeps under the key of a suppression what is left of an erased customer.
+    pub fn suppress(&mut self, key: &[u8], stored: &[u8]) {
+        self.batch.put_cf(self.store.family(SUPPRESSED), key, stored);
+        self.suppresses = true;
     }
 
     /// Adds an entry to the wakeup index.
@@ -247,13 +341,20 @@ impl Changes<'_> {
 
     /// Sets the changes aside until the transaction is committed.
     pub fn stage(self) -> StagedChanges {
-        StagedChanges { batch: self.batch }
+        StagedChanges { batch: self.batch, suppresses: self.suppresses, erases: self.erases }
     }
 }
 
 impl StagedChanges {
     /// Writes everything at once.
     pub fn apply(self, store: &Store) -> Result<(), StoreError> {
-        store.db.write(self.batch).map_err(store.fails())
+        store.db.write(self.batch).map_err(store.fails())?;
+        if self.suppresses {
+            store.suppresses.store(true, Ordering::Release);
+        }
+        if self.erases {
+            store.erased.store(true, Ordering::Release);
+        }
+        Ok(())
     }
 }

@@ -14,6 +14,8 @@ pub struct Tally {
     pub events: u64,
     /// Events whose id or basket was known already.
     pub duplicates: u64,
+    /// Events of erased customers that happened before the erasure, and so were not taken in.
+    pub suppressed: u64,
     /// Events that arrived after the watermark had passed them.
     pub late: u64,
     /// Customers seen for the first time.
@@ -30,6 +32,8 @@ pub struct Tally {
     pub tier_changes: BTreeMap<(String, String), u64>,
     /// Changes of churn risk by (from, to); no band is the empty name.
     pub risk_changes: BTreeMap<(String, String), u64>,
+    /// Customers erased.
+    pub erasures: u64,
     /// Dead letters by reason.
     pub dead_letters: BTreeMap<&'static str, u64>,
     /// Fields of JSON records that nobody knows.
@@ -59,6 +63,7 @@ impl Tally {
                 let name = |band: &Option<String>| band.clone().unwrap_or_default();
                 *self.risk_changes.entry((name(&changed.from), name(&changed.to))).or_default() += 1;
             }
+            Body::CustomerErased(_) => self.erasures += 1,
         }
     }
 
@@ -67,12 +72,14 @@ impl Tally {
         self.records += other.records;
         self.events += other.events;
         self.duplicates += other.duplicates;
+        self.suppressed += other.suppressed;
         self.late += other.late;
         self.customers += other.customers;
         self.baskets += other.baskets;
         self.sales_minor = self.sales_minor.saturating_add(other.sales_minor);
         self.wakeups += other.wakeups;
         self.decisions += other.decisions;
+        self.erasures += other.erasures;
         self.unknown_fields += other.unknown_fields;
         self.commits += other.commits;
         for (key, count) in &other.tier_changes {

@@ -22,7 +22,6 @@ use crate::log::{
     ChangelogMessage, ChangelogOffset, Failure, InputId, Message, OutputTopic, Polled, Record, Staged, TaskCommit,
     TaskId,
 };
-use crate::restore::crash;
 use crate::store::wakeups::DueWakeup;
 use crate::store::{Changes, CommittedAt, Position, StagedChanges, Store};
 use crate::tally::Tally;
@@ -95,7 +94,7 @@ impl Task {
             resumed.push(Resumed { consumed, clock });
         }
         let lateness_ms = i64::from(rules.programme.terms().lateness_s) * 1000;
-        let position = store.position().map_err(crash)?;
+        let position = store.position()?;
         Ok(Task {
             id,
             store,
@@ -206,7 +205,7 @@ impl Task {
                     headers.push((staged.push(name.as_bytes()), staged.push(value.as_bytes())));
                 });
                 let key = key.map(|key| staged.push(key));
-                let value = staged.push(bytes(&record.value));
+                let value = Some(staged.push(bytes(&record.value)));
                 let topic = OutputTopic::DeadLetters(input);
                 staged.outputs.push(Message { task: self.id, topic, key, value, headers });
             }
@@ -248,17 +247,20 @@ impl Task {
         let mut decisions = Vec::new();
         for held in events {
             let touched = working.of(&held.event.customer_id);
-            self.tally.customers += u64::from(touched.is_new());
-            touched.changed = true;
-            match rules.programme.fold(&mut touched.customer, &held.event, &mut decisions) {
+            let unknown = touched.customer.is_unknown();
+            let folded = rules.programme.fold(&mut touched.customer, &held.event, &mut decisions);
+            touched.changed |= folded != Folded::Suppressed;
+            match folded {
                 Folded::New => self.tally.event(&held.event),
                 Folded::Duplicate => self.tally.duplicates += 1,
+                Folded::Suppressed => self.tally.suppressed += 1,
             }
+            self.tally.customers += u64::from(unknown && !touched.customer.is_unknown());
         }
         for entry in due {
             let touched = working.of(id_text(&entry.id));
             if touched.indexed_at != Some(entry.at) {
-                // Left over from before a restore, or of a customer who was forgotten.
+                // Of a store that an earlier version restored, which left entries over.
                 changes.unindex(entry.at, &entry.id);
             }
         }
@@ -285,7 +287,7 @@ impl Task {
 
     /// Writes what was staged into the store, after the commit; returns what the transaction did.
     pub fn apply(&mut self, now: Timestamp) -> Result<Tally, Failure> {
-        std::mem::take(&mut self.changes).apply(&self.store).map_err(crash)?;
+        std::mem::take(&mut self.changes).apply(&self.store)?;
         self.dead_letters = 0;
         self.note_complete(now);
         self.tally.commits = 1;
@@ -304,7 +306,7 @@ impl Task {
         if self.due_low.is_some_and(|low| low > clock) {
             return Ok(Vec::new());
         }
-        let due = self.store.due(self.due_low, clock, max).map_err(crash)?;
+        let due = self.store.due(self.due_low, clock, max)?;
         self.overdue = due.len() == max;
         // Entries made from now on lie after the clock, so the scan need not walk over what was deleted.
         self.due_low = match due.last() {
@@ -326,6 +328,12 @@ impl Task {
         if touched.is_new() {
             return;
         }
+        if touched.customer.erased_at != touched.erased_before {
+            self.stage_erasure(rules, touched, changes, staged);
+            if touched.customer.is_unknown() {
+                return;
+            }
+        }
         let wake_at = touched.customer.wake_at;
         assert!(wake_at.is_none_or(|wake_at| wake_at > clock), "wakeups up to {clock} have fired");
         let indexed_at = reindex(changes, id, touched.indexed_at, wake_at, clock);
@@ -346,10 +354,37 @@ impl Task {
             let start = staged.bytes.len();
             let encoding = rules.output_encodings.of(wire::topics::CUSTOMER_STATE);
             wire::card::encode_card(&card, encoding, &mut staged.bytes);
-            let value = start..staged.bytes.len();
+            let value = Some(start..staged.bytes.len());
             let key = Some(staged.push(id));
             let topic = OutputTopic::Named(wire::topics::CUSTOMER_STATE);
             staged.outputs.push(Message { task: self.id, topic, key, value, headers: Vec::new() });
+        }
+    }
+
+    /// Takes the customer out of store, changelog and cards, and leaves a suppression. Whoever came back within the turn is
+    /// put in again afterwards.
+    fn stage_erasure(&self, rules: &Rules, touched: &Touched, changes: &mut Changes<'_>, staged: &mut Staged) {
+        let erased_at = touched.customer.erased_at.expect("an erasure leaves its instant");
+        let id = touched.id.as_bytes();
+        let suppression = stored::suppression_key(id);
+        let start = staged.bytes.len();
+        stored::encode_suppression(erased_at, &mut staged.bytes);
+        let value = start..staged.bytes.len();
+        changes.suppress(&suppression, &staged.bytes[value.clone()]);
+        let key = staged.push(&suppression);
+        staged.changelog.push(ChangelogMessage { task: self.id, key, value: Some(value) });
+        if !touched.customer.is_unknown() {
+            return;
+        }
+        changes.erase(id);
+        if let Some(indexed) = touched.indexed_at {
+            changes.unindex(indexed, id);
+        }
+        let key = staged.push(id);
+        staged.changelog.push(ChangelogMessage { task: self.id, key: key.clone(), value: None });
+        if rules.limits.publish_cards {
+            let topic = OutputTopic::Named(wire::topics::CUSTOMER_STATE);
+            staged.outputs.push(Message { task: self.id, topic, key: Some(key), value: None, headers: Vec::new() });
         }
     }
 
@@ -397,6 +432,8 @@ struct Touched {
     /// The stored form as loaded; empty for a new customer.
     stored: Vec<u8>,
     indexed_at: Option<Timestamp>,
+    /// Until when events were suppressed before this turn.
+    erased_before: Option<Timestamp>,
     changed: bool,
 }
 
@@ -413,12 +450,12 @@ impl Working {
         let mut ids: Vec<&str> = of_events.chain(of_due).collect();
         ids.sort_unstable();
         ids.dedup();
-        let loaded = store.load(ids.iter().map(|id| id.as_bytes())).map_err(crash)?;
+        let loaded = store.load(ids.iter().map(|id| id.as_bytes()))?;
         let mut working =
             Working { touched: Vec::with_capacity(ids.len()), places: HashMap::with_capacity(ids.len()) };
         for (place, (id, loaded)) in ids.into_iter().zip(loaded).enumerate() {
             let (customer, stored, indexed_at) = match loaded {
-                None => (Customer::default(), Vec::new(), None),
+                None => (Customer { erased_at: suppressed(store, id)?, ..Customer::default() }, Vec::new(), None),
                 Some(loaded) => {
                     let customer = stored::decode_customer(&loaded.stored).map_err(|corrupt| {
                         Failure::Crash(format!("stored customer of {} bytes: {corrupt}", loaded.stored.len()))
@@ -427,7 +464,8 @@ impl Working {
                 }
             };
             working.places.insert(id.to_string(), place);
-            working.touched.push(Touched { id: id.to_string(), customer, stored, indexed_at, changed: false });
+            let (id, erased_before) = (id.to_string(), customer.erased_at);
+            working.touched.push(Touched { id, customer, stored, indexed_at, erased_before, changed: false });
         }
         Ok(working)
     }
@@ -436,6 +474,16 @@ impl Working {
         let place = self.places[id];
         &mut self.touched[place]
     }
+}
+
+/// Until when events of an unknown customer are not taken in.
+fn suppressed(store: &Store, id: &str) -> Result<Option<Timestamp>, Failure> {
+    let suppression = store.suppression(id.as_bytes())?;
+    let read = |bytes: Vec<u8>| {
+        stored::decode_suppression(&bytes)
+            .map_err(|corrupt| Failure::Crash(format!("stored suppression of {} bytes: {corrupt}", bytes.len())))
+    };
+    suppression.map(read).transpose()
 }
 
 /// Keeps the wakeup index in step with a deadline and returns the entry that counts afterwards. A deadline that
@@ -467,7 +515,7 @@ fn stage_decision(task: TaskId, rules: &Rules, decision: &Decision, now: Timesta
     let topic = output::decision_topic(decision);
     let encoding = rules.output_encodings.of(topic);
     output::encode_decision(decision, &rules.stamp, now, encoding, &mut staged.bytes);
-    let value = start..staged.bytes.len();
+    let value = Some(start..staged.bytes.len());
     let key = Some(staged.push(decision.customer_id.as_bytes()));
     let mut headers = Vec::new();
     output::decision_headers(decision, &rules.stamp, encoding, |name, value| {

@@ -14,9 +14,9 @@ use wire::stored::Marker;
 use crate::holding::Holding;
 use crate::log::{Change, Failure, Log, Polled, Room, Source, Staged, TaskId};
 use crate::metrics;
-use crate::restore::{Restore, crash};
-use crate::store::Store;
+use crate::restore::Restore;
 use crate::store::stores::Stores;
+use crate::store::{Position, Store};
 use crate::tally::Tally;
 use crate::task::{Rules, Task};
 
@@ -283,23 +283,26 @@ impl<L: Log> Worker<L> {
         // A store that is open without being ours is that of a worker that has not heard yet that it lost the task.
         let store = match self.tasks.get(&task) {
             Some(task) => task.shared_store(),
-            None => self.stores.open(task).map_err(crash)?,
+            None => self.stores.open(task)?,
         };
         self.tasks.insert(task, Task::new(task, store, &self.rules, marker)?);
         Ok(())
     }
 
     fn is_too_old(&self, store: &Store, now: Timestamp) -> Result<bool, Failure> {
-        let age_ms_max = i64::try_from(self.rules.limits.store_age_max.as_millis()).unwrap_or(i64::MAX);
-        let position = store.position().map_err(crash)?;
-        Ok(position.is_some_and(|position| now.0.saturating_sub(position.written_at.0) > age_ms_max))
+        let age_ms_max = u64::try_from(self.rules.limits.store_age_max.as_millis()).unwrap_or(u64::MAX);
+        let position = store.position()?;
+        // A clock that was wrong when it wrote may have written the future. With both bounds the store is younger than
+        // twice the limit, as long as the clock is right now.
+        let age_ms = |position: Position| now.0.abs_diff(position.written_at.0);
+        Ok(position.is_some_and(|position| age_ms(position) > age_ms_max))
     }
 
     fn rebuild(&mut self, task: TaskId, store: Arc<Store>) -> Result<Arc<Store>, Failure> {
         drop(store);
         self.tasks.remove(&task);
         self.stores.close(task);
-        self.stores.destroy(task).map_err(crash)?;
+        self.stores.destroy(task)?;
         self.adopt(task, None)?;
         Ok(self.tasks[&task].shared_store())
     }
@@ -363,6 +366,7 @@ impl<L: Log> Worker<L> {
             if let Some(end) = self.log.changelog_end(*id)? {
                 task.note_changelog_end(end);
             }
+            task.store().flush_erased(now)?;
         }
         Ok(())
     }

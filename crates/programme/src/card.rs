@@ -64,7 +64,7 @@ impl Programme {
         self.wake_until(customer_id, &mut customer, at, &mut Vec::new());
         let moment = self.moment(at);
         let terms = self.terms();
-        let Customer { facts, standing, wake_at } = customer;
+        let Customer { facts, standing, wake_at, erased_at: _ } = customer;
         let tier = terms.tier.iter().position(|tier| tier.name == standing.tier).unwrap_or(0);
         let needs = |index: usize| terms.tier.get(index).map(|tier| tiers::needs_at(&moment, &facts, tier));
         let judged = facts.rhythm.filter(|rhythm| rhythm.repeats + 1 >= terms.churn.shopping_days_min);

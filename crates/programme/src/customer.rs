@@ -12,6 +12,16 @@ pub struct Customer {
     pub standing: Standing,
     /// When a mechanic's answer may change although nothing happens; `None` when it cannot.
     pub wake_at: Option<Timestamp>,
+    /// When somebody of this id was erased; what happened until then is not taken in again. It says nothing about
+    /// that person, and outlives everything else.
+    pub erased_at: Option<Timestamp>,
+}
+
+impl Customer {
+    /// Nothing is known of this customer: no event was ever folded, or none since an erasure.
+    pub fn is_unknown(&self) -> bool {
+        self.standing.tier.is_empty()
+    }
 }
 
 /// What the programme last concluded and announced.

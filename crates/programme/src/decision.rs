@@ -9,7 +9,7 @@ pub struct Decision {
     pub id: u128,
     /// Whom it is about.
     pub customer_id: String,
-    /// Counts this customer's decisions from 1 without gaps.
+    /// Counts this customer's decisions from 1 without gaps; after an erasure from 1 again.
     pub sequence: u64,
     /// From when it holds, in event time: the event's instant, or the instant of the wakeup.
     pub effective_at: Timestamp,
@@ -38,6 +38,8 @@ pub enum Reason {
     WindowMoved,
     /// The silence grew long for this customer.
     Silence,
+    /// The customer asked to be forgotten.
+    ErasureRequested,
     /// Any other event.
     OtherEvent,
 }
@@ -73,6 +75,8 @@ pub enum Body {
     TierChanged(TierChanged),
     /// The customer's churn risk moved to another band.
     ChurnRiskChanged(ChurnRiskChanged),
+    /// Nothing is known of the customer any more.
+    CustomerErased(CustomerErased),
 }
 
 /// The customer's tier changed.
@@ -131,6 +135,13 @@ pub struct ChurnRiskChanged {
     pub reasons: Vec<ChurnReason>,
     /// Margin that the horizon would bring at the customer's own rate of spend, minor units.
     pub value_at_risk_minor: i64,
+}
+
+/// Nothing is known of the customer any more: this is the last that is said, and nothing said before holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CustomerErased {
+    /// The request that was met.
+    pub request_id: String,
 }
 
 /// One reason shown with a churn warning.

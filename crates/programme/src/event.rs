@@ -31,6 +31,8 @@ pub enum Body {
     SurveyAnswered(Option<NpsAnswer>),
     /// The customer joined the programme.
     Enrolled,
+    /// The customer asks to be forgotten.
+    ErasureRequested(ErasureRequested),
     /// Any other body of the contract: it is remembered as seen, and no mechanic reads it.
     Unjudged,
 }
@@ -62,6 +64,13 @@ pub struct PurchaseReturned {
 pub struct PurchaseVoided {
     /// The basket, which may not have arrived yet.
     pub basket_id: String,
+}
+
+/// A request to be forgotten.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ErasureRequested {
+    /// Names the request, for whoever has to prove that it was met.
+    pub request_id: String,
 }
 
 /// How likely the customer is to recommend, 0 to 10 (Net Promoter Score; `domain.md` BY-4).

@@ -64,6 +64,8 @@ pub enum Folded {
     New,
     /// The event id, or the basket of a purchase, was known already: nothing changed.
     Duplicate,
+    /// It happened before the customer was erased: nothing changed.
+    Suppressed,
 }
 
 impl Facts {
@@ -98,7 +100,8 @@ impl Facts {
                     self.nps = Some(Nps { score: answer.score, at: event.at });
                 }
             }
-            Body::SurveyAnswered(None) | Body::Enrolled | Body::Unjudged => {}
+            // An erasure leaves no facts to fold it into; the step performs it.
+            Body::SurveyAnswered(None) | Body::Enrolled | Body::Unjudged | Body::ErasureRequested(_) => {}
         }
         Folded::New
     }

@@ -3,11 +3,12 @@
 //! ```text
 //! 2024-01-10 purchase b1 620.00      2024-02-01 return b1 20.00      2024-02-01 return b1 whole
 //! 2024-01-11 void b1                 2024-01-12 nps 9                until 2024-03-01
+//! 2024-03-02 erase r1
 //! ```
 
 use crate::customer::Customer;
 use crate::decision::{Body, Decision, Value};
-use crate::event::{self, Event, NpsAnswer, Purchase, PurchaseReturned, PurchaseVoided};
+use crate::event::{self, ErasureRequested, Event, NpsAnswer, Purchase, PurchaseReturned, PurchaseVoided};
 use crate::step::Programme;
 use crate::terms::{Band, Churn, Ltv, Memory, Terms, Tier, Window};
 use crate::time::Timestamp;
@@ -86,6 +87,7 @@ fn event(line: &str, number: usize) -> Event {
             let score = words[2].parse().expect("a score");
             event::Body::SurveyAnswered(Some(NpsAnswer { score }))
         }
+        "erase" => event::Body::ErasureRequested(ErasureRequested { request_id: basket_id() }),
         other => panic!("no such event: {other}"),
     };
     Event { id: format!("e{number}"), customer_id: "c".into(), at: instant(words[0]), body }
@@ -107,6 +109,7 @@ fn show(decision: &Decision) -> String {
             let name = |band: &Option<String>| band.clone().unwrap_or("none".into());
             format!("risk {} -> {}", name(&changed.from), name(&changed.to))
         }
+        Body::CustomerErased(erased) => format!("erased by {}", erased.request_id),
     };
     let value = |value: &Value| match value {
         Value::Integer(integer) => integer.to_string(),

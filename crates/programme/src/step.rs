@@ -3,8 +3,8 @@
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::customer::Customer;
-use crate::decision::{Body, Decision, Reason};
-use crate::event::{self, Event};
+use crate::decision::{Body, CustomerErased, Decision, Reason};
+use crate::event::{self, ErasureRequested, Event};
 use crate::facts::Folded;
 use crate::mechanic::{Conclusion, MECHANICS, Moment};
 use crate::terms::{Finding, Terms};
@@ -38,13 +38,21 @@ impl Programme {
     }
 
     /// Takes one event into `customer`, after the wakeups that came due before it, and appends what follows to
-    /// `decisions`. The event must be the customer's own.
+    /// `decisions`. The event must be the customer's own. What happened before an erasure is not taken in: history that
+    /// is read again does not bring anybody back.
     pub fn fold(&self, customer: &mut Customer, event: &Event, decisions: &mut Vec<Decision>) -> Folded {
+        if customer.erased_at.is_some_and(|erased_at| event.at <= erased_at) {
+            return Folded::Suppressed;
+        }
         self.wake_until(&event.customer_id, customer, event.at, decisions);
+        if let event::Body::ErasureRequested(request) = &event.body {
+            decisions.push(erase(customer, event, request));
+            return Folded::New;
+        }
         if customer.facts.fold(event, &self.terms, &self.zone) == Folded::Duplicate {
             return Folded::Duplicate;
         }
-        let judged_later_ones = !customer.standing.tier.is_empty() && event.at < customer.standing.clock;
+        let judged_later_ones = !customer.is_unknown() && event.at < customer.standing.clock;
         let at = if judged_later_ones { customer.standing.clock } else { event.at };
         let cause = Cause { event: Some(event), correction: judged_later_ones };
         self.judge(&event.customer_id, customer, at, &cause, decisions);
@@ -80,7 +88,7 @@ impl Programme {
         decisions: &mut Vec<Decision>,
     ) {
         let moment = self.moment(at);
-        let Customer { facts, standing, wake_at } = customer;
+        let Customer { facts, standing, wake_at, erased_at: _ } = customer;
         standing.clock = at;
         if standing.tier.is_empty() {
             standing.risk_since = at;
@@ -94,6 +102,18 @@ impl Programme {
         let next_day = [standing.tier_wake, standing.risk_wake].into_iter().flatten().min();
         *wake_at = next_day.map(|day| self.zone.start(day));
     }
+}
+
+/// Forgets everything but the instant. A request that comes after later events takes those along: what was folded
+/// cannot be told apart.
+fn erase(customer: &mut Customer, event: &Event, request: &ErasureRequested) -> Decision {
+    let correction = !customer.is_unknown() && event.at < customer.standing.clock;
+    let at = if correction { customer.standing.clock } else { event.at };
+    let sequence = customer.standing.sequence + 1;
+    *customer = Customer { erased_at: Some(at), ..Customer::default() };
+    let body = Body::CustomerErased(CustomerErased { request_id: request.request_id.clone() });
+    let cause = Cause { event: Some(event), correction };
+    cause.decision(&event.customer_id, sequence, at, Conclusion { body, evidence: Vec::new() })
 }
 
 /// What made the programme look at a customer.
@@ -125,9 +145,11 @@ impl Cause<'_> {
             Some(event::Body::PurchaseReturned(_) | event::Body::PurchaseVoided(_)) => Reason::PurchaseTakenBack,
             Some(event::Body::SurveyAnswered(_)) => Reason::SurveyAnswered,
             Some(event::Body::Enrolled | event::Body::Unjudged) => Reason::OtherEvent,
+            Some(event::Body::ErasureRequested(_)) => Reason::ErasureRequested,
             None => match body {
                 Body::TierChanged(_) => Reason::WindowMoved,
                 Body::ChurnRiskChanged(_) => Reason::Silence,
+                Body::CustomerErased(_) => unreachable!("nobody is erased by the passing of time"),
             },
         }
     }
@@ -138,6 +160,7 @@ impl Cause<'_> {
         let kind = match body {
             Body::TierChanged(_) => "tier",
             Body::ChurnRiskChanged(_) => "churn_risk",
+            Body::CustomerErased(_) => "erased",
         };
         let mut hash = Xxh3::new();
         hash.update(customer_id.as_bytes());
@@ -149,5 +172,54 @@ impl Cause<'_> {
             None => hash.update(&at.0.to_be_bytes()),
         }
         hash.digest128()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::history;
+    use expect_test::expect;
+
+    // A shop that still knows a customer who was erased has broken its word, and the law.
+    #[test]
+    fn an_erased_customer_does_not_come_back_with_old_events() {
+        let decided = history::decide(
+            history::terms(),
+            "2024-01-10 purchase b1 9000.00
+             2024-01-11 purchase b2 9000.00
+             2024-01-12 purchase b3 9000.00
+             2024-01-13 purchase b4 9000.00
+             2024-02-01 erase r1
+             2024-01-10 purchase b1 9000.00
+             2024-01-20 purchase b5 9000.00
+             2024-02-01 erase r1
+             until 2024-06-01
+             2024-06-02 purchase b6 9000.00
+             2024-06-02T13:00:00Z erase r2",
+        );
+        expect![[r#"
+            1 2024-01-13 newcomer -> regular: Purchased purchases=4/4 spend_minor=3600000/1500000
+            2 2024-02-01 erased by r1: ErasureRequested
+            1 2024-06-02T13:00:00Z erased by r2: ErasureRequested
+        "#]]
+        .assert_eq(&decided);
+    }
+
+    #[test]
+    fn nothing_is_left_but_the_instant() {
+        let programme = Programme::new(history::terms()).expect("the terms of the test are valid");
+        let event = |at, body| Event { id: format!("e{at}"), customer_id: "c".into(), at: Timestamp(at), body };
+        let request = ErasureRequested { request_id: "r".into() };
+        let (mut customer, mut decisions) = (Customer::default(), Vec::new());
+        programme.fold(&mut customer, &event(1_000, event::Body::Enrolled), &mut decisions);
+        assert!(!customer.is_unknown());
+        programme.fold(&mut customer, &event(2_000, event::Body::ErasureRequested(request)), &mut decisions);
+        assert_eq!(customer, Customer { erased_at: Some(Timestamp(2_000)), ..Customer::default() });
+        assert_eq!(
+            programme.fold(&mut customer, &event(2_000, event::Body::Enrolled), &mut decisions),
+            Folded::Suppressed
+        );
+        assert!(customer.is_unknown());
     }
 }

@@ -249,6 +249,7 @@ fn change(decision: &Decision) -> String {
             let probability = percent(changed.probability);
             format!("churn risk {} -> {} ({probability})", name(&changed.from), name(&changed.to))
         }
+        Body::CustomerErased(erased) => format!("erased by request {}", erased.request_id),
     }
 }
 

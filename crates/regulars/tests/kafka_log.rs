@@ -253,7 +253,7 @@ fn turn(
         let value = staged.push(output.as_bytes());
         let header = (staged.push(b"ce_id"), staged.push(output.as_bytes()));
         let topic = OutputTopic::Named(OUTPUT);
-        staged.outputs.push(Message { task, topic, key: Some(key), value, headers: vec![header] });
+        staged.outputs.push(Message { task, topic, key: Some(key), value: Some(value), headers: vec![header] });
     }
     for (key, value) in customers {
         let key = staged.push(key.as_bytes());
@@ -287,7 +287,7 @@ fn a_successor_finds_what_was_committed_and_nothing_else() {
     let mut dead_letter = turn(&rig, 0, None, &[], "m3", [2, 0]);
     let value = dead_letter.push(b"broken");
     let topic = OutputTopic::DeadLetters(InputId(1));
-    dead_letter.outputs.push(Message { task: TaskId(0), topic, key: None, value, headers: vec![] });
+    dead_letter.outputs.push(Message { task: TaskId(0), topic, key: None, value: Some(value), headers: vec![] });
     first.log.commit(&dead_letter).unwrap();
     drop(first);
 

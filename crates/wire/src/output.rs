@@ -58,6 +58,7 @@ pub fn decision_topic(decision: &Decision) -> &'static str {
     match decision.body {
         Body::TierChanged(_) => topics::TIER_CHANGED,
         Body::ChurnRiskChanged(_) => topics::CHURN_RISK_CHANGED,
+        Body::CustomerErased(_) => topics::CUSTOMER_ERASED,
     }
 }
 
@@ -66,6 +67,7 @@ fn decision_type(decision: &Decision) -> &'static str {
     match decision.body {
         Body::TierChanged(_) => "loyalty.tier.changed.v1",
         Body::ChurnRiskChanged(_) => "loyalty.churn-risk.changed.v1",
+        Body::CustomerErased(_) => "loyalty.customer.erased.v1",
     }
 }
 
@@ -151,6 +153,9 @@ fn body(body: &Body) -> proto::decision::Body {
             reasons: changed.reasons.iter().map(|reason| churn_reason(*reason).into()).collect(),
             value_at_risk_minor: changed.value_at_risk_minor,
         }),
+        Body::CustomerErased(erased) => {
+            proto::decision::Body::CustomerErased(proto::CustomerErased { request_id: erased.request_id.clone() })
+        }
     }
 }
 
@@ -194,6 +199,7 @@ fn reason(reason: Reason) -> proto::decision::Reason {
         Reason::WindowMoved => proto::decision::Reason::WindowMoved,
         Reason::Silence => proto::decision::Reason::Silence,
         Reason::OtherEvent => proto::decision::Reason::OtherEvent,
+        Reason::ErasureRequested => proto::decision::Reason::ErasureRequested,
     }
 }
 

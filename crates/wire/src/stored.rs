@@ -1,4 +1,5 @@
-//! How a customer's state and a task's marker are kept, in the changelog and in the stores.
+//! How a customer's state, what is left of an erased one, and a task's marker are kept, in the changelog and in the
+//! stores.
 //!
 //! ```text
 //! +--------+--------------------------------------------------+
@@ -15,6 +16,7 @@ mod customer;
 use programme::customer::Customer;
 use programme::time::Timestamp;
 use prost::Message;
+use sha2::{Digest, Sha256};
 
 use crate::proto;
 
@@ -73,6 +75,36 @@ pub fn encode_customer(customer: &Customer, out: &mut Vec<u8>) {
 /// Reads what [`encode_customer`] wrote.
 pub fn decode_customer(bytes: &[u8]) -> Result<Customer, CorruptState> {
     customer::customer(proto::StoredCustomer::decode(body(bytes)?)?)
+}
+
+/// What the key of a suppression begins with. Customers' ids are text, and no text contains this byte.
+const SUPPRESSION_TAG: u8 = 0xFE;
+
+/// Bytes of the key of a suppression.
+pub const SUPPRESSION_KEY_BYTES: usize = 17;
+
+/// The key under which it is kept that `customer_id` was erased. The id cannot be read from it; whoever has the id can
+/// test for it, which is what a suppression is for.
+pub fn suppression_key(customer_id: &[u8]) -> [u8; SUPPRESSION_KEY_BYTES] {
+    let mut key = [SUPPRESSION_TAG; SUPPRESSION_KEY_BYTES];
+    key[1..].copy_from_slice(&Sha256::digest(customer_id)[..SUPPRESSION_KEY_BYTES - 1]);
+    key
+}
+
+/// Whether a key of the changelog is that of a suppression.
+pub fn is_suppression_key(key: &[u8]) -> bool {
+    key.len() == SUPPRESSION_KEY_BYTES && key[0] == SUPPRESSION_TAG
+}
+
+/// Appends to `out` that what happened up to `erased_at` is not taken in again.
+pub fn encode_suppression(erased_at: Timestamp, out: &mut Vec<u8>) {
+    out.push(FORMAT);
+    proto::StoredSuppression { erased_at_ms: erased_at.0 }.encode(out).expect("a vector takes all bytes");
+}
+
+/// Reads what [`encode_suppression`] wrote.
+pub fn decode_suppression(bytes: &[u8]) -> Result<Timestamp, CorruptState> {
+    Ok(Timestamp(proto::StoredSuppression::decode(body(bytes)?)?.erased_at_ms))
 }
 
 impl Marker {

@@ -10,7 +10,10 @@ use programme::facts::seen::Seen;
 use programme::facts::{Facts, Lifetime, Nps};
 use programme::time::{Day, Timestamp};
 use proptest::prelude::*;
-use wire::stored::{CorruptState, InputPosition, Marker, decode_customer, encode_customer};
+use wire::stored::{
+    CorruptState, InputPosition, Marker, decode_customer, decode_suppression, encode_customer, encode_suppression,
+    is_suppression_key, suppression_key,
+};
 
 fn at(text: &str) -> Timestamp {
     Timestamp::parse(text).unwrap()
@@ -76,6 +79,7 @@ fn regular() -> Customer {
             risk_wake: Some(Day(17_230)),
         },
         wake_at: Some(at("2017-02-01T05:00:00Z")),
+        erased_at: None,
     }
 }
 
@@ -134,6 +138,22 @@ fn released_formats_are_read_for_ever() {
         assert_eq!(decode_customer(&bytes(fixture)), Ok(customer));
     }
     assert_eq!(Marker::decode(&bytes(include_str!("fixtures/stored-v1-marker.hex"))), Ok(marker()));
+    let suppression = bytes(include_str!("fixtures/stored-v1-suppression.hex"));
+    assert_eq!(decode_suppression(&suppression), Ok(at("2017-06-01T04:00:00Z")));
+}
+
+// The key is found again for ever, and nobody reads an id from it.
+#[test]
+fn an_erased_customer_is_kept_as_a_hash() {
+    let key = suppression_key(b"customer-4711");
+    // The first bytes of `printf customer-4711 | sha256sum`.
+    assert_eq!(key[..5], [0xFE, 0x85, 0xd0, 0xc1, 0xe3]);
+    assert!(is_suppression_key(&key));
+    assert!(!is_suppression_key(b"customer-47110000"), "17 bytes of text");
+    let mut stored = Vec::new();
+    encode_suppression(at("2017-06-01T04:00:00Z"), &mut stored);
+    assert_eq!(decode_suppression(&stored), Ok(at("2017-06-01T04:00:00Z")));
+    assert!(matches!(decode_suppression(&[1, 0xff]), Err(CorruptState::Unreadable(_))));
 }
 
 // A newer program's state, read as ours, would be announced as nonsense.
@@ -222,10 +242,12 @@ fn customers() -> impl Strategy<Value = Customer> {
             risk_wake,
         },
     );
-    (facts(), standing, prop::option::of(instants())).prop_map(|(facts, standing, wake_at)| Customer {
+    let instant = || prop::option::of(instants());
+    (facts(), standing, instant(), instant()).prop_map(|(facts, standing, wake_at, erased_at)| Customer {
         facts,
         standing,
         wake_at,
+        erased_at,
     })
 }
 

@@ -2,7 +2,7 @@
 
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
-use programme::event::{Body, Event, NpsAnswer, Purchase, PurchaseReturned, PurchaseVoided};
+use programme::event::{Body, ErasureRequested, Event, NpsAnswer, Purchase, PurchaseReturned, PurchaseVoided};
 use programme::time::Timestamp;
 
 /// What one line of a scenario says.
@@ -50,6 +50,7 @@ pub(super) fn parse(line: &str, zone: &TimeZone, number: usize) -> Result<Step, 
             let score = score.parse().map_err(|_| format!("{score:?} is no score from 0 to 10"))?;
             Body::SurveyAnswered(Some(NpsAnswer { score }))
         }
+        "erase" => Body::ErasureRequested(ErasureRequested { request_id: words.next("a request")?.to_string() }),
         "visit" => Body::Unjudged,
         _ => return Err(format!("{kind:?} is no kind of step")),
     };

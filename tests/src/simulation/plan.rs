@@ -45,6 +45,7 @@ impl Plan {
             tasks: chance.within(1..=4) as u32,
             inputs: chance.within(1..=3) as u32,
             late_permille: 0,
+            erasure_permille: chance.one_of(&[0, 10, 40]),
             bad_permille: chance.one_of(&[0, 30]),
         };
         let faults = match chance.within(0..=3) {

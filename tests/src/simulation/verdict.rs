@@ -10,7 +10,8 @@ use crate::simulated_log::broker::{Content, Entry, PartitionName};
 use crate::told::{self, Told};
 
 /// The topics of decisions.
-const DECISIONS: [&str; 2] = [wire::topics::TIER_CHANGED, wire::topics::CHURN_RISK_CHANGED];
+const DECISIONS: [&str; 3] =
+    [wire::topics::TIER_CHANGED, wire::topics::CHURN_RISK_CHANGED, wire::topics::CUSTOMER_ERASED];
 
 impl Simulation {
     /// Every decision that a reader of committed messages sees.
@@ -59,11 +60,19 @@ impl Simulation {
             let fresh = || (0, lowest.clone(), String::new());
             let (sequence, tier, risk) = standing.entry(told.customer_id.clone()).or_insert_with(fresh);
             *sequence += 1;
-            let held = if told.kind == told::Kind::Tier { tier } else { risk };
+            let nothing = &mut String::new();
+            let held = match told.kind {
+                told::Kind::Tier => tier,
+                told::Kind::Risk => risk,
+                told::Kind::Erased => nothing,
+            };
             if told.sequence != *sequence || told.from != *held {
                 return Err(format!("decision {sequence} of its customer, after {held:?}: {told}"));
             }
             *held = told.to;
+            if told.kind == told::Kind::Erased {
+                standing.remove(&told.customer_id);
+            }
         }
         Ok(())
     }
@@ -122,7 +131,11 @@ impl Simulation {
             let PartitionName::Changelog(task) = name else { continue };
             for entry in broker.read_committed(name) {
                 let Content::Message(message) = &entry.content else { continue };
-                let key = (*task, message.key.clone().ok_or("a changelog entry without a key")?);
+                let key = message.key.clone().ok_or("a changelog entry without a key")?;
+                if wire::stored::is_suppression_key(&key) {
+                    continue;
+                }
+                let key = (*task, key);
                 match &message.value {
                     Some(value) => last.insert(key, value.clone()),
                     None => last.remove(&key),

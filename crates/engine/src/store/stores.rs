@@ -9,7 +9,7 @@ use rocksdb::{
     BlockBasedOptions, Cache, ColumnFamilyDescriptor, DB, DBCompressionType, Options, WriteBufferManager,
 };
 
-use super::{CUSTOMERS, POSITION, Store, StoreError, WAKEUPS};
+use super::{CUSTOMERS, FAMILIES, SUPPRESSED, Store, StoreError};
 use crate::log::TaskId;
 
 /// Memory of all stores of a process.
@@ -31,6 +31,9 @@ impl Default for StoreOptions {
 const CLOSING_MAX: Duration = Duration::from_secs(10);
 /// How often it is looked whether it has.
 const CLOSING_LOOK: Duration = Duration::from_millis(2);
+
+/// A file of a store is rewritten when it gets this old, without what was deleted meanwhile.
+const FILE_AGE_MAX: Duration = Duration::from_secs(86_400);
 
 /// All stores of a process.
 pub struct Stores {
@@ -64,7 +67,7 @@ impl Stores {
         }
         let options = self.db_options();
         let db = when_closed(|| {
-            let families = [CUSTOMERS, WAKEUPS, POSITION]
+            let families = FAMILIES
                 .map(|name| ColumnFamilyDescriptor::new(name, family_options(name, &self.cache, self.options)));
             DB::open_cf_descriptors(&options, &path, families)
         });
@@ -107,7 +110,7 @@ impl Stores {
         let mut stores = Vec::new();
         for task in tasks_below(root) {
             let path = task_path(root, task);
-            let db = DB::open_cf_for_read_only(&Options::default(), &path, [CUSTOMERS, WAKEUPS, POSITION], false)
+            let db = DB::open_cf_for_read_only(&Options::default(), &path, FAMILIES, false)
                 .map_err(|source| StoreError::new(&path, source))?;
             stores.push((task, Store::new(db, &path)));
         }
@@ -142,14 +145,17 @@ fn family_options(name: &str, cache: &Cache, budget: StoreOptions) -> Options {
     table.set_cache_index_and_filter_blocks(true);
     table.set_pin_l0_filter_and_index_blocks_in_cache(true);
     table.set_format_version(6);
-    if name == CUSTOMERS {
-        // Most turns meet customers that are not there yet, or lie in one level of several.
+    if name == CUSTOMERS || name == SUPPRESSED {
+        // Most turns meet customers that are not there yet, or lie in one level of several; and of those who are new
+        // hardly any was erased.
         table.set_bloom_filter(10.0, false);
     }
     let mut options = Options::default();
     options.set_block_based_table_factory(&table);
     options.set_compression_type(DBCompressionType::Lz4);
     options.set_level_compaction_dynamic_level_bytes(true);
+    // Deleted customers leave the files too, and not only when something happens to be written beside them.
+    options.set_periodic_compaction_seconds(FILE_AGE_MAX.as_secs());
     options.set_write_buffer_size((budget.write_buffer_bytes / 4).max(1 << 20));
     options
 }

@@ -47,7 +47,7 @@ fn staged(transaction: &Transaction) -> Staged {
             _ => OutputTopic::Named(TIERS),
         };
         let value = staged.push(format!("{{\"n\":{line}}}").as_bytes());
-        staged.outputs.push(Message { task: TASK, topic, key: None, value, headers: Vec::new() });
+        staged.outputs.push(Message { task: TASK, topic, key: None, value: Some(value), headers: Vec::new() });
     }
     for (customer, value) in &transaction.customers {
         let key = staged.push(&[b'c', *customer]);

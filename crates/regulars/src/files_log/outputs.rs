@@ -145,12 +145,13 @@ fn file_name(topic: OutputTopic, inputs: &[String]) -> String {
 }
 
 fn write_line(message: &Message, bytes: &[u8], lines: &mut Vec<u8>) {
-    let value = &bytes[message.value.clone()];
+    let Some(value) = message.value.clone().map(|value| &bytes[value]) else {
+        assert!(message.key.is_some(), "{:?}: without a value there is a key", message.topic);
+        write_object(message, Value::Null, bytes, lines);
+        lines.push(b'\n');
+        return;
+    };
     match message.topic {
-        OutputTopic::Named(topic) if value.is_empty() => {
-            assert!(message.key.is_some(), "{topic}: without a value there is a key");
-            write_object(message, Value::Null, bytes, lines);
-        }
         OutputTopic::Named(topic) => {
             assert!(memchr::memchr(b'\n', value).is_none(), "{topic}: JSON values are written on one line");
             lines.extend_from_slice(value);

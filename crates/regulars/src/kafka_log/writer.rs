@@ -235,7 +235,7 @@ impl Writer {
                 topic,
                 partition: None,
                 key: key.clone().map(|key| &staged.bytes[key]),
-                value: Some(&staged.bytes[value.clone()]),
+                value: value.clone().map(|value| &staged.bytes[value]),
             };
             let bytes = |(name, value): &(std::ops::Range<usize>, std::ops::Range<usize>)| {
                 (&staged.bytes[name.clone()], &staged.bytes[value.clone()])

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use programme::event::{Body, Event, NpsAnswer, Purchase, PurchaseReturned, PurchaseVoided};
+use programme::event::{Body, ErasureRequested, Event, NpsAnswer, Purchase, PurchaseReturned, PurchaseVoided};
 use programme::time::Timestamp;
 
 use crate::instant;
@@ -125,7 +125,7 @@ fn heard(body: Given, customer_id: &str, currency: &str) -> Result<Body, Refusal
         }
         Given::ErasureRequested(requested) => {
             id("erasureRequested.requestId", &requested.request_id)?;
-            Err(not_performed("erasureRequested"))
+            Ok(Body::ErasureRequested(ErasureRequested { request_id: requested.request_id }))
         }
     }
 }

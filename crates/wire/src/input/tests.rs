@@ -192,6 +192,7 @@ fn other_bodies() {
             r#""identityMerged": {"absorbedCustomerId": "c2"}"#,
             r#""identityMerged": {"absorbedCustomerId": "c1"}"#,
             r#""erasureRequested": {"requestId": "r1"}"#,
+            r#""erasureRequested": {}"#,
         ],
         expect![[r#"
             Unjudged unknown=0
@@ -216,7 +217,8 @@ fn other_bodies() {
             not_performed: event e1 of customer c1: tierOverridden is not performed by any mechanic yet
             not_performed: event e1 of customer c1: identityMerged is not performed by any mechanic yet
             contradiction: event e1 of customer c1: identityMerged.absorbedCustomerId is the customer's own id
-            not_performed: event e1 of customer c1: erasureRequested is not performed by any mechanic yet
+            ErasureRequested(ErasureRequested { request_id: "r1" }) unknown=0
+            missing_field: event e1 of customer c1: erasureRequested.requestId is not given
         "#]],
     );
 }

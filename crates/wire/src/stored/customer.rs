@@ -21,7 +21,7 @@ const TAKEN_BACK: u32 = 2;
 
 /// The stored form of `customer`.
 pub(super) fn message(customer: &Customer) -> StoredCustomer {
-    let Customer { facts, standing, wake_at } = customer;
+    let Customer { facts, standing, wake_at, erased_at } = customer;
     let Facts { since, last_purchase_at, lifetime, days, baskets, seen, rhythm, nps } = facts;
     let buckets = &days.buckets;
     let baskets = &baskets.baskets;
@@ -57,6 +57,7 @@ pub(super) fn message(customer: &Customer) -> StoredCustomer {
         risk_since_before_clock_ms: clock_ms.wrapping_sub(standing.risk_since.0),
         risk_wake_day: standing.risk_wake.map(|day| day.0),
         wake_at_ms: wake_at.map(|at| at.0),
+        erased_at_ms: erased_at.map(|at| at.0),
     }
 }
 
@@ -88,7 +89,8 @@ pub(super) fn customer(message: StoredCustomer) -> Result<Customer, CorruptState
         risk_since: before_clock(message.risk_since_before_clock_ms),
         risk_wake: message.risk_wake_day.map(Day),
     };
-    Ok(Customer { facts, standing, wake_at: message.wake_at_ms.map(Timestamp) })
+    let wake_at = message.wake_at_ms.map(Timestamp);
+    Ok(Customer { facts, standing, wake_at, erased_at: message.erased_at_ms.map(Timestamp) })
 }
 
 fn days(message: &StoredCustomer) -> Result<Days, CorruptState> {
