@@ -84,6 +84,12 @@ impl Summary<'_> {
         if tally.unknown_fields > 0 {
             rows.push(("unknown fields", count(tally.unknown_fields), "skipped".to_string()));
         }
+        if tally.erasures > 0 {
+            rows.push(("erased customers", count(tally.erasures), String::new()));
+        }
+        if tally.suppressed > 0 {
+            rows.push(("suppressed events", count(tally.suppressed), "of erased customers".to_string()));
+        }
         table(&mut text, &rows);
         text.push('\n');
         self.speed(&mut text);
@@ -139,6 +145,8 @@ impl Summary<'_> {
             "lateEvents": tally.late,
             "deadLetters": tally.dead_letters,
             "unknownFields": tally.unknown_fields,
+            "erasedCustomers": tally.erasures,
+            "suppressedEvents": tally.suppressed,
             "transactions": tally.commits,
             "seconds": took.as_secs_f64(),
             "eventsPerSecond": self.events_per_second(),

@@ -18,6 +18,11 @@ use crate::kafka_log::startup::{self, Topics};
 const DELETE_RETENTION_MS: u64 = 7 * DAY_MS;
 /// Kafka's own default, and the least that the default limits are made for.
 const DELETE_RETENTION_MS_MIN: u64 = DAY_MS;
+/// When a value that was replaced leaves a compacted topic at the latest, ms: with it goes who was erased. Kafka's own
+/// default is never.
+const COMPACTION_LAG_MS: u64 = DAY_MS;
+/// Within a month the law wants it done.
+const COMPACTION_LAG_MS_MAX: u64 = 30 * DAY_MS;
 const DAY_MS: u64 = 86_400_000;
 /// What a dead letter has beyond the record: headers that say where it came from and why.
 const DEAD_LETTER_OVERHEAD_BYTES: u64 = 65_536;
@@ -214,10 +219,15 @@ fn input_message_bytes(settings: &KafkaSettings, existing: &Topics) -> Result<BT
 fn topic_config(topic: &str, role: Role, input_bytes: &BTreeMap<String, u64>) -> Vec<(&'static str, String)> {
     match role {
         Role::Input | Role::Output => Vec::new(),
-        Role::Cards => vec![("cleanup.policy", "compact".to_owned())],
-        Role::Changelog => {
-            vec![("cleanup.policy", "compact".to_owned()), ("delete.retention.ms", DELETE_RETENTION_MS.to_string())]
-        }
+        Role::Cards => vec![
+            ("cleanup.policy", "compact".to_owned()),
+            ("max.compaction.lag.ms", COMPACTION_LAG_MS.to_string()),
+        ],
+        Role::Changelog => vec![
+            ("cleanup.policy", "compact".to_owned()),
+            ("delete.retention.ms", DELETE_RETENTION_MS.to_string()),
+            ("max.compaction.lag.ms", COMPACTION_LAG_MS.to_string()),
+        ],
         Role::DeadLetters => {
             let of_input = input_bytes
                 .iter()
@@ -233,13 +243,18 @@ fn wrong_config(role: Role, config: &BTreeMap<String, String>) -> Option<String>
     if role.compacted() && value("cleanup.policy") != "compact" {
         return Some(format!("cleanup.policy={}, not compact", value("cleanup.policy")));
     }
-    let retention: Option<u64> = value("delete.retention.ms").parse().ok();
-    match (role, retention) {
-        (Role::Changelog, Some(ms)) if ms < DELETE_RETENTION_MS_MIN => Some(format!(
+    let number = |key: &str| value(key).parse::<u64>().ok();
+    if let Some(ms) = number("delete.retention.ms").filter(|ms| *ms < DELETE_RETENTION_MS_MIN)
+        && role == Role::Changelog
+    {
+        return Some(format!(
             "delete.retention.ms={ms}, less than {DELETE_RETENTION_MS_MIN}: stores would be rebuilt too late"
-        )),
-        _ => None,
+        ));
     }
+    let lag_ms = number("max.compaction.lag.ms").filter(|ms| role.compacted() && *ms > COMPACTION_LAG_MS_MAX)?;
+    Some(format!(
+        "max.compaction.lag.ms={lag_ms}, more than {COMPACTION_LAG_MS_MAX}: erased customers would stay in it"
+    ))
 }
 
 fn listed(config: &[(&str, String)]) -> String {
@@ -285,9 +300,9 @@ mod tests {
         expect![[r#"
             retail.purchase.recorded.v1              input        8 partitions   created
             retail.survey.answered.v1                input        8 partitions   created
-            regulars-changelog                       changelog    8 partitions   created with cleanup.policy=compact, delete.retention.ms=604800000
+            regulars-changelog                       changelog    8 partitions   created with cleanup.policy=compact, delete.retention.ms=604800000, max.compaction.lag.ms=86400000
             loyalty.tier.changed.v1                  output       8 partitions   created
-            loyalty.customer.state.v1                cards        8 partitions   created with cleanup.policy=compact
+            loyalty.customer.state.v1                cards        8 partitions   created with cleanup.policy=compact, max.compaction.lag.ms=86400000
             retail.purchase.recorded.v1.dlq          dead letters 8 partitions   created with max.message.bytes=10065536
             retail.survey.answered.v1.dlq            dead letters 8 partitions   created with max.message.bytes=1114124"#]]
         .assert_eq(&lines.join("\n"));
@@ -316,6 +331,9 @@ mod tests {
         assert_eq!(wrong_config(Role::Changelog, &good), None);
         let short = config(&[("cleanup.policy", "compact"), ("delete.retention.ms", "60000")]);
         assert!(wrong_config(Role::Changelog, &short).is_some());
+        let keeping = config(&[("cleanup.policy", "compact"), ("max.compaction.lag.ms", "9223372036854775807")]);
+        assert!(wrong_config(Role::Cards, &keeping).is_some());
+        assert_eq!(wrong_config(Role::Output, &keeping), None);
         let deleting = config(&[("cleanup.policy", "compact,delete")]);
         assert_eq!(
             wrong_config(Role::Cards, &deleting),

@@ -136,6 +136,8 @@ pub fn produce(bootstrap: &str, topic: &str, messages: &[(Option<&str>, &[u8])],
     let producer: BaseProducer = ClientConfig::new()
         .set("bootstrap.servers", bootstrap)
         .set("enable.idempotence", "true")
+        // As Java's clients do: queries look for a customer where they would put them.
+        .set("partitioner", "murmur2_random")
         .set("message.max.bytes", "20000000")
         .create()
         .expect("a producer can be made");
