@@ -1,15 +1,23 @@
 //! What the tests against a real broker need: the built program, the year's events, and processes to kill.
 //!
-//! Environment: `REGULARS_TEST_BOOTSTRAP` names the broker, `REGULARS_TEST_BINARY` the program,
-//! `REGULARS_TEST_DATA` the year of baskets. Without them the tests say that they skip, unless
+//! Environment: `REGULARS_TEST_BOOTSTRAP` names the broker, `REGULARS_TEST_XTASK` the program that prepares clusters of
+//! brokers, `REGULARS_TEST_BINARY` the program under test, `REGULARS_TEST_DATA` the year of baskets. Without them the tests say that they skip, unless
 //! `REGULARS_TEST_REQUIRE_BROKER=1` or `REGULARS_TEST_REQUIRE_DATA=1`.
 
 pub mod broker;
+pub mod cluster;
+pub mod proxy;
 pub mod service;
 pub mod site;
 
+pub mod campaign;
+pub mod load;
+pub mod outage;
+pub mod verdict;
+
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use programme::event::{Body, Event, Purchase};
 use programme::time::Timestamp;
@@ -35,6 +43,27 @@ fn needed(name: &str, required: &str) -> Option<String> {
         println!("skipped: {name} is not set; `cargo xtask test` sets it");
     }
     value
+}
+
+/// Which moments are drawn: `REGULARS_TEST_SEED`.
+pub fn seed() -> u64 {
+    number("REGULARS_TEST_SEED").unwrap_or(1)
+}
+
+/// How many cycles of harm there are: `REGULARS_TEST_CYCLES`, or else 200 where tests may take long, or else `few`.
+pub fn cycles(few: usize) -> usize {
+    let long = std::env::var("REGULARS_TEST_LONG").is_ok_and(|value| value == "1");
+    number("REGULARS_TEST_CYCLES").map_or(if long { 200 } else { few }, |cycles| cycles as usize)
+}
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|error| panic!("{name}={text}: {error}")))
+}
+
+/// The wall clock.
+pub fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("it is after 1970");
+    Timestamp(i64::try_from(since.as_millis()).expect("it is before the year 292 million"))
 }
 
 /// The built program: what the environment names, or else what lies beside the tests.

@@ -3,21 +3,20 @@
 //! If this broke, customers would be told twice that they became champions, or never, each time a machine dies.
 //! Skipped without `REGULARS_TEST_BOOTSTRAP` (`cargo xtask test` sets it). `REGULARS_TEST_SEED` draws other moments.
 
-use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use programme::event::{Body, Event, Purchase};
 use programme::terms::Terms;
 use programme::time::{Timestamp, Zone};
-use serde_json::Value;
 use tests::auditor::{self, Accepted};
 use tests::live::broker::{self, Committed};
 use tests::live::service::Service;
 use tests::live::site::{self, Setup, Site};
+use tests::live::verdict::assert_equal_to_replay;
 use tests::{json, live, terms};
 
 /// The tests take turns: two cores carry a broker and two processes, and not twice that.
@@ -25,15 +24,6 @@ static TURN: Mutex<()> = Mutex::new(());
 
 fn turn() -> MutexGuard<'static, ()> {
     TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-}
-
-fn seed() -> u64 {
-    std::env::var("REGULARS_TEST_SEED").ok().map_or(1, |text| text.parse().expect("a number"))
-}
-
-fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("it is after 1970");
-    Timestamp(i64::try_from(since.as_millis()).expect("it is before the year 292 million"))
 }
 
 /// Waits until `ready` says so; what `service` said is shown when it takes too long or ends.
@@ -49,38 +39,6 @@ fn wait_for<T>(what: &str, patience: Duration, service: &mut Service, mut ready:
         assert!(began.elapsed() < patience, "no {what} after {patience:?}:\n{}", service.said());
         std::thread::sleep(Duration::from_millis(200));
     }
-}
-
-/// Decisions by customer and sequence, without when and by whom they were recorded. Each comes once.
-fn by_place<'a>(
-    decisions: impl Iterator<Item = (&'static str, &'a [u8])>,
-) -> BTreeMap<(String, u64), (&'static str, Value)> {
-    let mut placed = BTreeMap::new();
-    for (topic, bytes) in decisions {
-        let decision = live::concluded(bytes);
-        let place = site::place(&decision);
-        let before = placed.insert(place.clone(), (topic, decision));
-        assert!(before.is_none(), "{place:?} comes twice: {before:?}");
-    }
-    placed
-}
-
-/// The decisions on Kafka are those of a replay: nothing missing, nothing twice, nothing different.
-fn assert_equal_to_replay(site: &Site, replayed: &[(&'static str, Vec<u8>)]) -> usize {
-    site.wait_until_decided();
-    let published = site.decisions();
-    let published = by_place(published.iter().map(|(topic, message)| (*topic, message.value.as_slice())));
-    let replayed = by_place(replayed.iter().map(|(topic, value)| (*topic, value.as_slice())));
-    let mut differences = Vec::new();
-    for place in published.keys().chain(replayed.keys()) {
-        let (published, replayed) = (published.get(place), replayed.get(place));
-        if published != replayed && differences.len() < 5 {
-            differences.push(format!("{place:?}\n  published {published:?}\n  replayed  {replayed:?}"));
-        }
-    }
-    let (here, there) = (published.len(), replayed.len());
-    assert!(differences.is_empty(), "{here} published, {there} replayed:\n{}", differences.join("\n"));
-    here
 }
 
 /// What was done to the processes.
@@ -122,7 +80,15 @@ fn a_year_survives_kills() {
     // Small turns, so that there are many moments to die in. The events are years old: only they move the clock, or
     // whatever is loaded after a pause would be late.
     let limits = "turn_records_max = 200\nwakeups_per_turn_max = 50\nchangelog_end_interval_ms = 200";
-    let setup = Setup { name: "year", inputs: 2, terms: &terms, wall_clock: false, processes: 2, limits };
+    let setup = Setup {
+        name: "year",
+        inputs: 2,
+        terms: &terms,
+        wall_clock: false,
+        processes: 2,
+        limits,
+        ..Setup::default()
+    };
     let site = Site::new(&bootstrap, &setup);
     site.create_topics();
     let replayed = site.replay(&data, YEAR_UNTIL);
@@ -142,7 +108,7 @@ fn a_year_survives_kills() {
 
     // Everything is loaded: bring it to its end, where only wakeups are left, under fire at first.
     let mut services: Vec<Service> = (0..2).map(|process| site.start(process, Some(YEAR_UNTIL))).collect();
-    let mut rng = fastrand::Rng::with_seed(!seed());
+    let mut rng = fastrand::Rng::with_seed(!live::seed());
     for _ in 0..4 {
         std::thread::sleep(Duration::from_millis(rng.u64(300..900)));
         let process = rng.usize(0..2);
@@ -188,7 +154,7 @@ fn a_year_survives_kills() {
 /// Runs two processes and kills, or stops and continues, one or the other at random moments, until everything is loaded
 /// and enough was done.
 fn harm(site: &Site, loaded: &AtomicBool) -> Harm {
-    let mut rng = fastrand::Rng::with_seed(seed());
+    let mut rng = fastrand::Rng::with_seed(live::seed());
     let mut services: Vec<Service> = (0..2).map(|process| site.start(process, None)).collect();
     let mut harm = Harm::default();
     while harm.kills.len() < KILLS || !loaded.load(Ordering::Acquire) {
@@ -206,7 +172,7 @@ fn harm(site: &Site, loaded: &AtomicBool) -> Harm {
             continue;
         }
         services[process].kill();
-        harm.kills.push((now(), process));
+        harm.kills.push((live::now(), process));
         // Mostly back within its session; now and then the other one has to take over.
         let away_ms = if rng.u32(0..6) == 0 { rng.u64(7_000..8_000) } else { rng.u64(0..500) };
         std::thread::sleep(Duration::from_millis(away_ms));
@@ -252,12 +218,12 @@ fn silence_is_noticed_while_the_process_idles() {
     // comes some seconds from now, and the customer's last purchase so that the warning falls on that day.
     let mut terms = terms::plain();
     let zone = Zone::named(&terms.time_zone).expect("the zone exists");
-    let midnight = zone.start(zone.day(now()));
+    let midnight = zone.start(zone.day(live::now()));
     let wait_ms = 15_000;
-    terms.lateness_s = u32::try_from((now().0 + wait_ms - midnight.0) / 1000).expect("less than two days");
+    terms.lateness_s = u32::try_from((live::now().0 + wait_ms - midnight.0) / 1000).expect("less than two days");
     let events = crossing(&terms, &zone, midnight);
     let text = toml::to_string(&terms).expect("terms can be written");
-    let setup = Setup { name: "silence", inputs: 2, terms: &text, wall_clock: true, processes: 1, limits: "" };
+    let setup = Setup { name: "silence", inputs: 2, terms: &text, ..Setup::default() };
     let site = Site::new(&bootstrap, &setup);
     site.create_topics();
     let lines: Vec<String> = events.iter().map(json::line).collect();
@@ -314,7 +280,7 @@ fn bad_records_become_dead_letters() {
     let Some(bootstrap) = live::bootstrap() else { return };
     let _turn = turn();
     let text = toml::to_string(&terms::plain()).expect("terms can be written");
-    let setup = Setup { name: "letters", inputs: 1, terms: &text, wall_clock: true, processes: 1, limits: "" };
+    let setup = Setup { name: "letters", inputs: 1, terms: &text, ..Setup::default() };
     let site = Site::new(&bootstrap, &setup);
     let input = &site.inputs[0];
     broker::create_topic(&bootstrap, input, site::PARTITIONS, &[("max.message.bytes", "12000000")]);
@@ -325,7 +291,7 @@ fn bad_records_become_dead_letters() {
             r#"{{"eventId":"{id}","customerId":"c1","occurredAt":"{at}","purchase":{{"basketId":"{id}",{more}}}}}"#
         )
     };
-    let (past, ahead) = (now().plus_ms(-3_600_000), now().plus_ms(86_400_000));
+    let (past, ahead) = (live::now().plus_ms(-3_600_000), live::now().plus_ms(86_400_000));
     let good = r#""currency":"USD","amountMinor":1500"#;
     let huge = format!("{good},\"channel\":\"{}\"", "x".repeat(10 << 20));
     let bad: Vec<(&str, Option<&str>, String)> = vec![
@@ -381,7 +347,7 @@ fn unequal_partition_counts_are_refused() {
     let Some(bootstrap) = live::bootstrap() else { return };
     let _turn = turn();
     let text = toml::to_string(&terms::plain()).expect("terms can be written");
-    let setup = Setup { name: "unequal", inputs: 2, terms: &text, wall_clock: true, processes: 1, limits: "" };
+    let setup = Setup { name: "unequal", inputs: 2, terms: &text, ..Setup::default() };
     let site = Site::new(&bootstrap, &setup);
     broker::create_topic(&bootstrap, &site.inputs[0], site::PARTITIONS, &[]);
     broker::create_topic(&bootstrap, &site.inputs[1], 3, &[]);
@@ -400,7 +366,7 @@ fn unequal_partition_counts_are_refused() {
 #[test]
 fn an_unreachable_broker_is_named() {
     let text = toml::to_string(&terms::plain()).expect("terms can be written");
-    let setup = Setup { name: "nobody", inputs: 1, terms: &text, wall_clock: true, processes: 1, limits: "" };
+    let setup = Setup { name: "nobody", inputs: 1, terms: &text, ..Setup::default() };
     if live::bootstrap().is_none() {
         return;
     }

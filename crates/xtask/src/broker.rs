@@ -1,35 +1,82 @@
-//! A single Apache Kafka broker on this machine, from the published jars: for the real-broker tests and the demo.
+//! Apache Kafka on this machine, from the published jars: for the real-broker tests and the demo.
 //!
-//! Two ways of life: [`Broker`] lives as long as the chore that started it and leaves nothing behind; `start`, `stop`
-//! and `status` keep one running between chores.
+//! Three ways of life: [`Broker`] lives as long as the chore that started it and leaves nothing behind; `start`, `stop`
+//! and `status` keep a cluster running between chores; `prepare` writes everything down and leaves starting, killing and
+//! starting again to somebody else.
 
 mod jars;
+mod node;
 mod properties;
 
 use std::env;
-use std::fs::{self, File};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::fs;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use clap::{Args, Subcommand};
 use tempfile::TempDir;
 
-use crate::failure::{Failure, Result, at, starting};
+use crate::failure::{Failure, Result, at};
 use crate::places::Places;
 use crate::setup::{self, Need};
 use crate::step;
-use properties::Ports;
+use node::Node;
+use properties::{Ports, Proxied};
 
-/// What the broker logs once it serves requests: its port is bound some time before.
-const STARTED: &str = "Kafka Server started";
-const START_MAX: Duration = Duration::from_secs(120);
 const STOP_MAX: Duration = Duration::from_secs(30);
 
 /// Runs the rest of its arguments for as long as its standard input is open, so that the broker ends with us however we end.
 const LEASH: &str = r#"exec 3<&0; "$@" & child=$!; { read -r _ <&3; kill -KILL "$child"; } & wait "$child""#;
+
+#[derive(Subcommand)]
+pub(crate) enum Order {
+    /// Start it, and return once it serves
+    Start {
+        #[command(flatten)]
+        place: Place,
+        /// How many brokers share the data; each is a controller too
+        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=9))]
+        brokers: u16,
+    },
+    /// Stop it
+    Stop(Place),
+    /// Say whether it runs; exit status 1 if not
+    Status(Place),
+    /// Write configurations, commands and empty data directories of a cluster, and start nothing
+    ///
+    /// For tests that kill brokers. Prints a line for each: its folder, the address for clients, and the address behind
+    /// its proxy. The file `command` in the folder says how it is started, one argument a line.
+    Prepare {
+        /// Below which folder
+        #[arg(long)]
+        dir: PathBuf,
+        /// The ports of 127.0.0.1 where the proxies in front of the brokers listen, one for each broker
+        #[arg(long, value_delimiter = ',', required = true)]
+        proxies: Vec<u16>,
+    },
+}
+
+#[derive(Args)]
+pub(crate) struct Place {
+    /// Port of 127.0.0.1 for clients; those above it are used as well, two for each broker in all
+    #[arg(long, default_value_t = 19092)]
+    port: u16,
+    /// Keep data in this folder from one start to the next [default: a fresh folder for temporary files]
+    #[arg(long)]
+    dir: Option<PathBuf>,
+}
+
+pub(crate) fn obey(places: &Places, order: &Order) -> Result<()> {
+    match order {
+        Order::Start { place, brokers } => start(places, place, *brokers),
+        Order::Stop(place) => stop(place),
+        Order::Status(place) => status(place),
+        Order::Prepare { dir, proxies } => prepare(places, dir, proxies),
+    }
+}
 
 /// A broker with a data directory of its own, both gone when this is dropped.
 pub(crate) struct Broker {
@@ -49,21 +96,14 @@ impl Broker {
             .prefix("regulars-broker-")
             .tempdir_in(&temporary)
             .map_err(at("make a folder in", &temporary))?;
-        let ports = Ports { broker: free_port()?, controller: free_port()? };
-        format(&libraries, folder.path(), ports)?;
-        let log = create_log(folder.path())?;
-        let child = Command::new("sh")
-            .args(["-c", LEASH, "sh"])
-            .args(command_line(&libraries, folder.path()))
-            .stdin(Stdio::piped())
-            .stdout(log.try_clone().map_err(at("share the log in", folder.path()))?)
-            .stderr(log)
-            .process_group(0)
-            .spawn()
-            .map_err(starting("sh"))?;
-        let mut broker = Broker { child, port: ports.broker, folder };
-        let has_ended = || broker.child.try_wait().is_ok_and(|status| status.is_some());
-        wait_until_ready(broker.folder.path(), ports.broker, has_ended)?;
+        let [broker, controller] = node::free_ports()?;
+        let ports = Ports { broker, controller, proxied: None };
+        let nodes = Node::prepare_all(&libraries, folder.path(), &[ports])?;
+        let mut leashed = Command::new("sh");
+        leashed.args(["-c", LEASH, "sh"]).args(nodes[0].command()?).process_group(0);
+        let child = nodes[0].spawn(leashed, Stdio::piped())?;
+        let mut broker = Broker { child, port: broker, folder };
+        nodes[0].wait_until_ready(|| broker.child.try_wait().is_ok_and(|status| status.is_some()))?;
         step::note(&format!(
             "Apache Kafka {} answers on {} after {}",
             jars::VERSION,
@@ -89,182 +129,140 @@ impl Drop for Broker {
     }
 }
 
-/// Starts a broker that outlives us. `folder` keeps its data from one start to the next; without it the data is fresh.
-pub(crate) fn start(places: &Places, port: u16, folder: Option<&Path>) -> Result<()> {
-    let fresh = folder.is_none();
-    let folder = folder_of(port, folder)?;
-    if let Some(pid) = running(&folder) {
-        step::note(&format!("already running: process {pid}, 127.0.0.1:{port}, data in {}", folder.display()));
-        return Ok(());
-    }
-    let libraries = libraries(places)?;
-    if fresh && folder.exists() {
-        fs::remove_dir_all(&folder).map_err(at("remove", &folder))?;
-    }
-    fs::create_dir_all(&folder).map_err(at("create", &folder))?;
-    let controller = port
-        .checked_add(1)
-        .ok_or_else(|| Failure::refused(format!("port {port} leaves none above it for the controller")))?;
-    format(&libraries, &folder, Ports { broker: port, controller })?;
-    let log = create_log(&folder)?;
-    let [java, arguments @ ..] = &command_line(&libraries, &folder)[..] else {
-        unreachable!("a command line starts with a program")
-    };
-    let mut child = Command::new(java)
-        .args(arguments)
-        .stdin(Stdio::null())
-        .stdout(log.try_clone().map_err(at("share the log in", &folder))?)
-        .stderr(log)
-        .process_group(0)
-        .spawn()
-        .map_err(starting(java))?;
-    let pid_file = pid_file(&folder);
-    fs::write(&pid_file, child.id().to_string()).map_err(at("write", &pid_file))?;
-    wait_until_ready(&folder, port, || child.try_wait().is_ok_and(|status| status.is_some()))?;
-    step::note(&format!("running: process {}, 127.0.0.1:{port}, data in {}", child.id(), folder.display()));
-    Ok(())
-}
-
-/// Asks the broker to shut down and waits for it; one that does not answer is killed.
-pub(crate) fn stop(port: u16, folder: Option<&Path>) -> Result<()> {
-    let folder = folder_of(port, folder)?;
-    let Some(pid) = running(&folder) else {
-        step::note(&format!("no broker runs in {}", folder.display()));
-        return Ok(());
-    };
-    let started = Instant::now();
-    step::output(Command::new("kill").arg(pid.to_string()))?;
-    while running(&folder).is_some() {
-        if started.elapsed() > STOP_MAX {
-            step::note(&format!("process {pid} does not end: killing it"));
-            step::output(Command::new("kill").args(["-KILL", &pid.to_string()]))?;
-        }
-        thread::sleep(Duration::from_millis(100));
-    }
-    step::note(&format!("stopped process {pid} after {}", step::duration(started.elapsed())));
-    let pid_file = pid_file(&folder);
-    fs::remove_file(&pid_file).map_err(at("remove", &pid_file))
-}
-
-/// Fails when no broker runs, so that a script can ask.
-pub(crate) fn status(port: u16, folder: Option<&Path>) -> Result<()> {
-    let folder = folder_of(port, folder)?;
-    let pid = running(&folder).ok_or_else(|| Failure::failed(format!("no broker runs in {}", folder.display())))?;
-    println!("process {pid}, data and log in {}", folder.display());
-    Ok(())
-}
-
-fn libraries(places: &Places) -> Result<PathBuf> {
+/// Gets what every broker needs.
+pub(crate) fn libraries(places: &Places) -> Result<PathBuf> {
     setup::run(places, &[Need::Broker])?;
     jars::fetch(places)
 }
 
-fn folder_of(port: u16, folder: Option<&Path>) -> Result<PathBuf> {
-    let folder = folder.map_or_else(|| env::temp_dir().join(format!("regulars-broker-{port}")), Path::to_path_buf);
-    std::path::absolute(&folder).map_err(at("resolve", &folder))
+/// Starts brokers that outlive us. The folder keeps their data from one start to the next; without one the data is fresh.
+fn start(places: &Places, place: &Place, brokers: u16) -> Result<()> {
+    let root = place.folder()?;
+    let before = node::prepared(&root);
+    if before.iter().any(|folder| node::running(folder).is_some()) {
+        step::note("already running:");
+        return status(place);
+    }
+    let libraries = libraries(places)?;
+    if place.dir.is_none() && root.exists() {
+        fs::remove_dir_all(&root).map_err(at("remove", &root))?;
+    } else if !before.is_empty() && before.len() != usize::from(brokers) {
+        return Err(Failure::refused(format!(
+            "{} keeps the data of {} brokers, not of {brokers}",
+            root.display(),
+            before.len()
+        )));
+    }
+    let port = |number: u16| {
+        place.port.checked_add(number).ok_or_else(|| {
+            Failure::refused(format!("port {} leaves fewer than {} above it", place.port, 2 * brokers - 1))
+        })
+    };
+    let ports: Vec<Ports> = (0..brokers)
+        .map(|number| Ok(Ports { broker: port(number)?, controller: port(brokers + number)?, proxied: None }))
+        .collect::<Result<_>>()?;
+    let nodes = Node::prepare_all(&libraries, &root, &ports)?;
+    let mut children = Vec::new();
+    for node in &nodes {
+        let [java, arguments @ ..] = &node.command()?[..] else {
+            unreachable!("a command line starts with a program")
+        };
+        let mut command = Command::new(java);
+        command.args(arguments).process_group(0);
+        let child = node.spawn(command, Stdio::null())?;
+        let pid_file = node::pid_file(&node.folder);
+        fs::write(&pid_file, child.id().to_string()).map_err(at("write", &pid_file))?;
+        children.push(child);
+    }
+    // None serves before more than half are there to agree on anything.
+    for (node, child) in nodes.iter().zip(&mut children) {
+        node.wait_until_ready(|| child.try_wait().is_ok_and(|status| status.is_some()))?;
+    }
+    status(place)
 }
 
-/// The process that serves `folder`. A pid file left by a crash may name a stranger, so the command line has to match.
-fn running(folder: &Path) -> Option<u32> {
-    let pid: u32 = fs::read_to_string(pid_file(folder)).ok()?.trim().parse().ok()?;
-    let command =
-        step::output(Command::new("ps").args(["-ww", "-o", "stat=,args=", "-p", &pid.to_string()])).ok()?;
-    let is_ours = !command.starts_with('Z') && command.contains(&*properties::path(folder).to_string_lossy());
-    is_ours.then_some(pid)
-}
-
-fn pid_file(folder: &Path) -> PathBuf {
-    folder.join("broker.pid")
-}
-
-fn log_file(folder: &Path) -> PathBuf {
-    folder.join("broker.log")
-}
-
-fn create_log(folder: &Path) -> Result<File> {
-    let path = log_file(folder);
-    File::create(&path).map_err(at("create", &path))
-}
-
-fn java(libraries: &Path) -> Vec<String> {
-    let class_path = libraries.join("*").to_string_lossy().into_owned();
-    [
-        "java",
-        "-cp",
-        &class_path,
-        "-Dorg.slf4j.simpleLogger.showDateTime=true",
-        "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd HH:mm:ss.SSS",
-        "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
-    ]
-    .map(str::to_owned)
-    .to_vec()
-}
-
-fn command_line(libraries: &Path, folder: &Path) -> Vec<String> {
-    let mut line = java(libraries);
-    line.extend(
-        ["-Xms256m", "-Xmx1g", "-Dorg.slf4j.simpleLogger.log.kafka.server.KafkaRaftServer=info", "kafka.Kafka"]
-            .map(str::to_owned),
-    );
-    line.push(properties::path(folder).to_string_lossy().into_owned());
-    line
-}
-
-/// Writes the configuration and prepares the data directory, leaving data that is there.
-fn format(libraries: &Path, folder: &Path, ports: Ports) -> Result<()> {
-    let path = properties::path(folder);
-    fs::write(&path, properties::text(folder, ports)).map_err(at("write", &path))?;
-    let [java, arguments @ ..] = &java(libraries)[..] else { unreachable!("a command line starts with a program") };
-    step::output(
-        Command::new(java)
-            .args(arguments)
-            .args([
-                "kafka.tools.StorageTool",
-                "format",
-                "--ignore-formatted",
-                "--cluster-id",
-                properties::CLUSTER_ID,
-                "--config",
-            ])
-            .arg(&path),
-    )?;
-    Ok(())
-}
-
-fn wait_until_ready(folder: &Path, port: u16, mut has_ended: impl FnMut() -> bool) -> Result<()> {
+/// Asks the brokers to shut down and waits for them; those that do not answer are killed.
+fn stop(place: &Place) -> Result<()> {
+    let root = place.folder()?;
+    let running =
+        |folders: &[PathBuf]| -> Vec<u32> { folders.iter().filter_map(|folder| node::running(folder)).collect() };
+    let folders = node::prepared(&root);
+    let pids = running(&folders);
+    if pids.is_empty() {
+        step::note(&format!("no broker runs in {}", root.display()));
+        return Ok(());
+    }
     let started = Instant::now();
-    let log = log_file(folder);
+    for pid in &pids {
+        step::output(Command::new("kill").arg(pid.to_string()))?;
+    }
     loop {
-        let ended = has_ended();
-        let said = fs::read_to_string(&log).map_err(at("read", &log))?;
-        if said.contains(STARTED) && answers(port) {
-            return Ok(());
+        let left = running(&folders);
+        if left.is_empty() {
+            break;
         }
-        if ended || started.elapsed() > START_MAX {
-            let what = if ended { "ended" } else { "is not ready" };
-            let last: Vec<&str> =
-                said.lines().rev().filter(|line| !line.trim_start().starts_with("at ")).take(5).collect();
-            let last: Vec<&str> = last.into_iter().rev().collect();
-            let elapsed = step::duration(started.elapsed());
-            return Err(Failure::failed(format!(
-                "the broker {what} after {elapsed}, its log {} ends:\n{}",
-                log.display(),
-                last.join("\n")
-            )));
+        if started.elapsed() > STOP_MAX {
+            for pid in left {
+                step::note(&format!("process {pid} does not end: killing it"));
+                step::output(Command::new("kill").args(["-KILL", &pid.to_string()]))?;
+            }
         }
         thread::sleep(Duration::from_millis(100));
     }
+    step::note(&format!("stopped {} after {}", listed(&pids), step::duration(started.elapsed())));
+    for pid_file in folders.iter().map(|folder| node::pid_file(folder)).filter(|path| path.exists()) {
+        fs::remove_file(&pid_file).map_err(at("remove", &pid_file))?;
+    }
+    Ok(())
 }
 
-fn answers(port: u16) -> bool {
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_ok()
+/// Fails when no broker runs, so that a script can ask.
+fn status(place: &Place) -> Result<()> {
+    let root = place.folder()?;
+    let folders = node::prepared(&root);
+    let pids: Vec<u32> = folders.iter().filter_map(|folder| node::running(folder)).collect();
+    if pids.is_empty() {
+        return Err(Failure::failed(format!("no broker runs in {}", root.display())));
+    }
+    let addresses: Vec<String> =
+        (place.port..).take(folders.len()).map(|port| format!("127.0.0.1:{port}")).collect();
+    println!(
+        "{} of {} brokers, {}; {}; data and logs in {}",
+        pids.len(),
+        folders.len(),
+        listed(&pids),
+        addresses.join(","),
+        root.display()
+    );
+    Ok(())
 }
 
-/// A port that is free now. Someone may take it before the broker does; then the broker's log says so.
-fn free_port() -> Result<u16> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr());
-    listener
-        .map(|address| address.port())
-        .map_err(|error| Failure::failed(format!("no free port on 127.0.0.1: {error}")))
+fn prepare(places: &Places, root: &Path, proxies: &[u16]) -> Result<()> {
+    let root = std::path::absolute(root).map_err(at("resolve", root))?;
+    let libraries = libraries(places)?;
+    let ports: Vec<Ports> = proxies
+        .iter()
+        .map(|advertised| {
+            let [broker, controller, listens] = node::free_ports()?;
+            Ok(Ports { broker, controller, proxied: Some(Proxied { listens, advertised: *advertised }) })
+        })
+        .collect::<Result<_>>()?;
+    for node in Node::prepare_all(&libraries, &root, &ports)? {
+        let behind = node.ports.proxied.map_or(0, |proxied| proxied.listens);
+        println!("{}\t127.0.0.1:{}\t127.0.0.1:{behind}", node.folder.display(), node.ports.broker);
+    }
+    Ok(())
+}
+
+impl Place {
+    fn folder(&self) -> Result<PathBuf> {
+        let fresh = || env::temp_dir().join(format!("regulars-broker-{}", self.port));
+        let folder = self.dir.clone().unwrap_or_else(fresh);
+        std::path::absolute(&folder).map_err(at("resolve", &folder))
+    }
+}
+
+fn listed(pids: &[u32]) -> String {
+    let pids: Vec<String> = pids.iter().map(u32::to_string).collect();
+    format!("process {}", pids.join(", "))
 }

@@ -14,10 +14,9 @@ mod step;
 mod test;
 mod tidy;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Parser, Subcommand, ValueEnum};
 
 use failure::Result;
 use places::Places;
@@ -56,31 +55,11 @@ enum Chore {
     Bench(bench::Options),
     /// Hold the tree against the house style
     Tidy,
-    /// Keep a Kafka broker running on this machine
+    /// Keep a Kafka broker, or several, running on this machine
     Broker {
         #[command(subcommand)]
-        order: BrokerOrder,
+        order: broker::Order,
     },
-}
-
-#[derive(Subcommand)]
-enum BrokerOrder {
-    /// Start it, and return once it serves
-    Start(BrokerPlace),
-    /// Stop it
-    Stop(BrokerPlace),
-    /// Say whether it runs; exit status 1 if not
-    Status(BrokerPlace),
-}
-
-#[derive(Args)]
-struct BrokerPlace {
-    /// Port of 127.0.0.1 for clients; the one above it is used as well
-    #[arg(long, default_value_t = 19092)]
-    port: u16,
-    /// Keep data in this folder from one start to the next [default: a fresh folder for temporary files]
-    #[arg(long)]
-    dir: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, Default, ValueEnum)]
@@ -117,11 +96,7 @@ fn run(chore: Chore) -> Result<()> {
         Chore::Test(options) => test::run(&places, &options)?,
         Chore::Bench(options) => bench::run(&places, &options)?,
         Chore::Tidy => tidy::run(&places)?,
-        Chore::Broker { order: BrokerOrder::Start(place) } => {
-            broker::start(&places, place.port, place.dir.as_deref())?
-        }
-        Chore::Broker { order: BrokerOrder::Stop(place) } => broker::stop(place.port, place.dir.as_deref())?,
-        Chore::Broker { order: BrokerOrder::Status(place) } => broker::status(place.port, place.dir.as_deref())?,
+        Chore::Broker { order } => broker::obey(&places, &order)?,
     }
     Ok(())
 }

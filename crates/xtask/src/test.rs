@@ -5,6 +5,7 @@
 //! | variable | what |
 //! | --- | --- |
 //! | `REGULARS_TEST_BOOTSTRAP` | `host:port` of a Kafka broker, with free use of its topics |
+//! | `REGULARS_TEST_XTASK` | this program, which prepares clusters for tests that kill brokers |
 //! | `REGULARS_TEST_BINARY` | the built `regulars`, for tests that kill processes |
 //! | `REGULARS_TEST_DATA` | the year of baskets, `.jsonl.zst` |
 //! | `REGULARS_TEST_CDNOW` | the folder with `CDNOW_sample.txt` and `CDNOW_master.txt` |
@@ -104,7 +105,10 @@ pub(crate) fn run(places: &Places, options: &Options) -> Result<()> {
 }
 
 fn test(places: &Places, options: &Options, mut cargo_test: Command) -> Result<()> {
+    let chores = std::env::current_exe()
+        .map_err(|error| Failure::failed(format!("where this program lies is not known: {error}")))?;
     cargo_test
+        .env("REGULARS_TEST_XTASK", chores)
         .env("REGULARS_TEST_REQUIRE_DATA", "1")
         .env("REGULARS_TEST_REQUIRE_BROKER", "1")
         .env("REGULARS_TEST_BINARY", places.regulars())

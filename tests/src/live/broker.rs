@@ -115,6 +115,19 @@ pub fn wait_until_decided(bootstrap: &str, topic: &str) {
     }
 }
 
+/// Waits until no transaction of any topic is undecided, those of Kafka itself and the changelogs included.
+///
+/// # Panics
+/// Where a transaction hangs.
+pub fn wait_until_all_decided(bootstrap: &str) {
+    let mut config = ClientConfig::new();
+    let client: BaseConsumer = config.set("bootstrap.servers", bootstrap).create().expect("a consumer can be made");
+    let metadata = client.fetch_metadata(None, PATIENCE).expect("the broker answers");
+    for topic in metadata.topics() {
+        wait_until_decided(bootstrap, topic.name());
+    }
+}
+
 /// Creates a topic.
 pub fn create_topic(bootstrap: &str, name: &str, partitions: i32, config: &[(&str, &str)]) {
     let admin: AdminClient<DefaultClientContext> =

@@ -1,5 +1,6 @@
 //! A process of the service, to be killed.
 
+use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -9,6 +10,8 @@ use std::time::{Duration, Instant};
 pub struct Service {
     child: Child,
     log: PathBuf,
+    /// What those before it had written to the log, bytes.
+    log_began: usize,
     output: PathBuf,
 }
 
@@ -17,6 +20,8 @@ impl Service {
     pub fn start(folder: &Path, name: &str, arguments: &[&str]) -> Service {
         let (log, output) = (folder.join(format!("{name}.log")), folder.join(format!("{name}.out")));
         let said = OpenOptions::new().create(true).append(true).open(&log).expect("a log can be written");
+        let log_began =
+            said.metadata().map_or(0, |log| usize::try_from(log.len()).expect("a log fits into memory"));
         let child = Command::new(super::binary())
             .args(arguments)
             .current_dir(folder)
@@ -25,7 +30,7 @@ impl Service {
             .stderr(said)
             .spawn()
             .expect("the program starts");
-        Service { child, log, output }
+        Service { child, log, log_began, output }
     }
 
     /// kill -9, and waits until it is gone.
@@ -64,6 +69,25 @@ impl Service {
         let text = String::from_utf8_lossy(&text);
         let lines: Vec<&str> = text.lines().collect();
         lines[lines.len().saturating_sub(30)..].join("\n")
+    }
+
+    /// The tasks that it has recovered and not given up, by its own log.
+    pub fn tasks(&self) -> Vec<u32> {
+        let text = std::fs::read(&self.log).unwrap_or_default();
+        let text = String::from_utf8_lossy(&text[self.log_began.min(text.len())..]);
+        let mut tasks = BTreeSet::new();
+        for line in text.lines() {
+            let task = || -> Option<u32> {
+                let (_, rest) = line.split_once("task=")?;
+                rest.split(' ').next()?.parse().ok()
+            };
+            match task() {
+                Some(task) if line.contains("task recovered") => drop(tasks.insert(task)),
+                Some(task) if line.contains("task given up") => drop(tasks.remove(&task)),
+                _ => {}
+            }
+        }
+        tasks.into_iter().collect()
     }
 
     /// What it printed.

@@ -12,7 +12,7 @@ use crate::told;
 
 /// One application under test.
 pub struct Site {
-    /// The broker.
+    /// The brokers, as the test itself reaches them.
     pub bootstrap: String,
     /// Names everything of this application.
     pub application: String,
@@ -32,14 +32,44 @@ pub struct Setup<'a> {
     pub terms: &'a str,
     /// Whether the wall clock moves its time.
     pub wall_clock: bool,
-    /// How many processes share the work. The first has one worker, the second two.
+    /// How many processes may share the work. Every other one has two workers.
     pub processes: usize,
+    /// Partitions of every topic.
+    pub partitions: i32,
     /// Further lines of the section `[limits]`.
     pub limits: &'a str,
+    /// Further lines of the section `[kafka]`.
+    pub kafka: &'a str,
+    /// Whether the card of every changed customer is published.
+    pub cards: bool,
+    /// Where the processes look for brokers, where that is not where the test finds them.
+    pub proxied: Option<&'a str>,
+    /// Where the processes keep their state; in the application's folder if absent.
+    pub data: Option<&'a Path>,
 }
 
-/// Partitions of every topic.
+impl Default for Setup<'_> {
+    fn default() -> Self {
+        Setup {
+            name: "test",
+            inputs: 1,
+            terms: "",
+            wall_clock: true,
+            processes: 1,
+            partitions: PARTITIONS,
+            limits: "",
+            kafka: "",
+            cards: false,
+            proxied: None,
+            data: None,
+        }
+    }
+}
+
+/// Partitions of every topic, where nothing else is said.
 pub const PARTITIONS: i32 = 8;
+/// The configuration of commands that are no part of what is tested, and are spared what is done to it.
+const APART: &str = "apart.toml";
 
 /// The topics of decisions.
 pub const DECISIONS: [&str; 2] = [wire::topics::TIER_CHANGED, wire::topics::CHURN_RISK_CHANGED];
@@ -56,19 +86,23 @@ impl Site {
         };
         write("programme.toml", setup.terms);
         let listed: Vec<String> = inputs.iter().map(|topic| format!("{{ topic = {topic:?} }}")).collect();
-        for process in 0..setup.processes {
-            let text = format!(
+        let config = |bootstrap: &str, process: usize| {
+            let data = setup.data.map_or(PathBuf::new(), Path::to_path_buf).join(format!("data-{process}"));
+            format!(
                 "programme = \"programme.toml\"\n\
-                 data = \"data-{process}\"\n\
+                 data = {data:?}\n\
                  [kafka]\n\
                  bootstrap = {bootstrap:?}\n\
                  application_id = {application:?}\n\
                  instance_id = \"process-{process}\"\n\
                  workers = {}\n\
                  inputs = [{}]\n\
-                 partitions = {PARTITIONS}\n\
+                 partitions = {}\n\
                  session_timeout_ms = 6000\n\
                  transaction_timeout_ms = 10000\n\
+                 {}\n\
+                 [output]\n\
+                 cards = {}\n\
                  [limits]\n\
                  cache_bytes = 67108864\n\
                  write_buffer_bytes = 33554432\n\
@@ -77,14 +111,25 @@ impl Site {
                  listen = \"127.0.0.1:0\"\n\
                  [time]\n\
                  wall_clock = {}\n",
-                process + 1,
+                process % 2 + 1,
                 listed.join(", "),
+                setup.partitions,
+                setup.kafka,
+                setup.cards,
                 setup.limits,
                 setup.wall_clock,
-            );
-            write(&format!("regulars-{process}.toml"), &text);
+            )
+        };
+        for process in 0..setup.processes {
+            write(&format!("regulars-{process}.toml"), &config(setup.proxied.unwrap_or(bootstrap), process));
         }
+        write(APART, &config(bootstrap, setup.processes));
         Site { bootstrap: bootstrap.to_string(), application, inputs, folder }
+    }
+
+    /// Its changelog.
+    pub fn changelog(&self) -> String {
+        format!("{}-changelog", self.application)
     }
 
     /// A path in the application's folder.
@@ -109,12 +154,12 @@ impl Site {
 
     /// Creates the topics.
     pub fn create_topics(&self) {
-        self.succeed(&["topics", "create", "--config", "regulars-0.toml"]);
+        self.succeed(&["topics", "create", "--config", APART]);
     }
 
     /// Loads a file of events.
     pub fn load(&self, file: &Path) {
-        self.succeed(&["load", "--config", "regulars-0.toml", "--input", file.to_str().expect("a plain path")]);
+        self.succeed(&["load", "--config", APART, "--input", file.to_str().expect("a plain path")]);
     }
 
     /// Starts a process.
