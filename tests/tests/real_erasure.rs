@@ -8,6 +8,7 @@ use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
 use programme::event::{Body, ErasureRequested, Event, Purchase};
+use programme::terms::Terms;
 use programme::time::Timestamp;
 use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, ResourceSpecifier};
 use rdkafka::client::DefaultClientContext;
@@ -105,8 +106,10 @@ fn files_that_hold(folder: &Path, needle: &str) -> Vec<String> {
 #[test]
 fn an_erased_customer_is_nowhere() {
     let Some(bootstrap) = live::bootstrap() else { return };
-    let text = toml::to_string(&terms::plain()).expect("terms can be written");
-    let setup = Setup { name: "erasure", inputs: 1, terms: &text, wall_clock: true, processes: 1, limits: "" };
+    // An erasure waits like every event until nothing earlier can come.
+    let terms = Terms { lateness_s: 2, future_skew_s_max: 0, ..terms::plain() };
+    let text = toml::to_string(&terms).expect("terms can be written");
+    let setup = Setup { name: "erasure", terms: &text, cards: true, ..Setup::default() };
     let site = Site::new(&bootstrap, &setup);
     site.create_topics();
     // Old segments are cleaned as soon as the broker looks.
@@ -140,7 +143,7 @@ fn an_erased_customer_is_nowhere() {
     assert!(topic_holds(&site, wire::topics::CUSTOMER_STATE, &gone), "and on a card");
 
     let request = Body::ErasureRequested(ErasureRequested { request_id: "request-1".into() });
-    send(&site, &[Event { id: "erase".into(), customer_id: gone.clone(), at: past(0), body: request }]);
+    send(&site, &[Event { id: "erase".into(), customer_id: gone.clone(), at: now(), body: request }]);
     wait_for("erasure", &mut service, || {
         let erased = broker::read_committed(&bootstrap, wire::topics::CUSTOMER_ERASED);
         erased.iter().any(|message| message.key.as_deref() == Some(gone.as_bytes()))
