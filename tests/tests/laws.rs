@@ -11,7 +11,7 @@ use engine::log::TaskId;
 use engine::store::stores::{StoreOptions, Stores};
 use engine::store::wakeups;
 use programme::customer::Customer;
-use programme::event::{Body, Event, NpsAnswer, Purchase, PurchaseReturned, PurchaseVoided};
+use programme::event::{Body, ErasureRequested, Event, NpsAnswer, Purchase, PurchaseReturned, PurchaseVoided};
 use programme::facts::Facts;
 use programme::step::Programme;
 use programme::time::{Timestamp, Zone};
@@ -38,16 +38,15 @@ fn calm(seed: u64) -> (Plan, Vec<Arrival>) {
     (plan, arrivals)
 }
 
-/// Every decision of a world, by customer and sequence, without what may differ from run to run.
-fn decided(simulation: &Simulation) -> BTreeMap<(String, u64), serde_json::Value> {
+/// Every decision of a world, by its id, without what may differ from run to run.
+fn decided(simulation: &Simulation) -> BTreeMap<String, serde_json::Value> {
     let mut decided = BTreeMap::new();
     for (topic, bytes) in simulation.decisions() {
         let mut decision: serde_json::Value = serde_json::from_slice(&bytes).expect("decisions are JSON");
-        let sequence = tests::told::sequence(&decision).expect("decisions have a sequence");
-        let customer = decision["customerId"].as_str().expect("decisions have a customer").to_string();
+        let id = decision["decisionId"].as_str().expect("decisions have an id").to_string();
         decision.as_object_mut().expect("a decision is an object").remove("recordedAt");
         decision["topic"] = topic.into();
-        assert!(decided.insert((customer, sequence), decision).is_none(), "a decision comes once");
+        assert!(decided.insert(id, decision).is_none(), "a decision comes once");
     }
     decided
 }
@@ -216,6 +215,7 @@ fn event() -> impl Strategy<Value = Event> {
         1 => Just(Body::SurveyAnswered(None)),
         1 => Just(Body::Enrolled),
         1 => Just(Body::Unjudged),
+        1 => Just(Body::ErasureRequested(ErasureRequested { request_id: "r".into() })),
     ];
     (0..1000u32, 0..6u32, at, body).prop_map(|(id, basket, at, mut body)| {
         if let Body::Purchase(purchase) = &mut body {

@@ -152,3 +152,98 @@ impl Restoring for Restore<'_> {
 fn read_marker(bytes: &[u8]) -> Result<Marker, Failure> {
     Marker::decode(bytes).map_err(|corrupt| Failure::Crash(format!("marker of {} bytes: {corrupt}", bytes.len())))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::TaskId;
+    use crate::store::StoreError;
+    use crate::store::stores::{StoreOptions, Stores};
+    use programme::customer::Customer;
+    use std::sync::Arc;
+
+    const NOW: Timestamp = Timestamp(1_000_000);
+
+    fn stored(wake_at: i64) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let customer = Customer { wake_at: Some(Timestamp(wake_at)), ..Customer::default() };
+        stored::encode_customer(&customer, &mut bytes);
+        bytes
+    }
+
+    fn marker(sequence: u64) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        Marker { schema: 1, sequence, ..Marker::default() }.encode(&mut bytes);
+        bytes
+    }
+
+    /// Entries of one transaction: ids with their deadlines, or without for those who are forgotten.
+    fn restore(store: &Store, sequence: u64, entries: &[(&str, Option<i64>)]) {
+        let mut restore = Restore::new(store, NOW).unwrap();
+        for (id, wake_at) in entries {
+            let value = wake_at.map(stored);
+            restore.customer(id.as_bytes(), value.as_deref()).unwrap();
+        }
+        restore.marker(&marker(sequence), ChangelogOffset(10 * sequence as i64)).unwrap();
+        restore.finish().unwrap();
+    }
+
+    fn opened() -> (tempfile::TempDir, Arc<Store>) {
+        let root = tempfile::tempdir().unwrap();
+        let stores = Stores::new(root.path().to_path_buf(), StoreOptions::default());
+        let store = stores.open(TaskId(0)).unwrap();
+        (root, store)
+    }
+
+    /// The wakeup index, with the customers beside it.
+    fn index(store: &Store) -> String {
+        let due = store.due(None, Timestamp(i64::MAX - 1), 100).unwrap();
+        let entries = due.iter().map(|entry| format!("{}@{}", String::from_utf8_lossy(&entry.id), entry.at.0));
+        let mut customers = Vec::new();
+        let visit = |id: &[u8], _: &[u8]| {
+            customers.push(String::from_utf8_lossy(id).into_owned());
+            Ok::<(), StoreError>(())
+        };
+        store.each_customer(visit).unwrap();
+        format!("{} of {}", entries.collect::<Vec<_>>().join(" "), customers.join(" "))
+    }
+
+    // An entry left over would keep the id of somebody who was erased, until it comes due.
+    #[test]
+    fn nobody_is_in_the_wakeup_index_twice_or_after_they_are_forgotten() {
+        let (_root, store) = opened();
+        restore(&store, 1, &[("a", Some(50)), ("b", Some(60)), ("a", Some(70)), ("c", Some(80)), ("c", None)]);
+        assert_eq!(index(&store), "b@60 a@70 of a b");
+        restore(&store, 2, &[("b", Some(90)), ("a", None), ("b", Some(40)), ("d", Some(10)), ("d", None)]);
+        assert_eq!(index(&store), "b@40 of b");
+        assert_eq!(store.position().unwrap().unwrap().changelog, ChangelogOffset(20));
+    }
+
+    // The process died on the way: what lies there may be of customers whom the changelog has forgotten since.
+    #[test]
+    fn an_interrupted_cold_restore_begins_anew() {
+        let (_root, store) = opened();
+        let mut interrupted = Restore::new(&store, NOW).unwrap();
+        interrupted.customer(b"forgotten", Some(&stored(5))).unwrap();
+        interrupted.marker(&marker(1), ChangelogOffset(10)).unwrap();
+        interrupted.write().unwrap();
+        drop(interrupted);
+        assert_eq!(store.position().unwrap(), None);
+        restore(&store, 2, &[("a", Some(50))]);
+        assert_eq!(index(&store), "a@50 of a");
+    }
+
+    #[test]
+    fn suppressions_come_back_too() {
+        let (_root, store) = opened();
+        let mut suppression = Vec::new();
+        stored::encode_suppression(Timestamp(77), &mut suppression);
+        let mut restore = Restore::new(&store, NOW).unwrap();
+        restore.customer(&stored::suppression_key(b"gone"), Some(&suppression)).unwrap();
+        restore.marker(&marker(1), ChangelogOffset(10)).unwrap();
+        restore.finish().unwrap();
+        assert_eq!(store.suppression(b"gone").unwrap(), Some(suppression));
+        assert_eq!(store.suppression(b"here").unwrap(), None);
+        assert_eq!(index(&store), " of ");
+    }
+}

@@ -219,10 +219,9 @@ fn input_message_bytes(settings: &KafkaSettings, existing: &Topics) -> Result<BT
 fn topic_config(topic: &str, role: Role, input_bytes: &BTreeMap<String, u64>) -> Vec<(&'static str, String)> {
     match role {
         Role::Input | Role::Output => Vec::new(),
-        Role::Cards => vec![
-            ("cleanup.policy", "compact".to_owned()),
-            ("max.compaction.lag.ms", COMPACTION_LAG_MS.to_string()),
-        ],
+        Role::Cards => {
+            vec![("cleanup.policy", "compact".to_owned()), ("max.compaction.lag.ms", COMPACTION_LAG_MS.to_string())]
+        }
         Role::Changelog => vec![
             ("cleanup.policy", "compact".to_owned()),
             ("delete.retention.ms", DELETE_RETENTION_MS.to_string()),
