@@ -76,7 +76,7 @@ fn reads_well() {
     "#]]
     .assert_eq(&summary.write(SummaryFormat::Text));
     expect![[r#"
-        {"baskets":155848,"churnRiskChanges":[{"count":1060,"from":null,"to":"watch"},{"count":358,"from":"high","to":null},{"count":501,"from":"watch","to":null},{"count":487,"from":"watch","to":"high"}],"cpuSeconds":2.34,"currency":"USD","customers":2469,"deadLetters":{"malformed":9,"unknown_currency":3},"decisions":30864,"duplicates":2,"events":155848,"eventsPerSecond":62339,"lateEvents":0,"memoryPeakBytes":210763776,"records":155860,"salesMinor":459603958,"seconds":2.5,"tierChanges":[{"count":5196,"from":"champion","to":"newcomer"},{"count":24,"from":"newcomer","to":"champion"},{"count":11619,"from":"newcomer","to":"regular"},{"count":5172,"from":"regular","to":"champion"}],"transactions":0,"unknownFields":0,"wakeups":0}
+        {"baskets":155848,"churnRiskChanges":[{"count":1060,"from":null,"to":"watch"},{"count":358,"from":"high","to":null},{"count":501,"from":"watch","to":null},{"count":487,"from":"watch","to":"high"}],"cpuSeconds":2.34,"currency":"USD","customers":2469,"deadLetters":{"malformed":9,"unknown_currency":3},"decisions":30864,"duplicates":2,"erasedCustomers":0,"events":155848,"eventsPerSecond":62339,"lateEvents":0,"memoryPeakBytes":210763776,"records":155860,"salesMinor":459603958,"seconds":2.5,"suppressedEvents":0,"tierChanges":[{"count":5196,"from":"champion","to":"newcomer"},{"count":24,"from":"newcomer","to":"champion"},{"count":11619,"from":"newcomer","to":"regular"},{"count":5172,"from":"regular","to":"champion"}],"transactions":0,"unknownFields":0,"wakeups":0}
     "#]].assert_eq(&summary.write(SummaryFormat::Json));
 
     let nothing = Tally::default();
