@@ -55,6 +55,7 @@ pub fn run(text: &str) -> Result<String, String> {
     let mut terms = toml::Table::try_from(terms::plain()).expect("terms can be written as TOML");
     let mut said = String::new();
     let mut expected = false;
+    let mut steps = 0;
     let mut out = String::new();
     for (number, line) in (1..).zip(text.lines()) {
         let fails = |why: String| format!("line {number}: {line:?}: {why}");
@@ -77,7 +78,8 @@ pub fn run(text: &str) -> Result<String, String> {
                 Some(run) => run,
                 None => run.insert(Run::new(&terms).map_err(fails)?),
             };
-            let step = step::parse(line, &run.zone, number).map_err(fails)?;
+            steps += 1;
+            let step = step::parse(line, &run.zone, steps).map_err(fails)?;
             run.step(&step, &mut said);
         }
     }

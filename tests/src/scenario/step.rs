@@ -13,7 +13,7 @@ pub(super) enum Step {
     Card(String, Timestamp),
 }
 
-/// Reads a line; events without an id are named by its number.
+/// Reads the `number`th step; an event without an id is named by that, so that what is announced before moves no name.
 pub(super) fn parse(line: &str, zone: &TimeZone, number: usize) -> Result<Step, String> {
     let mut words = Words { words: line.split_whitespace().collect(), next: 0 };
     let kind = words.next("a kind of step")?;
@@ -54,7 +54,7 @@ pub(super) fn parse(line: &str, zone: &TimeZone, number: usize) -> Result<Step, 
         "visit" => Body::Unjudged,
         _ => return Err(format!("{kind:?} is no kind of step")),
     };
-    let id = words.named("id=").map_or(format!("line-{number}"), str::to_string);
+    let id = words.named("id=").map_or(format!("step-{number}"), str::to_string);
     words.end()?;
     Ok(Step::Event(Event { id, customer_id, at, body }))
 }

@@ -142,3 +142,33 @@ fn what_does_not_fit_is_refused() {
     let missing = ["replay", "--programme", PROGRAMME, "--input", "/nowhere", "--output", &path("out2")];
     assert_eq!(refused(&missing), "/nowhere does not exist");
 }
+
+// Whoever asked to be forgotten is in no store, and history that is read in once more does not bring them back.
+#[test]
+fn an_erased_customer_stays_erased() {
+    let directory = events();
+    let file = directory.path().join("events/retail.purchase.recorded.v1.jsonl");
+    let erase = r#"{"eventId":"x","customerId":"42","occurredAt":"2024-05-25T16:00:00Z","source":"desk","erasureRequested":{"requestId":"request-7"}}"#;
+    let mut lines = vec![erase.to_string(), purchase(60, "43", "2024-05-27T16:00:00Z")];
+    lines.extend((1..=4).map(|day| purchase(60 + day, "42", &format!("2024-05-{day:02}T18:00:00Z"))));
+    lines.push(purchase(70, "43", "2024-05-28T16:00:00Z"));
+    let before = fs::read_to_string(&file).unwrap();
+    fs::write(&file, format!("{before}\n{}\n", lines.join("\n"))).unwrap();
+    let summary = replayed(&directory, &["--until", "2024-08-01T04:00:00Z", "--turn-records-max", "1"]);
+    let counted: Vec<&str> = summary.lines().filter(|line| line.contains("erased")).collect();
+    expect![[r#"
+        erased customers                      1
+        suppressed events                     4 of erased customers"#]].assert_eq(&counted.join("\n"));
+    let decisions = published(&directory);
+    let last = decisions.lines().find(|line| line.contains("customerErased")).unwrap();
+    expect![[r#"  {"causes":["x"],"customerErased":{"requestId":"request-7"},"customerId":"42","decisionId":"514031ceaae606162b0012f9c1c5a716","effectiveAt":"2024-05-25T16:00:00Z","reason":"ERASURE_REQUESTED","replay":true,"sequence":"2","termsVersion":"complete-journey-1"}"#]].assert_eq(last);
+    let mut kept = Vec::new();
+    for (_, store) in engine::store::stores::Stores::open_read_only(&directory.path().join("out/.data")).unwrap() {
+        let visit = |id: &[u8], _: &[u8]| {
+            kept.push(String::from_utf8_lossy(id).into_owned());
+            Ok::<(), engine::store::StoreError>(())
+        };
+        store.each_customer(visit).unwrap();
+    }
+    assert_eq!(kept, ["43"]);
+}
