@@ -15,27 +15,33 @@
 //!   <input>.dlq                   written, by key
 //! ```
 
-mod membership;
-mod native;
-mod reach;
-mod reader;
-mod restore;
 pub mod settings;
-mod signal;
 pub(crate) mod startup;
-mod voice;
+
 mod writer;
 
+pub mod client;
+
+mod librdkafka;
+mod membership;
+mod native;
+pub mod reach;
+mod reader;
+mod restore;
+mod signal;
+mod voice;
+
 use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use engine::log::{Change, ChangelogOffset, Failure, Log, Polled, Restoring, Room, Staged, TaskId};
 use programme::time::Timestamp;
 use rdkafka::error::KafkaError;
 
 use crate::fault::Fault;
-use reader::{Reader, partition};
-use restore::{Changelogs, Stretch};
+use client::{Client, Member, Producer, Stretch};
+use librdkafka::Librdkafka;
+use reader::partition;
 use settings::KafkaSettings;
 use startup::Topics;
 use writer::Writer;
@@ -46,11 +52,10 @@ const ASK_TIMEOUT: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// One worker's log.
-pub struct KafkaLog {
+pub struct KafkaLog<C: Client = Librdkafka> {
     // Dropped in this order: the member leaves before its producer.
-    reader: Reader,
-    changelogs: Changelogs,
-    writer: Writer,
+    member: C::Member,
+    writer: Writer<C>,
     settings: KafkaSettings,
     partitions: usize,
     changelog_topic: String,
@@ -66,20 +71,28 @@ impl KafkaLog {
     /// answer in time.
     pub fn new(settings: KafkaSettings) -> Result<KafkaLog, Fault> {
         settings.check()?;
-        let refused = |error: KafkaError| Fault::Refused(format!("kafka: {error}"));
-        let mut writer = Writer::connect(settings.clone()).map_err(refused)?;
+        let writer = connect_writer(&settings)?;
         let partitions = check_topics(&settings, &writer)?;
+        KafkaLog::begin(writer, settings, partitions)
+    }
+}
+
+impl<C: Client> KafkaLog<C> {
+    /// A log over topics that are known to be right, of `partitions` partitions each. Fences whoever worked under this
+    /// worker's names before, and joins the group.
+    ///
+    /// # Errors
+    /// [`Fault::Failed`] when the cluster does not answer in time.
+    pub fn over(client: C, settings: KafkaSettings, partitions: usize) -> Result<KafkaLog<C>, Fault> {
+        let writer = Writer::connect(client, settings.clone()).map_err(refused)?;
+        KafkaLog::begin(writer, settings, partitions)
+    }
+
+    fn begin(mut writer: Writer<C>, settings: KafkaSettings, partitions: usize) -> Result<KafkaLog<C>, Fault> {
         fence(&settings, &mut writer)?;
-        let reader = Reader::join(&settings, partitions).map_err(refused)?;
-        Ok(KafkaLog {
-            reader,
-            changelogs: Changelogs::new(&settings),
-            writer,
-            changelog_topic: settings.changelog_topic(),
-            settings,
-            partitions,
-            recovered: BTreeSet::new(),
-        })
+        let member = writer.client().join(partitions).map_err(refused)?;
+        let changelog_topic = settings.changelog_topic();
+        Ok(KafkaLog { member, writer, settings, partitions, changelog_topic, recovered: BTreeSet::new() })
     }
 
     /// How many partitions each input topic has, and so how many tasks there are.
@@ -90,7 +103,7 @@ impl KafkaLog {
     /// First and last offset of a changelog, as a reader of uncommitted records sees them.
     fn changelog_bounds(&self, task: TaskId, timeout: Duration) -> Result<(i64, i64), KafkaError> {
         let producer = self.writer.producer().ok_or(KafkaError::Canceled)?;
-        producer.client().fetch_watermarks(&self.changelog_topic, partition(task), timeout)
+        producer.bounds(&self.changelog_topic, partition(task), timeout)
     }
 
     /// Repeats a question until it is answered, staying in the group meanwhile.
@@ -98,24 +111,26 @@ impl KafkaLog {
         &mut self,
         what: &str,
         task: TaskId,
-        mut ask: impl FnMut(&KafkaLog) -> Result<T, KafkaError>,
+        mut ask: impl FnMut(&KafkaLog<C>) -> Result<T, KafkaError>,
     ) -> Result<T, Failure> {
         let outage = Duration::from_millis(u64::from(self.settings.outage_ms_max));
-        let begun = Instant::now();
+        let begun = self.writer.client().now();
         loop {
-            match ask(self) {
+            let error = match ask(self) {
                 Ok(answer) => return Ok(answer),
-                Err(error) if begun.elapsed() >= outage => {
-                    return Err(Failure::Crash(format!(
-                        "task {}: {what} cannot be learnt for {} s: {error}",
-                        task.0,
-                        begun.elapsed().as_secs()
-                    )));
-                }
-                Err(error) => tracing::info!(task = task.0, %error, "waiting for {what}"),
+                Err(error) => error,
+            };
+            let lasts = self.writer.client().now().duration_since(begun);
+            if lasts >= outage {
+                let seconds = lasts.as_secs();
+                return Err(Failure::Crash(format!(
+                    "task {}: {what} cannot be learnt for {seconds} s: {error}",
+                    task.0
+                )));
             }
-            self.reader.serve_group()?;
-            std::thread::sleep(PAUSE);
+            tracing::info!(task = task.0, %error, "waiting for {what}");
+            self.member.serve_group()?;
+            self.writer.client().pause(PAUSE);
         }
     }
 }
@@ -126,22 +141,28 @@ impl KafkaLog {
 /// When the cluster does not answer in time.
 pub(crate) fn connect(settings: &KafkaSettings) -> Result<Topics, Fault> {
     settings.check()?;
-    let refused = |error: KafkaError| Fault::Refused(format!("kafka: {error}"));
-    let writer = Writer::connect(settings.clone()).map_err(refused)?;
-    topics(settings, &writer)
+    topics(settings, &connect_writer(settings)?)
 }
 
-fn topics(settings: &KafkaSettings, writer: &Writer) -> Result<Topics, Fault> {
+fn connect_writer(settings: &KafkaSettings) -> Result<Writer<Librdkafka>, Fault> {
+    Writer::connect(Librdkafka::new(settings.clone()), settings.clone()).map_err(refused)
+}
+
+fn refused(error: KafkaError) -> Fault {
+    Fault::Refused(format!("kafka: {error}"))
+}
+
+fn topics(settings: &KafkaSettings, writer: &Writer<Librdkafka>) -> Result<Topics, Fault> {
     let producer = writer.producer().expect("a writer is made with a producer");
     let last_error = || {
         producer.poll(Duration::ZERO, &mut Vec::new());
-        producer.client().context().last_error()
+        producer.last_error()
     };
     startup::topics(producer.client(), settings, last_error)
 }
 
 /// Refuses topics that cannot be worked with. Returns how many partitions they have.
-fn check_topics(settings: &KafkaSettings, writer: &Writer) -> Result<usize, Fault> {
+fn check_topics(settings: &KafkaSettings, writer: &Writer<Librdkafka>) -> Result<usize, Fault> {
     let topics = topics(settings, writer)?;
     let changelog = settings.changelog_topic();
     let mut findings = startup::findings(settings, &topics);
@@ -164,26 +185,26 @@ fn check_topics(settings: &KafkaSettings, writer: &Writer) -> Result<usize, Faul
 }
 
 /// The brokers answered, so this should succeed at once; they may still be loading their state.
-fn fence(settings: &KafkaSettings, writer: &mut Writer) -> Result<(), Fault> {
+fn fence<C: Client>(settings: &KafkaSettings, writer: &mut Writer<C>) -> Result<(), Fault> {
     let patience = Duration::from_millis(u64::from(settings.connect_timeout_ms)) * 3;
-    let begun = Instant::now();
+    let until = writer.client().now() + patience;
     loop {
         match writer.ready() {
             Ok(()) => return Ok(()),
-            Err(Failure::Abort(_)) if begun.elapsed() < patience => std::thread::sleep(PAUSE),
+            Err(Failure::Abort(_)) if writer.client().now() < until => writer.client().pause(PAUSE),
             Err(failure) => return Err(Fault::Failed(failure.to_string())),
         }
     }
 }
 
-impl Log for KafkaLog {
+impl<C: Client> Log for KafkaLog<C> {
     fn inputs(&self) -> &[String] {
         &self.settings.inputs
     }
 
     fn poll(&mut self, room: &Room<'_>, now: Timestamp, polled: &mut Polled) -> Result<(), Failure> {
         self.writer.serve();
-        self.reader.poll(room, now, polled)?;
+        self.member.poll(room, now, polled)?;
         for change in &polled.changes {
             let (Change::Assigned(task) | Change::Revoked(task)) = change;
             self.recovered.remove(task);
@@ -199,7 +220,7 @@ impl Log for KafkaLog {
     ) -> Result<Option<Vec<Option<i64>>>, Failure> {
         self.writer.ready()?;
         let committed =
-            self.insist("its committed positions", task, |log| log.reader.committed(task, ASK_TIMEOUT))?;
+            self.insist("its committed positions", task, |log| log.member.committed(task, ASK_TIMEOUT))?;
         let (low, end) =
             self.insist("the end of its changelog", task, |log| log.changelog_bounds(task, ASK_TIMEOUT))?;
         let from = since.map_or(low, |ChangelogOffset(since)| since);
@@ -207,14 +228,13 @@ impl Log for KafkaLog {
             tracing::info!(task = task.0, since = from, low, end, "the store does not fit the changelog");
             return Ok(None);
         }
-        let reader = &mut self.reader;
-        self.changelogs.read(Stretch { task, from, end }, into, || reader.serve_group())?;
+        self.member.read_changelog(Stretch { task, from, end }, into)?;
         self.recovered.insert(task);
         Ok(Some(committed))
     }
 
     fn resume(&mut self, task: TaskId, positions: &[Option<i64>]) -> Result<(), Failure> {
-        self.reader.resume(task, positions)
+        self.member.resume(task, positions)
     }
 
     fn commit(&mut self, staged: &Staged) -> Result<(), Failure> {
@@ -224,11 +244,11 @@ impl Log for KafkaLog {
                 "task {} commits without having been recovered since it was assigned or its log was in doubt",
                 commit.task.0
             );
-            if !self.reader.owns(commit.task) {
+            if !self.member.owns(commit.task) {
                 return Err(Failure::Abort(format!("task {} was taken away", commit.task.0)));
             }
         }
-        let result = self.writer.commit(staged, self.reader.consumer());
+        let result = self.writer.commit(staged, self.member.group());
         if result.is_err() {
             self.recovered.clear();
         }
@@ -237,7 +257,7 @@ impl Log for KafkaLog {
 
     fn changelog_end(&mut self, task: TaskId) -> Result<Option<ChangelogOffset>, Failure> {
         // Nobody else writes for a task that is ours, and no transaction is open between two commits.
-        if !self.recovered.contains(&task) || !self.reader.owns(task) {
+        if !self.recovered.contains(&task) || !self.member.owns(task) {
             return Ok(None);
         }
         match self.changelog_bounds(task, ASK_TIMEOUT) {

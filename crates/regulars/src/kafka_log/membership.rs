@@ -19,7 +19,7 @@ use super::voice::Voice;
 
 /// The context of the group's consumer.
 #[derive(Debug)]
-pub(crate) struct Membership {
+pub struct Membership {
     voice: Voice,
     inputs: usize,
     notes: Mutex<Vec<Note>>,

@@ -10,7 +10,6 @@
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
-use std::fmt;
 use std::mem::ManuallyDrop;
 use std::ptr;
 use std::sync::Arc;
@@ -25,59 +24,24 @@ use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::types::{RDKafkaRespErr, RDKafkaType};
 use rdkafka::{ClientContext, TopicPartitionList};
 
+use super::client::{self, Outgoing, TopicHandle, TransactionError, Undelivered};
+use super::membership::Membership;
 use super::signal::Signal;
-
-/// A topic that a [`Producer`] has met, by its place in the producer's list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct TopicHandle(usize);
+use super::voice::Voice;
 
 /// A transactional producer that counts the EndTxn requests it sends.
-pub(crate) struct Producer<C: ClientContext> {
+pub struct Producer {
     /// Owned; released before the client.
     queue: *mut sys::rd_kafka_queue_t,
     /// Owned; released before the client.
     topics: Vec<(String, *mut sys::rd_kafka_topic_t)>,
     /// Released by `drop`, and before the counter, to which its threads hold a pointer.
-    client: ManuallyDrop<Client<C>>,
+    client: ManuallyDrop<Client<Voice>>,
     end_txn_requests: Box<AtomicU32>,
 }
 
 // SAFETY: librdkafka's handles may be used from any thread, and nothing here is bound to the thread that made it.
-unsafe impl<C: ClientContext> Send for Producer<C> {}
-
-/// A message on its way out.
-pub(crate) struct Outgoing<'a> {
-    pub(crate) topic: TopicHandle,
-    /// `None`: the partitioner decides by the key.
-    pub(crate) partition: Option<i32>,
-    pub(crate) key: Option<&'a [u8]>,
-    /// `None`: a tombstone.
-    pub(crate) value: Option<&'a [u8]>,
-}
-
-/// A message that did not reach its topic.
-#[derive(Clone, Debug)]
-pub(crate) struct Undelivered {
-    pub(crate) topic: String,
-    pub(crate) value_bytes: usize,
-    pub(crate) code: RDKafkaErrorCode,
-}
-
-/// What librdkafka says of a transactional call that failed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct TransactionError {
-    pub(crate) code: RDKafkaErrorCode,
-    pub(crate) text: String,
-    pub(crate) fatal: bool,
-    pub(crate) retriable: bool,
-    pub(crate) requires_abort: bool,
-}
-
-impl fmt::Display for TransactionError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
-    }
-}
+unsafe impl Send for Producer {}
 
 const END_TXN_API_KEY: i16 = 26;
 const INTERCEPTOR: &CStr = c"regulars-end-txn-counter";
@@ -115,9 +79,9 @@ unsafe extern "C" fn on_request_sent(
     RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR
 }
 
-impl<C: ClientContext> Producer<C> {
+impl Producer {
     /// Makes the client; connects in the background.
-    pub(crate) fn new(config: &ClientConfig, context: C) -> KafkaResult<Producer<C>> {
+    pub(crate) fn new(config: &ClientConfig, context: Voice) -> KafkaResult<Producer> {
         let native = config.create_native_config()?;
         let end_txn_requests = Box::new(AtomicU32::new(0));
         let counter = ptr::from_ref(&*end_txn_requests).cast_mut().cast::<c_void>();
@@ -136,17 +100,47 @@ impl<C: ClientContext> Producer<C> {
     }
 
     /// The binding's view of the client, for metadata and watermarks (read_uncommitted).
-    pub(crate) fn client(&self) -> &Client<C> {
+    pub(crate) fn client(&self) -> &Client<Voice> {
         &self.client
     }
 
-    /// How many EndTxn requests have been written to a socket so far, repeated ones included.
-    pub(crate) fn end_txn_requests(&self) -> u32 {
-        self.end_txn_requests.load(Ordering::Relaxed)
+    /// # Safety
+    /// `event` is a live event of this client's queue.
+    unsafe fn serve(&self, event: *mut sys::rd_kafka_event_t, undelivered: &mut Vec<Undelivered>) {
+        // SAFETY: by the contract of this function; texts are checked for null, and copied or used at once.
+        unsafe {
+            match sys::rd_kafka_event_type(event) {
+                sys::RD_KAFKA_EVENT_DR => loop {
+                    let message = sys::rd_kafka_event_message_next(event);
+                    let Some(message) = message.as_ref() else { break };
+                    if message.err != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
+                        undelivered.push(Undelivered {
+                            topic: text(sys::rd_kafka_topic_name(message.rkt)),
+                            value_bytes: message.len,
+                            code: message.err.into(),
+                        });
+                    }
+                },
+                sys::RD_KAFKA_EVENT_ERROR => {
+                    let error = KafkaError::Global(sys::rd_kafka_event_error(event).into());
+                    self.client.context().error(error, &text(sys::rd_kafka_event_error_string(event)));
+                }
+                sys::RD_KAFKA_EVENT_LOG => {
+                    let (mut facility, mut line, mut level) = (ptr::null(), ptr::null(), 0);
+                    if sys::rd_kafka_event_log(event, &raw mut facility, &raw mut line, &raw mut level) == 0 {
+                        self.client.context().log(log_level(level), &text(facility), &text(line));
+                    }
+                }
+                _ => (),
+            }
+        }
     }
+}
 
-    /// The handle of a topic.
-    pub(crate) fn topic(&mut self, name: &str) -> TopicHandle {
+impl client::Producer for Producer {
+    type Group = BaseConsumer<Membership>;
+
+    fn topic(&mut self, name: &str) -> TopicHandle {
         if let Some(place) = self.topics.iter().position(|(known, _)| known == name) {
             return TopicHandle(place);
         }
@@ -158,8 +152,7 @@ impl<C: ClientContext> Producer<C> {
         TopicHandle(self.topics.len() - 1)
     }
 
-    /// Puts a copy of a message into the producer's queue. Never waits; `QueueFull` asks to poll and repeat.
-    pub(crate) fn send<'h>(
+    fn send<'h>(
         &self,
         message: &Outgoing<'_>,
         headers: impl ExactSizeIterator<Item = (&'h [u8], &'h [u8])>,
@@ -204,17 +197,13 @@ impl<C: ClientContext> Producer<C> {
         }
     }
 
-    /// Waits until every message was acknowledged or failed, for `timeout` at the most, without waiting for
-    /// batches to fill. True when none is under way any more. Failed ones must be polled for, or they stay.
-    pub(crate) fn flush(&self, timeout: Duration) -> bool {
+    fn flush(&self, timeout: Duration) -> bool {
         // SAFETY: the client is live. Delivery reports are events, so this only waits.
         let code = unsafe { sys::rd_kafka_flush(self.client.native_ptr(), milliseconds(timeout)) };
         code == RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR
     }
 
-    /// Serves what the client has to say (failed deliveries, log lines, errors), waiting for the first for
-    /// `timeout` at the most.
-    pub(crate) fn poll(&self, timeout: Duration, undelivered: &mut Vec<Undelivered>) {
+    fn poll(&self, timeout: Duration, undelivered: &mut Vec<Undelivered>) {
         let mut timeout = milliseconds(timeout);
         loop {
             // SAFETY: the queue is live; the event, if any, is ours to destroy.
@@ -231,55 +220,20 @@ impl<C: ClientContext> Producer<C> {
         }
     }
 
-    /// # Safety
-    /// `event` is a live event of this client's queue.
-    unsafe fn serve(&self, event: *mut sys::rd_kafka_event_t, undelivered: &mut Vec<Undelivered>) {
-        // SAFETY: by the contract of this function; texts are checked for null, and copied or used at once.
-        unsafe {
-            match sys::rd_kafka_event_type(event) {
-                sys::RD_KAFKA_EVENT_DR => loop {
-                    let message = sys::rd_kafka_event_message_next(event);
-                    let Some(message) = message.as_ref() else { break };
-                    if message.err != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
-                        undelivered.push(Undelivered {
-                            topic: text(sys::rd_kafka_topic_name(message.rkt)),
-                            value_bytes: message.len,
-                            code: message.err.into(),
-                        });
-                    }
-                },
-                sys::RD_KAFKA_EVENT_ERROR => {
-                    let error = KafkaError::Global(sys::rd_kafka_event_error(event).into());
-                    self.client.context().error(error, &text(sys::rd_kafka_event_error_string(event)));
-                }
-                sys::RD_KAFKA_EVENT_LOG => {
-                    let (mut facility, mut line, mut level) = (ptr::null(), ptr::null(), 0);
-                    if sys::rd_kafka_event_log(event, &raw mut facility, &raw mut line, &raw mut level) == 0 {
-                        self.client.context().log(log_level(level), &text(facility), &text(line));
-                    }
-                }
-                _ => (),
-            }
-        }
-    }
-
-    /// Fences every earlier producer with the same transactional id and ends their open transaction.
-    pub(crate) fn init_transactions(&self, timeout: Duration) -> Result<(), TransactionError> {
+    fn init_transactions(&self, timeout: Duration) -> Result<(), TransactionError> {
         // SAFETY: the client is live.
         checked(unsafe { sys::rd_kafka_init_transactions(self.client.native_ptr(), milliseconds(timeout)) })
     }
 
-    pub(crate) fn begin_transaction(&self) -> Result<(), TransactionError> {
+    fn begin_transaction(&self) -> Result<(), TransactionError> {
         // SAFETY: the client is live.
         checked(unsafe { sys::rd_kafka_begin_transaction(self.client.native_ptr()) })
     }
 
-    /// Adds `offsets` to the transaction, on behalf of `consumer` as a member of its group at this moment.
-    /// A consumer that is no member is refused here: the broker would take its offsets without fencing them.
-    pub(crate) fn send_offsets<D: ConsumerContext>(
+    fn send_offsets(
         &self,
         offsets: &TopicPartitionList,
-        consumer: &BaseConsumer<D>,
+        consumer: &BaseConsumer<Membership>,
         timeout: Duration,
     ) -> Result<(), TransactionError> {
         let not_a_member = || TransactionError {
@@ -312,24 +266,36 @@ impl<C: ClientContext> Producer<C> {
         }
     }
 
-    pub(crate) fn commit_transaction(&self, timeout: Duration) -> Result<(), TransactionError> {
+    fn commit_transaction(&self, timeout: Duration) -> Result<(), TransactionError> {
         // SAFETY: the client is live.
         checked(unsafe { sys::rd_kafka_commit_transaction(self.client.native_ptr(), milliseconds(timeout)) })
     }
 
-    pub(crate) fn abort_transaction(&self, timeout: Duration) -> Result<(), TransactionError> {
+    fn abort_transaction(&self, timeout: Duration) -> Result<(), TransactionError> {
         // SAFETY: the client is live.
         checked(unsafe { sys::rd_kafka_abort_transaction(self.client.native_ptr(), milliseconds(timeout)) })
     }
+
+    fn end_txn_requests(&self) -> u32 {
+        self.end_txn_requests.load(Ordering::Relaxed)
+    }
+
+    fn bounds(&self, topic: &str, partition: i32, timeout: Duration) -> KafkaResult<(i64, i64)> {
+        self.client.fetch_watermarks(topic, partition, timeout)
+    }
+
+    fn last_error(&self) -> String {
+        self.client.context().last_error()
+    }
 }
 
-impl<C: ClientContext> Drop for Producer<C> {
+impl Drop for Producer {
     fn drop(&mut self) {
         // Messages under way belong to a transaction that nobody will commit.
         let flags = sys::RD_KAFKA_PURGE_F_QUEUE | sys::RD_KAFKA_PURGE_F_INFLIGHT;
         // SAFETY: the client is live. It can only fail for flags that do not exist.
         unsafe { sys::rd_kafka_purge(self.client.native_ptr(), flags) };
-        self.poll(Duration::ZERO, &mut Vec::new());
+        client::Producer::poll(self, Duration::ZERO, &mut Vec::new());
         // SAFETY: topics, queue and client are live and used no more. The client goes last: its destruction ends the
         // threads that hold a pointer to the counter, which is dropped after this.
         unsafe {
@@ -593,7 +559,7 @@ fn log_level(level: c_int) -> RDKafkaLogLevel {
 mod tests {
     use rdkafka::types::RDKafkaApiKey;
 
-    use super::super::voice::Voice;
+    use super::super::client::Producer as _;
     use super::*;
 
     fn on_mock(key: &str, value: &str) -> ClientConfig {

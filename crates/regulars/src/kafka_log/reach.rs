@@ -12,7 +12,7 @@ use programme::time::Timestamp;
 
 /// See the module.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Reach {
+pub struct Reach {
     /// Everything below this offset has been handed over. `None`: begun at the beginning, nothing seen yet.
     through: Option<i64>,
     /// Nothing was handed over since the end was seen.
@@ -25,24 +25,24 @@ pub(crate) struct Reach {
 
 impl Reach {
     /// Reading begins at `position`, or at the beginning.
-    pub(crate) fn from(position: Option<i64>) -> Reach {
+    pub fn from(position: Option<i64>) -> Reach {
         Reach { through: position, at_end: false, open: None, as_of: None }
     }
 
     /// A record was handed over; `next` follows it.
-    pub(crate) fn record(&mut self, next: i64) {
+    pub fn record(&mut self, next: i64) {
         self.at_end = false;
         self.advance(next);
     }
 
     /// The consumer saw the partition end at `offset`.
-    pub(crate) fn end(&mut self, offset: i64) {
+    pub fn end(&mut self, offset: i64) {
         self.at_end = true;
         self.advance(offset);
     }
 
     /// The partition's end was asked for at `asked_at` or later, and was `end`.
-    pub(crate) fn answered(&mut self, asked_at: Timestamp, end: i64) {
+    pub fn answered(&mut self, asked_at: Timestamp, end: i64) {
         if self.open.is_none() {
             self.open = Some((asked_at, end));
             self.settle();
@@ -51,16 +51,18 @@ impl Reach {
         }
     }
 
-    pub(crate) fn at_end(&self) -> bool {
+    /// Nothing was handed over since the end was seen.
+    pub fn at_end(&self) -> bool {
         self.at_end
     }
 
-    pub(crate) fn as_of(&self) -> Option<Timestamp> {
+    /// Everything logged before has been handed over; `None` while that is not known.
+    pub fn as_of(&self) -> Option<Timestamp> {
         self.as_of
     }
 
     /// Everything below has been handed over, where that is known.
-    pub(crate) fn through(&self) -> Option<i64> {
+    pub fn through(&self) -> Option<i64> {
         self.through
     }
 

@@ -13,6 +13,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 
+use super::client::Stretch;
 use super::native::{PartitionQueue, Taken, TakenRecord};
 use super::reader::partition;
 use super::settings::KafkaSettings;
@@ -31,16 +32,6 @@ pub(crate) struct Changelogs {
     settings: KafkaSettings,
     topic: String,
     consumer: Option<Arc<BaseConsumer<Voice>>>,
-}
-
-/// A stretch of a changelog.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Stretch {
-    pub(crate) task: TaskId,
-    /// The first offset to read.
-    pub(crate) from: i64,
-    /// The offset before which to stop.
-    pub(crate) end: i64,
 }
 
 impl Changelogs {

@@ -9,18 +9,15 @@
 //! A duplicate of one, delayed in the network, would end whatever transaction is open when it arrives. So requests
 //! are counted, and a producer that sent more than one for a transaction begins no further one.
 
-use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use engine::log::{Failure, InputId, Message, OutputTopic, Staged, TaskCommit, TaskId};
-use rdkafka::consumer::{BaseConsumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::native::{Outgoing, Producer, TopicHandle, TransactionError, Undelivered};
+use super::client::{Client, Outgoing, Producer, TopicHandle, TransactionError, Undelivered};
 use super::reader::partition;
 use super::settings::KafkaSettings;
-use super::voice::Voice;
 
 /// The key of a task's marker in the changelog. Customers' ids are text, and no text contains this byte.
 pub(crate) const MARKER_KEY: &[u8] = &[0xFF];
@@ -33,18 +30,21 @@ const ABORT_TIMEOUT: Duration = Duration::from_secs(10);
 const FLUSH_STEP: Duration = Duration::from_millis(50);
 /// How long the report of a failed delivery may lag behind its effect.
 const REPORT_TIMEOUT: Duration = Duration::from_millis(50);
+/// Before a transactional call is repeated.
+const REPEAT_PAUSE: Duration = Duration::from_millis(5);
 /// Fenced so many times without a commit in between, the producer has a rival.
 const FENCED_MAX: u32 = 3;
 /// Fewer failures than this are no outage, however long ago the first one was.
 const FAILURES_MIN: u32 = 5;
 
 /// The writing half of the log.
-pub(crate) struct Writer {
+pub(crate) struct Writer<C: Client> {
+    client: C,
     settings: KafkaSettings,
     changelog_topic: String,
     dead_letter_topics: Vec<String>,
     /// `None`, or given up: to be made anew before anything else is written or recovered.
-    producer: Option<Producer<Voice>>,
+    producer: Option<C::Producer>,
     /// Initialised, so that everybody who had the transactional id before is fenced.
     fenced_others: bool,
     undelivered: Vec<Undelivered>,
@@ -86,11 +86,12 @@ enum Remedy {
     End(Ended),
 }
 
-impl Writer {
+impl<C: Client> Writer<C> {
     /// Makes the client, which connects in the background. Nothing is fenced yet.
-    pub(crate) fn connect(settings: KafkaSettings) -> Result<Writer, KafkaError> {
-        let producer = Producer::new(&settings.transactional_producer(), Voice::new("producer"))?;
+    pub(crate) fn connect(client: C, settings: KafkaSettings) -> Result<Writer<C>, KafkaError> {
+        let producer = client.producer()?;
         Ok(Writer {
+            client,
             changelog_topic: settings.changelog_topic(),
             dead_letter_topics: settings
                 .inputs
@@ -105,8 +106,13 @@ impl Writer {
         })
     }
 
-    /// The producer, if there is one now. Its watermarks are those of a reader of uncommitted records.
-    pub(crate) fn producer(&self) -> Option<&Producer<Voice>> {
+    /// What makes the producers.
+    pub(crate) fn client(&self) -> &C {
+        &self.client
+    }
+
+    /// The producer, if there is one now.
+    pub(crate) fn producer(&self) -> Option<&C::Producer> {
         self.producer.as_ref()
     }
 
@@ -125,13 +131,12 @@ impl Writer {
         if self.fenced_others && self.producer.is_some() {
             return Ok(());
         }
-        let producer =
-            match self.producer.take() {
-                Some(producer) => producer,
-                None => Producer::new(&self.settings.transactional_producer(), Voice::new("producer")).map_err(
-                    |error| Failure::Crash(format!("producer {}: {error}", self.settings.transactional_id())),
-                )?,
-            };
+        let producer = match self.producer.take() {
+            Some(producer) => producer,
+            None => self.client.producer().map_err(|error| {
+                Failure::Crash(format!("producer {}: {error}", self.settings.transactional_id()))
+            })?,
+        };
         let result = producer.init_transactions(INIT_TIMEOUT);
         producer.poll(Duration::ZERO, &mut self.undelivered);
         self.undelivered.clear();
@@ -143,7 +148,7 @@ impl Writer {
             }
             Err(error) => {
                 let mut why = format!("producer {} is not ready: {error}", self.settings.transactional_id());
-                let broker = producer.client().context().last_error();
+                let broker = producer.last_error();
                 if !broker.is_empty() {
                     why = format!("{why} ({broker})");
                 }
@@ -156,17 +161,13 @@ impl Writer {
         }
     }
 
-    /// See [`engine::log::Log::commit`]. `consumer` is the member of the group that owns the tasks.
-    pub(crate) fn commit<D: ConsumerContext>(
-        &mut self,
-        staged: &Staged,
-        consumer: &BaseConsumer<D>,
-    ) -> Result<(), Failure> {
+    /// See [`engine::log::Log::commit`]. `group` is the member that owns the tasks.
+    pub(crate) fn commit(&mut self, staged: &Staged, group: &C::Group) -> Result<(), Failure> {
         self.ready()?;
         let mut producer = self.producer.take().expect("`ready` has made one");
         let end_txn_requests_before = producer.end_txn_requests();
         self.undelivered.clear();
-        let mut result = self.transact(&mut producer, staged, consumer);
+        let mut result = self.transact(&mut producer, staged, group);
         if result.is_err() {
             // A message that was refused fails whatever call comes next; the reason is in its report.
             producer.poll(REPORT_TIMEOUT, &mut self.undelivered);
@@ -205,25 +206,20 @@ impl Writer {
     }
 
     /// The whole of a transaction.
-    fn transact<D: ConsumerContext>(
-        &mut self,
-        producer: &mut Producer<Voice>,
-        staged: &Staged,
-        consumer: &BaseConsumer<D>,
-    ) -> Result<(), Ended> {
+    fn transact(&mut self, producer: &mut C::Producer, staged: &Staged, group: &C::Group) -> Result<(), Ended> {
         let timeout = Duration::from_millis(u64::from(self.settings.transaction_timeout_ms));
-        let deadline = Instant::now() + timeout;
+        let deadline = self.client.now() + timeout;
         producer.begin_transaction().map_err(|error| doubtful("begin", &error))?;
         self.send(producer, staged, deadline)?;
         // The broker handles the offsets while messages are under way.
         let offsets = self.offsets(&staged.commits)?;
-        repeat(deadline, "offsets", |left| producer.send_offsets(&offsets, consumer, left))?;
+        self.repeat(deadline, "offsets", |left| producer.send_offsets(&offsets, group, left))?;
         self.drain(producer, deadline)?;
-        repeat(deadline, "commit", |left| producer.commit_transaction(left))
+        self.repeat(deadline, "commit", |left| producer.commit_transaction(left))
     }
 
     /// Outputs, then changed customers, then a marker for each task. Within a partition that order holds.
-    fn send(&mut self, producer: &mut Producer<Voice>, staged: &Staged, deadline: Instant) -> Result<(), Ended> {
+    fn send(&mut self, producer: &mut C::Producer, staged: &Staged, deadline: Instant) -> Result<(), Ended> {
         for Message { topic, key, value, headers, .. } in &staged.outputs {
             let topic = match topic {
                 OutputTopic::Named(name) => producer.topic(name),
@@ -259,7 +255,7 @@ impl Writer {
 
     fn enqueue<'h, H>(
         &mut self,
-        producer: &Producer<Voice>,
+        producer: &C::Producer,
         deadline: Instant,
         outgoing: &Outgoing<'_>,
         headers: impl Fn() -> H,
@@ -270,7 +266,7 @@ impl Writer {
         loop {
             match producer.send(outgoing, headers()) {
                 Ok(()) => return Ok(()),
-                Err(RDKafkaErrorCode::QueueFull) if Instant::now() < deadline => {
+                Err(RDKafkaErrorCode::QueueFull) if self.client.now() < deadline => {
                     producer.poll(Duration::from_millis(5), &mut self.undelivered);
                     self.refuse_undelivered()?;
                 }
@@ -279,6 +275,23 @@ impl Writer {
                     let why = format!("a message of {bytes} bytes was not taken: {code}");
                     return Err(if hopeless(code) { Ended::Hopeless(why) } else { Ended::Abortable(why) });
                 }
+            }
+        }
+    }
+
+    /// Calls until it succeeds, fails for good, or the time is over.
+    fn repeat(
+        &self,
+        deadline: Instant,
+        what: &str,
+        mut call: impl FnMut(Duration) -> Result<(), TransactionError>,
+    ) -> Result<(), Ended> {
+        loop {
+            let left = deadline.saturating_duration_since(self.client.now());
+            let Err(error) = call(left) else { return Ok(()) };
+            match remedy(what, &error, left.is_zero()) {
+                Remedy::Repeat => self.client.pause(REPEAT_PAUSE),
+                Remedy::End(ended) => return Err(ended),
             }
         }
     }
@@ -305,7 +318,7 @@ impl Writer {
     }
 
     /// Waits until every message is acknowledged.
-    fn drain(&mut self, producer: &Producer<Voice>, deadline: Instant) -> Result<(), Ended> {
+    fn drain(&mut self, producer: &C::Producer, deadline: Instant) -> Result<(), Ended> {
         loop {
             let acknowledged = producer.flush(FLUSH_STEP);
             producer.poll(Duration::ZERO, &mut self.undelivered);
@@ -313,7 +326,7 @@ impl Writer {
             if acknowledged {
                 return Ok(());
             }
-            if Instant::now() >= deadline {
+            if self.client.now() >= deadline {
                 return Err(Ended::Abortable(format!(
                     "messages were not acknowledged within {} ms",
                     self.settings.transaction_timeout_ms
@@ -337,10 +350,10 @@ impl Writer {
     }
 
     /// Messages under way are awaited, not dropped: a gap in their numbers would fail the next transaction.
-    fn abort(&mut self, producer: &Producer<Voice>) -> Result<(), TransactionError> {
-        let deadline = Instant::now() + ABORT_TIMEOUT;
+    fn abort(&mut self, producer: &C::Producer) -> Result<(), TransactionError> {
+        let deadline = self.client.now() + ABORT_TIMEOUT;
         loop {
-            let left = deadline.saturating_duration_since(Instant::now());
+            let left = deadline.saturating_duration_since(self.client.now());
             let result = producer.abort_transaction(left.min(FLUSH_STEP));
             // What was not sent yet is reported as undelivered, and the abort waits until the reports are read.
             producer.poll(Duration::ZERO, &mut self.undelivered);
@@ -366,10 +379,11 @@ impl Writer {
 
     /// Counts a failure, and says whether it is one too many.
     fn failed(&mut self, why: String, fenced: bool) -> Failure {
+        let now = self.client.now();
         let trouble = &mut self.trouble;
         trouble.failures += 1;
         trouble.fenced += u32::from(fenced);
-        let since = *trouble.since.get_or_insert_with(Instant::now);
+        let lasts = now.duration_since(*trouble.since.get_or_insert(now));
         let outage = Duration::from_millis(u64::from(self.settings.outage_ms_max));
         if trouble.fenced >= FENCED_MAX {
             return Failure::Crash(format!(
@@ -378,10 +392,10 @@ impl Writer {
                 self.settings.transactional_id()
             ));
         }
-        if trouble.failures >= FAILURES_MIN && since.elapsed() >= outage {
+        if trouble.failures >= FAILURES_MIN && lasts >= outage {
             return Failure::Crash(format!(
                 "no commit for {} s, after {} failures: {why}",
-                since.elapsed().as_secs(),
+                lasts.as_secs(),
                 trouble.failures
             ));
         }
@@ -391,22 +405,6 @@ impl Writer {
 
 fn entry<'a>(topic: TopicHandle, task: TaskId, key: &'a [u8], value: Option<&'a [u8]>) -> Outgoing<'a> {
     Outgoing { topic, partition: Some(partition(task)), key: Some(key), value }
-}
-
-/// Calls until it succeeds, fails for good, or the time is over.
-fn repeat(
-    deadline: Instant,
-    what: &str,
-    mut call: impl FnMut(Duration) -> Result<(), TransactionError>,
-) -> Result<(), Ended> {
-    loop {
-        let left = deadline.saturating_duration_since(Instant::now());
-        let Err(error) = call(left) else { return Ok(()) };
-        match remedy(what, &error, left.is_zero()) {
-            Remedy::Repeat => sleep(Duration::from_millis(5)),
-            Remedy::End(ended) => return Err(ended),
-        }
-    }
 }
 
 /// What follows from an error of a transactional call.

@@ -158,7 +158,8 @@ fn an_erased_customer_stays_erased() {
     let counted: Vec<&str> = summary.lines().filter(|line| line.contains("erased")).collect();
     expect![[r#"
         erased customers                      1
-        suppressed events                     4 of erased customers"#]].assert_eq(&counted.join("\n"));
+        suppressed events                     4 of erased customers"#]]
+    .assert_eq(&counted.join("\n"));
     let decisions = published(&directory);
     let last = decisions.lines().find(|line| line.contains("customerErased")).unwrap();
     expect![[r#"  {"causes":["x"],"customerErased":{"requestId":"request-7"},"customerId":"42","decisionId":"514031ceaae606162b0012f9c1c5a716","effectiveAt":"2024-05-25T16:00:00Z","reason":"ERASURE_REQUESTED","replay":true,"sequence":"2","termsVersion":"complete-journey-1"}"#]].assert_eq(last);
