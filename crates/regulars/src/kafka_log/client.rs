@@ -40,7 +40,7 @@ pub trait Client {
     fn pause(&self, time: Duration);
 }
 
-/// A transactional producer that counts the EndTxn requests it sends.
+/// A transactional producer that counts the requests it sends for which it matters when they arrive.
 pub trait Producer {
     /// See [`Client::Group`].
     type Group;
@@ -102,8 +102,8 @@ pub trait Producer {
     /// A timeout says nothing about the outcome.
     fn abort_transaction(&self, timeout: Duration) -> Result<(), TransactionError>;
 
-    /// How many EndTxn requests have been written to a socket so far, repeated ones included.
-    fn end_txn_requests(&self) -> u32;
+    /// What has been written to a socket so far, repeated requests included.
+    fn sent(&self) -> Sent;
 
     /// First and last offset of a partition, as a reader of **uncommitted** records sees them.
     ///
@@ -156,6 +156,30 @@ pub trait Member {
     /// # Errors
     /// A crash where that takes longer than an outage may; an abort where the stretch is not in the log any more.
     fn read_changelog(&mut self, stretch: Stretch, into: &mut dyn Restoring) -> Result<(), Failure>;
+}
+
+/// Requests of which a delayed duplicate does to the next transaction what was meant for the one before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sent {
+    /// EndTxn: it ends whatever is open.
+    pub ends: u32,
+    /// TxnOffsetCommit: it sets positions back.
+    pub offset_commits: u32,
+}
+
+impl Sent {
+    /// What was sent since `before`. Counts may have run over.
+    pub fn since(self, before: Sent) -> Sent {
+        Sent {
+            ends: self.ends.wrapping_sub(before.ends),
+            offset_commits: self.offset_commits.wrapping_sub(before.offset_commits),
+        }
+    }
+
+    /// Some request was sent more than once, so one of them may still be under way.
+    pub fn repeated(self) -> bool {
+        self.ends > 1 || self.offset_commits > 1
+    }
 }
 
 /// A topic that a [`Producer`] has met, by its place in the producer's list.

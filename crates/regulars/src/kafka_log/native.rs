@@ -1,7 +1,7 @@
 //! The calls of librdkafka that its Rust binding does not offer: the only unsafe code of the program.
 //!
 //! Two things are missing from the binding. Its producers give no way to see requests go out, and without
-//! counting EndTxn requests a delayed duplicate of one could end a later transaction. And its partition queues hide
+//! counting those that end transactions or commit offsets a delayed duplicate of one could meet a later transaction. And its partition queues hide
 //! the offset at which a partition ended, without which nobody can tell how fresh an end is. So here are a
 //! transactional producer and a partition queue, as thin as they can be; both stand on the binding's clients.
 //!
@@ -24,39 +24,47 @@ use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::types::{RDKafkaRespErr, RDKafkaType};
 use rdkafka::{ClientContext, TopicPartitionList};
 
-use super::client::{self, Outgoing, TopicHandle, TransactionError, Undelivered};
+use super::client::{self, Outgoing, Sent, TopicHandle, TransactionError, Undelivered};
 use super::membership::Membership;
 use super::signal::Signal;
 use super::voice::Voice;
 
-/// A transactional producer that counts the EndTxn requests it sends.
+/// A transactional producer that counts requests: see [`Sent`].
 pub struct Producer {
     /// Owned; released before the client.
     queue: *mut sys::rd_kafka_queue_t,
     /// Owned; released before the client.
     topics: Vec<(String, *mut sys::rd_kafka_topic_t)>,
-    /// Released by `drop`, and before the counter, to which its threads hold a pointer.
+    /// Released by `drop`, and before the counters, to which its threads hold a pointer.
     client: ManuallyDrop<Client<Voice>>,
-    end_txn_requests: Box<AtomicU32>,
+    counters: Box<Counters>,
 }
 
 // SAFETY: librdkafka's handles may be used from any thread, and nothing here is bound to the thread that made it.
 unsafe impl Send for Producer {}
 
+/// See [`Sent`].
+#[derive(Default)]
+struct Counters {
+    ends: AtomicU32,
+    offset_commits: AtomicU32,
+}
+
 const END_TXN_API_KEY: i16 = 26;
-const INTERCEPTOR: &CStr = c"regulars-end-txn-counter";
+const TXN_OFFSET_COMMIT_API_KEY: i16 = 28;
+const INTERCEPTOR: &CStr = c"regulars-request-counter";
 
 /// Called by librdkafka once for every client, before any of its threads runs.
 unsafe extern "C" fn on_new(
     client: *mut sys::rd_kafka_t,
     _config: *const sys::rd_kafka_conf_t,
-    counter: *mut c_void,
+    counters: *mut c_void,
     _text: *mut c_char,
     _text_size: usize,
 ) -> RDKafkaRespErr {
     // SAFETY: `client` is being made by the caller, which is the one place where interceptors may be added.
     unsafe {
-        sys::rd_kafka_interceptor_add_on_request_sent(client, INTERCEPTOR.as_ptr(), Some(on_request_sent), counter)
+        sys::rd_kafka_interceptor_add_on_request_sent(client, INTERCEPTOR.as_ptr(), Some(on_request_sent), counters)
     }
 }
 
@@ -70,12 +78,15 @@ unsafe extern "C" fn on_request_sent(
     _api_version: i16,
     _correlation_id: i32,
     _size: usize,
-    counter: *mut c_void,
+    counters: *mut c_void,
 ) -> RDKafkaRespErr {
-    if api_key == END_TXN_API_KEY {
-        // SAFETY: the counter outlives the client and with it this thread: see `Producer::drop`.
-        unsafe { &*counter.cast::<AtomicU32>() }.fetch_add(1, Ordering::Relaxed);
-    }
+    // SAFETY: the counters outlive the client and with it this thread: see `Producer::drop`.
+    let counters = unsafe { &*counters.cast::<Counters>() };
+    match api_key {
+        END_TXN_API_KEY => counters.ends.fetch_add(1, Ordering::Relaxed),
+        TXN_OFFSET_COMMIT_API_KEY => counters.offset_commits.fetch_add(1, Ordering::Relaxed),
+        _ => 0,
+    };
     RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR
 }
 
@@ -83,20 +94,20 @@ impl Producer {
     /// Makes the client; connects in the background.
     pub(crate) fn new(config: &ClientConfig, context: Voice) -> KafkaResult<Producer> {
         let native = config.create_native_config()?;
-        let end_txn_requests = Box::new(AtomicU32::new(0));
-        let counter = ptr::from_ref(&*end_txn_requests).cast_mut().cast::<c_void>();
-        // SAFETY: `native` is a live configuration; the name is copied; the counter outlives the client.
+        let counters = Box::<Counters>::default();
+        let counted = ptr::from_ref(&*counters).cast_mut().cast::<c_void>();
+        // SAFETY: `native` is a live configuration; the name is copied; the counters outlive the client.
         let added = unsafe {
             sys::rd_kafka_conf_set_events(native.ptr(), sys::RD_KAFKA_EVENT_DR | sys::RD_KAFKA_EVENT_ERROR);
-            sys::rd_kafka_conf_interceptor_add_on_new(native.ptr(), INTERCEPTOR.as_ptr(), Some(on_new), counter)
+            sys::rd_kafka_conf_interceptor_add_on_new(native.ptr(), INTERCEPTOR.as_ptr(), Some(on_new), counted)
         };
         if added != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
-            return Err(KafkaError::ClientCreation(format!("EndTxn counter: {}", RDKafkaErrorCode::from(added))));
+            return Err(KafkaError::ClientCreation(format!("request counter: {}", RDKafkaErrorCode::from(added))));
         }
         let client = Client::new(config, native, RDKafkaType::RD_KAFKA_PRODUCER, context)?;
         // SAFETY: the client is live; the reference to its queue is given back in `drop`.
         let queue = unsafe { sys::rd_kafka_queue_get_main(client.native_ptr()) };
-        Ok(Producer { queue, topics: Vec::new(), client: ManuallyDrop::new(client), end_txn_requests })
+        Ok(Producer { queue, topics: Vec::new(), client: ManuallyDrop::new(client), counters })
     }
 
     /// The binding's view of the client, for metadata and watermarks (read_uncommitted).
@@ -276,8 +287,9 @@ impl client::Producer for Producer {
         checked(unsafe { sys::rd_kafka_abort_transaction(self.client.native_ptr(), milliseconds(timeout)) })
     }
 
-    fn end_txn_requests(&self) -> u32 {
-        self.end_txn_requests.load(Ordering::Relaxed)
+    fn sent(&self) -> Sent {
+        let Counters { ends, offset_commits } = &*self.counters;
+        Sent { ends: ends.load(Ordering::Relaxed), offset_commits: offset_commits.load(Ordering::Relaxed) }
     }
 
     fn bounds(&self, topic: &str, partition: i32, timeout: Duration) -> KafkaResult<(i64, i64)> {
@@ -297,7 +309,7 @@ impl Drop for Producer {
         unsafe { sys::rd_kafka_purge(self.client.native_ptr(), flags) };
         client::Producer::poll(self, Duration::ZERO, &mut Vec::new());
         // SAFETY: topics, queue and client are live and used no more. The client goes last: its destruction ends the
-        // threads that hold a pointer to the counter, which is dropped after this.
+        // threads that hold a pointer to the counters, which are dropped after this.
         unsafe {
             for (_, topic) in self.topics.drain(..) {
                 sys::rd_kafka_topic_destroy(topic);
@@ -582,7 +594,7 @@ mod tests {
             producer.send(&message, std::iter::empty()).unwrap();
             assert!(producer.flush(timeout));
             producer.commit_transaction(timeout).unwrap();
-            producer.end_txn_requests()
+            producer.sent().ends
         };
         assert_eq!(commit(), 1);
         let cluster = producer.client().mock_cluster().unwrap();

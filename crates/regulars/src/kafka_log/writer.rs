@@ -5,9 +5,9 @@
 //! id: that fences the old one and makes the broker decide. In both cases the engine recovers, and thereby learns
 //! what is committed.
 //!
-//! librdkafka speaks the older transaction protocol, in which an EndTxn request names a producer but no transaction.
-//! A duplicate of one, delayed in the network, would end whatever transaction is open when it arrives. So requests
-//! are counted, and a producer that sent more than one for a transaction begins no further one.
+//! librdkafka speaks the older transaction protocol, in which requests name a producer but no transaction. A duplicate
+//! that is delayed in the network meets whatever transaction is open when it arrives: EndTxn ends it, TxnOffsetCommit sets
+//! its positions back. So both are counted, and a producer that sent more than one for a transaction begins no further one.
 
 use std::time::{Duration, Instant};
 
@@ -165,7 +165,7 @@ impl<C: Client> Writer<C> {
     pub(crate) fn commit(&mut self, staged: &Staged, group: &C::Group) -> Result<(), Failure> {
         self.ready()?;
         let mut producer = self.producer.take().expect("`ready` has made one");
-        let end_txn_requests_before = producer.end_txn_requests();
+        let sent_before = producer.sent();
         self.undelivered.clear();
         let mut result = self.transact(&mut producer, staged, group);
         if result.is_err() {
@@ -176,7 +176,7 @@ impl<C: Client> Writer<C> {
             }
         }
         if let Err(ended @ (Ended::Abortable(_) | Ended::Hopeless(_))) = &mut result {
-            if producer.end_txn_requests() == end_txn_requests_before {
+            if producer.sent().since(sent_before).ends == 0 {
                 if let Err(error) = self.abort(&producer) {
                     ended.cast_doubt(&format!("the abort failed: {error}"));
                 }
@@ -184,11 +184,11 @@ impl<C: Client> Writer<C> {
                 ended.cast_doubt("the commit had been asked for");
             }
         }
-        let end_txn_requests = producer.end_txn_requests().wrapping_sub(end_txn_requests_before);
-        if end_txn_requests > 1 {
-            tracing::info!(end_txn_requests, "EndTxn was repeated: renewing the producer");
+        let sent = producer.sent().since(sent_before);
+        if sent.repeated() {
+            tracing::info!(?sent, "a request was repeated: renewing the producer");
         }
-        if end_txn_requests > 1 || matches!(result, Err(Ended::Doubtful { .. } | Ended::Hopeless(_))) {
+        if sent.repeated() || matches!(result, Err(Ended::Doubtful { .. } | Ended::Hopeless(_))) {
             drop(producer);
             self.fenced_others = false;
         } else {
