@@ -18,3 +18,5 @@ pub mod restore;
 pub mod holding;
 pub mod task;
 pub mod worker;
+
+pub mod mistakes;

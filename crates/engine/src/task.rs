@@ -22,6 +22,7 @@ use crate::log::{
     ChangelogMessage, ChangelogOffset, Failure, InputId, Message, OutputTopic, Polled, Record, Staged, TaskCommit,
     TaskId,
 };
+use crate::mistakes::{Mistake, makes};
 use crate::store::wakeups::DueWakeup;
 use crate::store::{Changes, CommittedAt, Position, StagedChanges, Store};
 use crate::tally::Tally;
@@ -227,7 +228,11 @@ impl Task {
         if let Some(clock) = self.holding.clock().filter(|_| !idle) {
             self.fold_customers(&events, &due, clock, rules, now, &mut changes, staged)?;
         }
+        let timers_alone = events.is_empty() && self.dead_letters == 0;
         self.stage_commit(rules, now, &mut changes, staged);
+        if timers_alone && makes(Mistake::OffsetsLeftOut) {
+            staged.commits.last_mut().expect("it was staged").offsets.clear();
+        }
         self.changes = changes.stage();
         Ok(true)
     }

@@ -9,11 +9,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use programme::time::Timestamp;
-use wire::stored::Marker;
+use wire::stored::{InputPosition, Marker};
 
 use crate::holding::Holding;
 use crate::log::{Change, Failure, Log, Polled, Room, Source, Staged, TaskId};
 use crate::metrics;
+use crate::mistakes::{Mistake, makes};
 use crate::restore::Restore;
 use crate::store::stores::Stores;
 use crate::store::{Position, Store};
@@ -186,8 +187,31 @@ impl<L: Log> Worker<L> {
     }
 
     fn change_ownership(&mut self, now: Timestamp) -> Result<(), Failure> {
-        for task in self.take_changes()? {
-            self.recover(task, now)?;
+        let assigned = self.take_changes()?;
+        for task in &assigned {
+            self.recover(*task, now)?;
+        }
+        if makes(Mistake::WorkFinishedAfterRevoke) && !assigned.is_empty() {
+            self.finish_all_but(&assigned, now)?;
+        }
+        Ok(())
+    }
+
+    /// [`Mistake::WorkFinishedAfterRevoke`].
+    fn finish_all_but(&mut self, assigned: &[TaskId], now: Timestamp) -> Result<(), Failure> {
+        let mut any = false;
+        self.staged.clear();
+        for (_, task) in self.tasks.iter_mut().filter(|(id, _)| !assigned.contains(id)) {
+            self.clock.advance(task.holding_mut(), self.draining);
+            any |= task.fold(&self.rules, now, &mut self.staged)?;
+        }
+        if any {
+            self.commit(now)?;
+        }
+        let gone: Vec<TaskId> = self.tasks.keys().copied().filter(|id| !assigned.contains(id)).collect();
+        for task in gone {
+            self.tasks.remove(&task);
+            self.stores.close(task);
         }
         Ok(())
     }
@@ -205,6 +229,7 @@ impl<L: Log> Worker<L> {
                     self.adopt(task, None)?;
                     assigned.push(task);
                 }
+                Change::Revoked(_) if makes(Mistake::WorkFinishedAfterRevoke) => {}
                 Change::Revoked(task) => {
                     tracing::info!(task = task.0, "task given up");
                     assigned.retain(|other| *other != task);
@@ -257,6 +282,10 @@ impl<L: Log> Worker<L> {
                 }
             }
         };
+        let marker = match makes(Mistake::MarkersIgnored) {
+            true => self.marker_of(&committed, marker.as_ref()),
+            false => marker,
+        };
         let positions = self.positions(marker.as_ref());
         if positions != committed {
             let message = format!(
@@ -279,6 +308,17 @@ impl<L: Log> Worker<L> {
         Ok(())
     }
 
+    /// What one would know without markers: [`Mistake::MarkersIgnored`].
+    fn marker_of(&self, committed: &[Option<i64>], marker: Option<&Marker>) -> Option<Marker> {
+        let inputs = self.rules.inputs.iter().zip(committed).map(|((topic, _), committed)| InputPosition {
+            topic: topic.clone(),
+            committed: *committed,
+            consumed: *committed,
+            stream_time: None,
+        });
+        marker.map(|marker| Marker { inputs: inputs.collect(), clock: None, ..*marker })
+    }
+
     fn adopt(&mut self, task: TaskId, marker: Option<&Marker>) -> Result<(), Failure> {
         // A store that is open without being ours is that of a worker that has not heard yet that it lost the task.
         let store = match self.tasks.get(&task) {
@@ -295,7 +335,8 @@ impl<L: Log> Worker<L> {
         // A clock that was wrong when it wrote may have written the future. With both bounds the store is younger than
         // twice the limit, as long as the clock is right now.
         let age_ms = |position: Position| now.0.abs_diff(position.written_at.0);
-        Ok(position.is_some_and(|position| age_ms(position) > age_ms_max))
+        let too_old = position.is_some_and(|position| age_ms(position) > age_ms_max);
+        Ok(too_old && !makes(Mistake::TombstonesOutlived))
     }
 
     fn rebuild(&mut self, task: TaskId, store: Arc<Store>) -> Result<Arc<Store>, Failure> {
@@ -335,6 +376,10 @@ impl<L: Log> Worker<L> {
         for task in self.tasks.values_mut() {
             if !task.reads_again() {
                 self.clock.advance(task.holding_mut(), self.draining);
+                if makes(Mistake::ClockMovedInBacklog) {
+                    let lateness_ms = i64::from(self.rules.programme.terms().lateness_s) * 1000;
+                    task.holding_mut().advance_to(now.plus_ms(-lateness_ms), self.clock.until);
+                }
             }
             any |= task.fold(&self.rules, now, &mut self.staged)?;
         }
@@ -342,17 +387,29 @@ impl<L: Log> Worker<L> {
     }
 
     fn commit(&mut self, now: Timestamp) -> Result<Tally, Failure> {
+        let mut tally = Tally::default();
+        if makes(Mistake::StoreBeforeCommit) {
+            tally = self.apply(now)?;
+        }
         let began = Instant::now();
         self.log.commit(&self.staged)?;
         let took = began.elapsed();
+        if !makes(Mistake::StoreBeforeCommit) {
+            tally = self.apply(now)?;
+        }
+        metrics::committed(&tally, took);
+        self.note_changelog_ends(now)?;
+        self.note_lag(now);
+        Ok(tally)
+    }
+
+    /// Writes what was committed into the stores.
+    fn apply(&mut self, now: Timestamp) -> Result<Tally, Failure> {
         let mut tally = Tally::default();
         for commit in &self.staged.commits {
             let task = self.tasks.get_mut(&commit.task).expect("only owned tasks stage commits");
             tally.add(&task.apply(now)?);
         }
-        metrics::committed(&tally, took);
-        self.note_changelog_ends(now)?;
-        self.note_lag(now);
         Ok(tally)
     }
 

@@ -12,6 +12,7 @@
 use std::time::{Duration, Instant};
 
 use engine::log::{Failure, InputId, Message, OutputTopic, Staged, TaskCommit, TaskId};
+use engine::mistakes::{Mistake, makes};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 
@@ -188,7 +189,8 @@ impl<C: Client> Writer<C> {
         if sent.repeated() {
             tracing::info!(?sent, "a request was repeated: renewing the producer");
         }
-        if sent.repeated() || matches!(result, Err(Ended::Doubtful { .. } | Ended::Hopeless(_))) {
+        let repeated = sent.repeated() && !makes(Mistake::ProducerReused);
+        if repeated || matches!(result, Err(Ended::Doubtful { .. } | Ended::Hopeless(_))) {
             drop(producer);
             self.fenced_others = false;
         } else {
@@ -213,7 +215,9 @@ impl<C: Client> Writer<C> {
         self.send(producer, staged, deadline)?;
         // The broker handles the offsets while messages are under way.
         let offsets = self.offsets(&staged.commits)?;
-        self.repeat(deadline, "offsets", |left| producer.send_offsets(&offsets, group, left))?;
+        if offsets.count() > 0 || !makes(Mistake::OffsetsLeftOut) {
+            self.repeat(deadline, "offsets", |left| producer.send_offsets(&offsets, group, left))?;
+        }
         self.drain(producer, deadline)?;
         self.repeat(deadline, "commit", |left| producer.commit_transaction(left))
     }
@@ -301,7 +305,7 @@ impl<C: Client> Writer<C> {
         let mut list = TopicPartitionList::with_capacity(commits.len() * self.settings.inputs.len());
         for commit in commits {
             assert!(
-                !commit.offsets.is_empty(),
+                !commit.offsets.is_empty() || makes(Mistake::OffsetsLeftOut),
                 "task {}: nothing would fence a commit without offsets",
                 commit.task.0
             );
