@@ -8,8 +8,8 @@ use programme::event::{Body, ErasureRequested, Event, NpsAnswer, Purchase, Purch
 use programme::terms::Terms;
 use programme::time::Timestamp;
 
+use crate::chance::Chance;
 use crate::json;
-use crate::simulated_log::faults::Chance;
 
 /// One record on its way to the log.
 #[derive(Clone, Debug)]
@@ -43,6 +43,8 @@ pub struct Shape {
     pub erasure_permille: u32,
     /// How many records in a thousand are nobody's event.
     pub bad_permille: u32,
+    /// By how much of the lateness the clock of whoever reads may be wrong, so that events have to arrive earlier, ms.
+    pub clock_ms: i64,
 }
 
 /// When every history begins: 2017-01-01T12:00:00Z.
@@ -162,7 +164,7 @@ impl Author<'_> {
         let skew_ms = i64::from(self.terms.future_skew_s_max) * 1000;
         let delay_ms = match self.chance.permille(self.shape.late_permille) {
             true => self.chance.within(lateness_ms..=lateness_ms * 3 + 5 * DAY_MS),
-            false => self.chance.within(-skew_ms..=lateness_ms - skew_ms - 1000),
+            false => self.chance.within(-skew_ms..=lateness_ms - skew_ms - 1000 - self.shape.clock_ms),
         };
         let arrival = self.arrival(at.plus_ms(delay_ms), event);
         if self.chance.permille(80) {

@@ -1,8 +1,8 @@
-//! What the test rings share: the simulated log, the auditor, scenarios, and generated events.
+//! What the test rings share: the simulated cluster, the auditor, scenarios, and generated events.
 //!
 //! Reading order: what was concluded ([`told`]) and what should have been ([`auditor`]); made-up input
-//! ([`history`], [`generate`]); the log that lives in memory and fails on purpose ([`simulated_log`]) and the
-//! world built on it ([`simulation`]); the text form of small cases ([`scenario`]); the real broker ([`live`]).
+//! ([`history`], [`generate`]); a Kafka cluster in memory ([`simulated_kafka`]), a client of it ([`simulated_client`]) and
+//! the world built on both ([`simulation`]); the text form of small cases ([`scenario`]); the real broker ([`live`]).
 
 pub mod auditor;
 pub mod told;
@@ -12,7 +12,12 @@ pub mod history;
 pub mod json;
 pub mod terms;
 
-pub mod simulated_log;
+pub mod chance;
+
+pub mod simulated_kafka;
+
+pub mod simulated_client;
+
 pub mod simulation;
 
 pub mod scenario;

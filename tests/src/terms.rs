@@ -2,7 +2,7 @@
 
 use programme::terms::{Band, Churn, Ltv, Memory, Terms, Tier, Window};
 
-use crate::simulated_log::faults::Chance;
+use crate::chance::Chance;
 
 /// The currency of all test events.
 pub const CURRENCY: &str = "USD";

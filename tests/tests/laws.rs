@@ -17,10 +17,11 @@ use programme::step::Programme;
 use programme::time::{Timestamp, Zone};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed};
-use tests::history::{self, Arrival, BEGINNING};
-use tests::simulated_log::faults::{Chance, Faults};
-use tests::simulation::Simulation;
-use tests::simulation::plan::{self, Plan};
+use tests::chance::Chance;
+use tests::history::{Arrival, BEGINNING};
+use tests::simulation::plan::{Plan, SmallLimits};
+use tests::simulation::world::World;
+use tests::simulation::worlds::of_seed;
 use tests::{json, terms};
 use wire::input::{Decoder, Encoding};
 
@@ -31,17 +32,19 @@ fn config(cases: u32) -> Config {
 
 /// A calm world and what happens in it.
 fn calm(seed: u64) -> (Plan, Vec<Arrival>) {
-    let mut chance = Chance::seeded(seed);
-    let mut plan = Plan { faults: Faults::NONE, ..Plan::drawn(&mut chance) };
-    plan.shape.days = plan.shape.days.min(60);
-    let arrivals = history::make(&mut chance, &plan.shape, &plan.terms);
-    (plan, arrivals)
+    let (plan, arrivals) = of_seed(seed, false);
+    (Plan { faults: Vec::new(), ..plan }, arrivals)
+}
+
+/// What a world came to.
+fn run(plan: Plan, arrivals: Vec<Arrival>) -> BTreeMap<String, serde_json::Value> {
+    decided(&World::run(plan, arrivals, false).unwrap_or_else(|why| panic!("{why}")))
 }
 
 /// Every decision of a world, by its id, without what may differ from run to run.
-fn decided(simulation: &Simulation) -> BTreeMap<String, serde_json::Value> {
+fn decided(world: &World) -> BTreeMap<String, serde_json::Value> {
     let mut decided = BTreeMap::new();
-    for (topic, bytes) in simulation.decisions() {
+    for (topic, bytes) in world.decisions() {
         let mut decision: serde_json::Value = serde_json::from_slice(&bytes).expect("decisions are JSON");
         let id = decision["decisionId"].as_str().expect("decisions have an id").to_string();
         decision.as_object_mut().expect("a decision is an object").remove("recordedAt");
@@ -58,25 +61,20 @@ proptest! {
     #[test]
     fn batching_does_not_matter(seed: u64, first: u64, second: u64) {
         let (plan, arrivals) = calm(seed);
-        let run = |limits: u64| {
-            let mut chance = Chance::seeded(limits);
-            let plan = Plan { limits: plan::limits(&mut chance), ..plan.clone() };
-            let simulation = Simulation::new(plan, arrivals.clone(), chance, false);
-            simulation.run();
-            decided(&simulation)
+        let of = |seed: u64| {
+            let limits = SmallLimits::drawn(&mut Chance::seeded(seed));
+            run(Plan { seed, limits, ..plan.clone() }, arrivals.clone())
         };
-        prop_assert_eq!(run(first), run(second));
+        prop_assert_eq!(of(first), of(second));
     }
 
     // What-if runs over last year's files must show what really happened.
     #[test]
     fn live_equals_replay(seed: u64, other: u64) {
         let (plan, arrivals) = calm(seed);
-        let live = Simulation::new(plan.clone(), arrivals.clone(), Chance::seeded(other), false);
-        live.run();
-        let replay = Simulation::new(plan, arrivals, Chance::seeded(!other), false);
-        replay.replay();
-        prop_assert_eq!(decided(&live), decided(&replay));
+        let live = run(Plan { seed: other, ..plan.clone() }, arrivals.clone());
+        let replay = World::replay(plan, arrivals).unwrap_or_else(|why| panic!("{why}"));
+        prop_assert_eq!(live, decided(&replay));
     }
 
     // Upstream delivers at least once: a second delivery must leave no trace.
@@ -92,12 +90,7 @@ proptest! {
             }
         }
         twice.sort_by_key(|arrival| arrival.wall);
-        let run = |arrivals: Vec<Arrival>| {
-            let simulation = Simulation::new(plan.clone(), arrivals, Chance::seeded(other), false);
-            simulation.run();
-            decided(&simulation)
-        };
-        prop_assert_eq!(run(arrivals), run(twice));
+        prop_assert_eq!(run(plan.clone(), arrivals), run(plan, twice));
     }
 
     // The wakeup index is read in the order of its bytes: it must be the order of time, or a warning comes late.

@@ -1,145 +1,137 @@
-//! Ring 4: the real engine and real stores on a log that fails on purpose, and an auditor who recomputes it all.
+//! Ring 4: the real engine, stores and Kafka log on a simulated cluster, and an auditor who recomputes it all.
 //!
 //! If this broke, a crash at a bad moment would lose a tier change, announce it twice, or announce another one than
 //! a calm day would have.
 //!
-//! `REGULARS_TEST_SEEDS=n` runs so many worlds; `REGULARS_TEST_SEED=s` runs one and writes down all that happens.
+//! `REGULARS_TEST_SEEDS=n` runs so many worlds; `REGULARS_TEST_SEED=s` runs one and writes down all that happens;
+//! `REGULARS_TEST_SCRIPT=file` does so with a script. A world that fails is made smaller and written down.
 
-use std::panic::AssertUnwindSafe;
+use std::path::Path;
 
 use programme::time::Timestamp;
-use tests::history;
-use tests::simulated_log::faults::Chance;
-use tests::simulation::Simulation;
+use tests::simulation::harm::{Data, Fault, Harm};
 use tests::simulation::plan::Plan;
+use tests::simulation::script;
+use tests::simulation::world::World;
+use tests::simulation::worlds::{self, Report, asked, of_seed};
 
-const SEEDS: u64 = 250;
+/// How many worlds there are in the ordinary run of all tests.
+const SEEDS: u64 = 300;
 
-/// What came of a world.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Report {
-    decisions: usize,
-    crashes: u32,
-    aborts: u32,
-    trace: (u128, u64),
-}
-
-/// Runs `check` in the worlds of many seeds, or of the one that is asked for, and says how to see a failure again.
-fn in_many_worlds(test: &str, seeds: u64, check: impl Fn(u64, bool) -> Report) {
-    let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().expect("a number"));
-    let (seeds, print) = match number("REGULARS_TEST_SEED") {
+/// The seeds of a test: its share of what is asked for, or the one that is asked for.
+fn seeds(share: u64) -> (std::ops::Range<u64>, bool) {
+    match asked("REGULARS_TEST_SEED") {
         Some(seed) => (seed..seed + 1, true),
-        None => (0..number("REGULARS_TEST_SEEDS").map_or(seeds, |asked| seeds * asked / SEEDS), false),
-    };
-    let mut total = Report::default();
-    let worlds = seeds.end - seeds.start;
-    for seed in seeds {
-        match std::panic::catch_unwind(AssertUnwindSafe(|| check(seed, print))) {
-            Ok(report) => {
-                total.decisions += report.decisions;
-                total.crashes += report.crashes;
-                total.aborts += report.aborts;
-                total.trace.1 += report.trace.1;
-            }
-            Err(failure) => {
-                eprintln!(
-                    "again with: REGULARS_TEST_SEED={seed} cargo test --release -p tests --test simulator {test}"
-                );
-                std::panic::resume_unwind(failure);
-            }
-        }
+        None => (0..(asked("REGULARS_TEST_SEEDS").unwrap_or(SEEDS) / share).max(1), false),
     }
-    let Report { decisions, crashes, aborts, trace: (_, steps) } = total;
-    println!("{worlds} worlds: {steps} steps, {crashes} crashes, {aborts} aborted turns, {decisions} decisions");
-}
-
-fn verdict(seed: u64, what: &str, result: Result<(), String>) {
-    if let Err(difference) = result {
-        panic!("seed {seed}, {what}:\n{difference}");
-    }
-}
-
-fn report(simulation: &Simulation) -> Report {
-    Report {
-        decisions: simulation.told().len(),
-        crashes: simulation.crashes.get(),
-        aborts: simulation.aborts.get(),
-        trace: simulation.world.trace.borrow().digest(),
-    }
-}
-
-/// A world of this seed, run to its rest.
-fn run(seed: u64, print: bool, change: impl Fn(&mut Plan)) -> std::rc::Rc<Simulation> {
-    let mut chance = Chance::seeded(seed);
-    let mut plan = Plan::drawn(&mut chance);
-    change(&mut plan);
-    let arrivals = history::make(&mut chance, &plan.shape, &plan.terms);
-    let simulation = Simulation::new(plan, arrivals, chance, print);
-    simulation.run();
-    simulation
 }
 
 #[test]
-fn decisions_are_those_of_the_auditor() {
-    in_many_worlds("decisions_are_those_of_the_auditor", SEEDS, |seed, print| {
-        let simulation = run(seed, print, |_| {});
-        verdict(seed, "decisions", simulation.check_decisions());
-        verdict(seed, "chains", simulation.check_chains());
-        verdict(seed, "dead letters", simulation.check_dead_letters());
-        verdict(seed, "stores", simulation.check_stores());
-        report(&simulation)
-    });
-}
-
-// Deleting the data directories loses nothing and announces nothing.
-#[test]
-fn data_directories_can_be_lost() {
-    in_many_worlds("data_directories_can_be_lost", SEEDS / 5, |seed, print| {
-        let simulation = run(seed, print, |_| {});
-        let (told, stored) = (simulation.told(), simulation.stored());
-        simulation.lose_all_data();
-        simulation.settle();
-        assert_eq!(simulation.told(), told, "seed {seed}: something was announced again");
-        assert!(simulation.stored() == stored, "seed {seed}: the restored stores differ");
-        report(&simulation)
-    });
+fn every_event_counts_once() {
+    let (seeds, print) = seeds(1);
+    let report = worlds::in_many(
+        seeds,
+        |seed| of_seed(seed, false),
+        |plan, arrivals| World::run(plan, arrivals, print).map(|world| Report::of(&world)),
+    );
+    println!("{report}");
+    assert!(print || report.counts["kills"] > 0 && report.counts["lost sessions"] > 0, "something goes wrong");
 }
 
 // Events later than the allowed lateness may be judged differently by different runs, but never break a customer's
 // chain of decisions, and never get lost.
 #[test]
 fn late_events_break_no_chain() {
-    in_many_worlds("late_events_break_no_chain", SEEDS / 5, |seed, print| {
-        let simulation = run(seed, print, |plan| plan.shape.late_permille = 100);
-        verdict(seed, "chains", simulation.check_chains());
-        verdict(seed, "dead letters", simulation.check_dead_letters());
-        verdict(seed, "stores", simulation.check_stores());
-        report(&simulation)
-    });
+    let (seeds, print) = seeds(5);
+    let report = worlds::in_many(
+        seeds,
+        |seed| of_seed(seed, true),
+        |plan, arrivals| World::run(plan, arrivals, print).map(|world| Report::of(&world)),
+    );
+    println!("{report}");
 }
 
 // A failure that cannot be seen again cannot be mended.
 #[test]
 fn one_seed_is_one_world() {
-    in_many_worlds("one_seed_is_one_world", SEEDS / 10, |seed, print| {
-        let first = report(&run(seed, print, |_| {}));
-        let second = report(&run(seed, false, |_| {}));
-        assert_eq!(first, second, "seed {seed} ran in two ways");
-        first
-    });
+    let (seeds, print) = seeds(10);
+    worlds::in_many(
+        seeds,
+        |seed| of_seed(seed, false),
+        |plan, arrivals| {
+            let first = Report::of(&*World::run(plan.clone(), arrivals.clone(), print)?);
+            let (plan, arrivals) = script::read(&script::write(&plan, &arrivals))?;
+            let second = Report::of(&*World::run(plan, arrivals, false)?);
+            match first.trace == second.trace {
+                true => Ok(first),
+                false => Err(format!("it ran in two ways: {:?} and {:?}", first.trace, second.trace)),
+            }
+        },
+    );
+}
+
+/// A small world in which nothing goes wrong, and how many steps its one process takes.
+fn calm() -> (Plan, Vec<tests::history::Arrival>, u64) {
+    let (plan, arrivals) = (0..)
+        .map(|seed| of_seed(seed, false))
+        .find(|(plan, arrivals)| {
+            plan.processes == 1 && plan.tasks == 2 && plan.backlog_ms > 0 && (40..100).contains(&arrivals.len())
+        })
+        .expect("there are such worlds");
+    let plan = Plan { faults: Vec::new(), ..plan };
+    let world = World::run(plan.clone(), arrivals.clone(), false).unwrap_or_else(|why| panic!("{why}"));
+    let steps = world.processes[0].steps();
+    (plan, arrivals, steps)
+}
+
+// Not at random moments, but at every single one.
+#[test]
+fn a_process_may_die_at_any_step() {
+    let (plan, arrivals, steps) = calm();
+    let worlds = asked("REGULARS_TEST_SEEDS").unwrap_or(SEEDS).min(steps);
+    let report = worlds::in_many(
+        0..worlds,
+        |number| {
+            let data = [Data::AsLeft, Data::Synced(500), Data::Synced(0), Data::Lost][number as usize % 4];
+            let harm = Harm::KillAtStep { process: 0, step: 1 + number * steps / worlds, data, down_ms: 0 };
+            (Plan { faults: vec![Fault { at_ms: 0, harm }], ..plan.clone() }, arrivals.clone())
+        },
+        |plan, arrivals| World::run(plan, arrivals, false).map(|world| Report::of(&world)),
+    );
+    println!("{steps} steps: {report}");
+    assert_eq!(report.counts["kills"], worlds, "it died in every world");
 }
 
 // A customer who goes silent is warned about although nothing arrives any more.
 #[test]
 fn silence_is_noticed_without_input() {
-    let simulation = run(3, false, |plan| {
-        plan.shape.days = 60;
-        plan.terms = tests::terms::plain();
-        plan.until = Timestamp(plan.until.0 + 100 * 86_400_000);
-    });
-    let last_arrival =
-        simulation.accepted.borrow().iter().map(|one| one.event.at).max().expect("something arrived");
-    let raised =
-        simulation.told().into_iter().filter(|told| told.effective_at > last_arrival && !told.to.is_empty());
+    let (plan, arrivals) = of_seed(3, false);
+    let until_ms = plan.until_ms + 100 * 86_400_000;
+    let plan = Plan { terms: tests::terms::plain(), until_ms, faults: Vec::new(), ..plan };
+    let world = World::run(plan, arrivals, false).unwrap_or_else(|why| panic!("{why}"));
+    let last: Timestamp = world.accepted.borrow().iter().map(|one| one.event.at).max().expect("something arrived");
+    let raised = world.told().into_iter().filter(|told| told.effective_at > last && !told.to.is_empty());
     assert!(raised.count() > 0, "somebody is warned about after the last event");
+}
+
+// Worlds that failed once, made small: each is run with many turns of chance, and must not fail any more.
+#[test]
+fn what_failed_once_does_not_fail_again() {
+    if let Some(path) = std::env::var_os("REGULARS_TEST_SCRIPT") {
+        let (plan, arrivals) = script::kept(Path::new(&path)).expect("a script");
+        World::run(plan, arrivals, true).unwrap_or_else(|why| panic!("{why}"));
+        return;
+    }
+    let scripts = script::all_kept();
+    assert!(!scripts.is_empty(), "scripts are kept");
+    for path in scripts {
+        let (plan, arrivals) = script::kept(&path).unwrap_or_else(|why| panic!("{}: {why}", path.display()));
+        let turns = asked("REGULARS_TEST_SEEDS").unwrap_or(SEEDS) / 20;
+        let report = worlds::in_many(
+            0..turns.max(1),
+            |turn| (Plan { seed: plan.seed.wrapping_add(turn), ..plan.clone() }, arrivals.clone()),
+            |plan, arrivals| World::run(plan, arrivals, false).map(|world| Report::of(&world)),
+        );
+        println!("{}: {report}", path.file_name().unwrap_or_default().display());
+    }
 }

@@ -1,59 +1,191 @@
-//! What must be true of a world at rest.
+//! How a world runs to its end, and what must be true of it then.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use engine::log::TaskId;
+use engine::store::StoreError;
+use engine::store::stores::Stores;
+use programme::event::Body;
+use programme::time::Timestamp;
 
-use super::Simulation;
+use super::audit::DECISIONS;
+use super::plan::Plan;
+use super::world::World;
 use crate::auditor;
-use crate::simulated_log::broker::{Content, Entry, PartitionName};
+use crate::history::Arrival;
+use crate::simulated_kafka::transactions::State;
 use crate::told::{self, Told};
 
-/// The topics of decisions.
-const DECISIONS: [&str; 3] =
-    [wire::topics::TIER_CHANGED, wire::topics::CHURN_RISK_CHANGED, wire::topics::CUSTOMER_ERASED];
+/// How long the world may take to come to rest once nothing goes wrong any more, microseconds: a session, a transaction's
+/// timeout, and much patience.
+const REST_US: u64 = 400_000_000;
 
-impl Simulation {
-    /// Every decision that a reader of committed messages sees.
-    pub fn told(&self) -> Vec<Told> {
-        let mut all = Vec::new();
-        for (_, value) in self.decisions() {
-            all.push(told::read(&value).unwrap_or_else(|error| panic!("a published decision: {error}")));
-        }
-        all.sort();
-        all
+impl World {
+    /// Runs a world: things go wrong until all has arrived, then everything comes to rest at [`Plan::until`].
+    ///
+    /// # Errors
+    /// What is not as it must be.
+    pub fn run(plan: Plan, arrivals: Vec<Arrival>, print: bool) -> Result<Rc<World>, String> {
+        let world = World::new(plan, arrivals, print);
+        let result = world.live().and_then(|()| world.verdict()).and_then(|stored| world.lose_all_data(&stored));
+        (0..world.processes.len()).for_each(|slot| world.stop(slot));
+        result.map(|()| world)
     }
 
-    /// Every decision that a reader of committed messages sees, with its topic, in the order of the log.
+    /// Reads everything as a log that ends, as a replay does: no wall clock, one process, nothing goes wrong.
+    ///
+    /// # Errors
+    /// What is not as it must be.
+    pub fn replay(plan: Plan, arrivals: Vec<Arrival>) -> Result<Rc<World>, String> {
+        let world = World::new(Plan { processes: 1, faults: Vec::new(), ..plan }, arrivals, false);
+        world.replays.set(true);
+        world.append_all();
+        world.settle()?;
+        world.stop(0);
+        Ok(world)
+    }
+
+    /// Ends every process and deletes what it kept, and lets all come to rest again: everything that counts is in the log.
+    ///
+    /// # Errors
+    /// Where something is announced again, or the restored stores are not what they were.
+    pub fn lose_all_data(self: &Rc<World>, stored: &[(TaskId, Vec<u8>, Vec<u8>)]) -> Result<(), String> {
+        let told = self.told();
+        for (slot, process) in self.processes.iter().enumerate() {
+            self.stop(slot);
+            let _ = std::fs::remove_dir_all(process.data());
+        }
+        self.settle()?;
+        if self.told() != told {
+            return Err("something was announced again".into());
+        }
+        match self.stored()? == stored {
+            true => Ok(()),
+            false => Err("the restored stores differ".into()),
+        }
+    }
+
+    fn live(self: &Rc<World>) -> Result<(), String> {
+        for fault in self.plan.faults.clone() {
+            self.at(fault.at_ms * 1000, move |world| world.harm(&fault.harm));
+        }
+        for slot in 0..self.plan.processes {
+            let us = self.draw(0..=3_000_000);
+            self.after(us, move |world| world.start(slot));
+        }
+        let last_us = self.plan.faults.iter().map(|fault| fault.at_ms * 1000).max().unwrap_or(0);
+        while !self.all_arrived() || self.now_us() < last_us {
+            self.step_checked()?;
+        }
+        let while_us = self.now_us() + self.draw(0..=15_000_000);
+        while self.now_us() < while_us {
+            self.step_checked()?;
+        }
+        self.calm_down();
+        self.settle()
+    }
+
+    /// Everybody who should run runs, until the clock of every task stands at [`Plan::until`].
+    ///
+    /// # Errors
+    /// Where the world does not come to rest.
+    pub fn settle(self: &Rc<World>) -> Result<(), String> {
+        for slot in 0..self.processes.len() {
+            match slot < self.plan.processes {
+                true => self.start(slot),
+                false => self.stop(slot),
+            }
+        }
+        let lateness_ms = i64::from(self.plan.terms.lateness_s) * 1000;
+        self.leap_to(self.plan.until().plus_ms(lateness_ms + 1));
+        let until_us = self.now_us() + REST_US;
+        while !self.at_rest() {
+            if self.now_us() > until_us {
+                let seen: Vec<String> = self.processes.iter().map(|process| format!("{process:?}")).collect();
+                return Err(format!("no rest at {}:\n{}", self.plan.until(), seen.join("\n")));
+            }
+            self.step_checked()?;
+        }
+        self.note(format_args!("at rest"));
+        Ok(())
+    }
+
+    fn step_checked(self: &Rc<World>) -> Result<(), String> {
+        self.step();
+        let failure = self.audit.borrow_mut().failure.take();
+        match failure {
+            Some(failure) => Err(format!("at {:.3} s, {}: {failure}", self.now_us() as f64 / 1e6, self.wall())),
+            None => Ok(()),
+        }
+    }
+
+    fn at_rest(&self) -> bool {
+        let mut tasks = Vec::new();
+        for process in &self.processes {
+            let seen = process.seen.borrow();
+            let reached = seen.clock.is_some_and(|clock| clock >= self.plan.until());
+            if !seen.tasks.is_empty() && !(seen.caught_up && reached) {
+                return false;
+            }
+            tasks.extend(seen.tasks.iter().copied());
+        }
+        tasks.sort_unstable();
+        let open = |state: State| matches!(state, State::Ongoing | State::Prepared { .. });
+        let cluster = self.cluster.borrow();
+        tasks == (0..self.plan.tasks).map(TaskId).collect::<Vec<_>>()
+            && cluster.transactions.kept().values().all(|kept| !open(kept.state))
+    }
+
+    /// What must be true of a world at rest.
+    ///
+    /// # Errors
+    /// What is not.
+    fn verdict(self: &Rc<World>) -> Result<Vec<(TaskId, Vec<u8>, Vec<u8>)>, String> {
+        if !self.plan.late {
+            self.check_decisions()?;
+        }
+        self.check_chains()?;
+        self.check_dead_letters()?;
+        let stored = self.stored()?;
+        self.check_stored(&stored)?;
+        self.check_erasures(&stored)?;
+        Ok(stored)
+    }
+
+    /// Every decision that a reader of committed messages sees, with its topic.
     pub fn decisions(&self) -> Vec<(String, Vec<u8>)> {
-        let broker = self.world.broker.borrow();
+        let cluster = self.cluster.borrow();
         let mut all = Vec::new();
-        for name in broker.partitions.keys() {
-            let PartitionName::Output(topic, _) = name else { continue };
+        for ((topic, _), partition) in &cluster.partitions {
             if DECISIONS.contains(&topic.as_str()) {
-                let entries = broker.read_committed(name).into_iter();
-                all.extend(entries.filter_map(|entry| Some((topic.clone(), message_value(entry)?))));
+                let values = partition.committed(0).filter_map(|entry| entry.message()?.value.clone());
+                all.extend(values.map(|value| (topic.clone(), value)));
             }
         }
         all
     }
 
+    /// The same, as the auditor reads it.
+    pub fn told(&self) -> Vec<Told> {
+        let read = |(_, value): (String, Vec<u8>)| {
+            told::read(&value).unwrap_or_else(|error| panic!("a published decision: {error}"))
+        };
+        let mut all: Vec<Told> = self.decisions().into_iter().map(read).collect();
+        all.sort();
+        all
+    }
+
     /// The decisions are those that the auditor comes to: nothing missing, nothing twice, nothing different.
-    ///
-    /// # Errors
-    /// The differences.
-    pub fn check_decisions(&self) -> Result<(), String> {
-        let zone = self.programme.zone();
-        let expected = auditor::decisions(&self.plan.terms, zone, &self.accepted.borrow(), self.plan.until);
+    fn check_decisions(&self) -> Result<(), String> {
+        let (terms, accepted) = (&self.plan.terms, self.accepted.borrow());
+        let expected = auditor::decisions(terms, self.programme.zone(), &accepted, self.plan.until());
         told::compare(&expected, &self.told())
     }
 
-    /// Whatever was late: each customer's decisions are counted without gaps, and each begins where the one
-    /// before it ended.
-    ///
-    /// # Errors
-    /// The first decision that does not.
-    pub fn check_chains(&self) -> Result<(), String> {
+    /// Whatever was late: each customer's decisions are counted without gaps, and each begins where the one before it
+    /// ended.
+    fn check_chains(&self) -> Result<(), String> {
         let lowest = &self.plan.terms.tier[0].name;
         let mut standing: BTreeMap<String, (u64, String, String)> = BTreeMap::new();
         for told in self.told() {
@@ -77,90 +209,127 @@ impl Simulation {
         Ok(())
     }
 
-    /// Every bad record became a dead letter once, with its bytes and its place; nothing else did.
+    /// Every bad record became a dead letter with its bytes; that none did twice was seen on the way.
+    fn check_dead_letters(&self) -> Result<(), String> {
+        let cluster = self.cluster.borrow();
+        let letters = cluster.partitions.iter().filter(|((topic, _), _)| topic.ends_with(".dlq"));
+        let entries =
+            letters.flat_map(|((topic, _), partition)| partition.committed(0).map(move |entry| (topic, entry)));
+        let mut found: Vec<_> = entries
+            .map(|(topic, entry)| {
+                let message = entry.message().expect("only messages are read");
+                (topic.clone(), message.key.clone(), message.value.clone().unwrap_or_default())
+            })
+            .collect();
+        let mut expected: Vec<_> = self
+            .bad
+            .borrow()
+            .iter()
+            .map(|(source, _, arrival)| {
+                let topic = format!("{}.dlq", cluster.inputs[source.input.0 as usize]);
+                (topic, arrival.key.clone(), arrival.value.clone())
+            })
+            .collect();
+        found.sort();
+        expected.sort();
+        match found == expected {
+            true => Ok(()),
+            false => Err(format!("{} dead letters, not {}, or not the same", found.len(), expected.len())),
+        }
+    }
+
+    /// What the stores of all tasks hold: task, customer and stored form, ascending. Ends every process.
     ///
     /// # Errors
-    /// The records that did not.
-    pub fn check_dead_letters(&self) -> Result<(), String> {
-        let broker = self.world.broker.borrow();
-        let mut found: BTreeMap<(String, u32, i64), u32> = BTreeMap::new();
-        let mut bytes = BTreeMap::new();
-        for name in broker.partitions.keys() {
-            let PartitionName::Output(topic, task) = name else { continue };
-            if !topic.ends_with(".dlq") {
-                continue;
-            }
-            for entry in broker.read_committed(name) {
-                let Content::Message(message) = &entry.content else { continue };
-                let header = |name: &str| {
-                    let found = message.headers.iter().find(|(key, _)| key == name.as_bytes());
-                    found.map(|(_, value)| String::from_utf8_lossy(value).into_owned()).unwrap_or_default()
+    /// Where a store cannot be read, or keeps somebody in its wakeup index alone.
+    pub fn stored(self: &Rc<World>) -> Result<Vec<(TaskId, Vec<u8>, Vec<u8>)>, String> {
+        let mut stored = Vec::new();
+        for (slot, process) in self.processes.iter().enumerate() {
+            let tasks = std::mem::take(&mut *process.seen.borrow_mut()).tasks;
+            self.stop(slot);
+            let stores = Stores::open_read_only(process.data()).map_err(|error| error.to_string())?;
+            for (task, store) in stores.into_iter().filter(|(task, _)| tasks.contains(task)) {
+                let mut ids = BTreeSet::new();
+                let visit = |customer: &[u8], bytes: &[u8]| {
+                    stored.push((task, customer.to_vec(), bytes.to_vec()));
+                    ids.insert(customer.to_vec());
+                    Ok::<(), StoreError>(())
                 };
-                let partition: u32 = header("__connect.errors.partition").parse().map_err(|_| "no partition")?;
-                let offset: i64 = header("__connect.errors.offset").parse().map_err(|_| "no offset")?;
-                let from = (header("__connect.errors.topic"), partition, offset);
-                if partition != task.0 || format!("{}.dlq", from.0) != *topic {
-                    return Err(format!("{topic} {task:?} holds a dead letter of {from:?}"));
+                store.each_customer(visit).map_err(|error| error.to_string())?;
+                let index =
+                    store.due(None, Timestamp(i64::MAX - 1), usize::MAX).map_err(|error| error.to_string())?;
+                if let Some(entry) = index.iter().find(|entry| !ids.contains(&entry.id)) {
+                    let id = String::from_utf8_lossy(&entry.id);
+                    return Err(format!("{task:?} keeps {id} in its wakeup index, and nowhere else"));
                 }
-                *found.entry(from.clone()).or_default() += 1;
-                bytes.insert(from, (message.key.clone(), message.value.clone()));
             }
         }
-        let mut expected = BTreeMap::new();
-        let mut expected_bytes = BTreeMap::new();
-        for (source, offset, arrival) in self.bad.borrow().iter() {
-            let topic = broker.inputs[source.input.0 as usize].clone();
-            let from = (topic, source.task.0, *offset);
-            expected.insert(from.clone(), 1);
-            expected_bytes.insert(from, (arrival.key.clone(), Some(arrival.value.clone())));
-        }
-        if found != expected || bytes != expected_bytes {
-            return Err(format!("dead letters (place: how often) {found:?}, not {expected:?}"));
-        }
-        Ok(())
+        stored.sort();
+        Ok(stored)
     }
 
     /// The stores hold what the changelog holds: the last committed value of every customer.
-    ///
-    /// # Errors
-    /// The customers for which they do not.
-    pub fn check_stores(&self) -> Result<(), String> {
-        let broker = self.world.broker.borrow();
+    fn check_stored(&self, stored: &[(TaskId, Vec<u8>, Vec<u8>)]) -> Result<(), String> {
+        let cluster = self.cluster.borrow();
         let mut last: BTreeMap<(TaskId, Vec<u8>), Vec<u8>> = BTreeMap::new();
-        for name in broker.partitions.keys() {
-            let PartitionName::Changelog(task) = name else { continue };
-            for entry in broker.read_committed(name) {
-                let Content::Message(message) = &entry.content else { continue };
+        for task in (0..self.plan.tasks).map(TaskId) {
+            let Some(changelog) = cluster.partitions.get(&self.changelog(task)) else { continue };
+            for entry in changelog.committed(0) {
+                let message = entry.message().expect("only messages are read");
                 let key = message.key.clone().ok_or("a changelog entry without a key")?;
-                if wire::stored::is_suppression_key(&key) {
-                    continue;
-                }
-                let key = (*task, key);
+                let is_customer = std::str::from_utf8(&key).is_ok();
                 match &message.value {
-                    Some(value) => last.insert(key, value.clone()),
-                    None => last.remove(&key),
-                };
+                    _ if !is_customer => {}
+                    Some(value) => drop(last.insert((task, key), value.clone())),
+                    None => drop(last.remove(&(task, key))),
+                }
             }
         }
-        let stored: BTreeMap<_, _> =
-            self.stored().into_iter().map(|(task, customer, bytes)| ((task, customer), bytes)).collect();
-        let customers: BTreeSet<_> = last.keys().chain(stored.keys()).collect();
-        let differing: Vec<String> = customers
-            .into_iter()
-            .filter(|key| last.get(*key) != stored.get(*key))
-            .map(|(task, customer)| format!("task {} customer {}", task.0, String::from_utf8_lossy(customer)))
-            .collect();
-        if differing.is_empty() {
-            Ok(())
-        } else {
-            Err(format!("store and changelog differ: {}", differing.join(", ")))
+        let own: BTreeMap<_, _> =
+            stored.iter().map(|(task, id, bytes)| ((*task, id.clone()), bytes.clone())).collect();
+        let customers: BTreeSet<_> = last.keys().chain(own.keys()).collect();
+        let differ = customers.into_iter().filter(|key| last.get(*key) != own.get(*key));
+        let differ: Vec<String> =
+            differ.map(|(task, id)| format!("{task:?} {}", String::from_utf8_lossy(id))).collect();
+        match differ.is_empty() {
+            true => Ok(()),
+            false => Err(format!("store and changelog differ at rest: {}", differ.join(", "))),
         }
+    }
+
+    /// Whoever was erased and did not come back is in no store, and, once the cleaner has passed and tombstones are over,
+    /// neither in the changelog nor among the cards.
+    fn check_erasures(self: &Rc<World>, stored: &[(TaskId, Vec<u8>, Vec<u8>)]) -> Result<(), String> {
+        let ids: BTreeSet<&Vec<u8>> = stored.iter().map(|(_, id, _)| id).collect();
+        let accepted = self.accepted.borrow();
+        let until = self.plan.until();
+        let asked = accepted.iter().filter(|one| matches!(one.event.body, Body::ErasureRequested(_)));
+        let erased: BTreeSet<&str> = asked
+            .filter(|one| one.event.at <= until)
+            .map(|one| one.event.customer_id.as_str())
+            .filter(|id| !ids.contains(&id.as_bytes().to_vec()))
+            .collect();
+        for _ in 0..2 {
+            self.clean(0);
+            self.leap_to(self.wall().plus_ms(self.plan.tombstones_ms + 1));
+        }
+        let cluster = self.cluster.borrow();
+        let compacted = cluster
+            .partitions
+            .iter()
+            .filter(|((topic, _), _)| topic.ends_with("-changelog") || *topic == wire::topics::CUSTOMER_STATE);
+        for ((topic, partition), kept) in compacted {
+            if let Some(id) = erased.iter().find(|id| kept.keeps(id.as_bytes())) {
+                return Err(format!("{id} was erased, and is still in {topic} {partition}"));
+            }
+        }
+        Ok(())
     }
 }
 
-fn message_value(entry: &Entry) -> Option<Vec<u8>> {
-    match &entry.content {
-        Content::Message(message) => message.value.clone(),
-        Content::TaskMarker(_) | Content::Committed | Content::Aborted => None,
+impl std::fmt::Debug for super::process::Process {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (seen, ended) = (self.seen.borrow(), self.ended.borrow());
+        write!(f, "lives: {}, ended: {:?}, {seen:?}", self.lives(), *ended)
     }
 }

@@ -1,27 +1,8 @@
-//! What goes wrong, and when: drawn from the seed, so that it goes wrong the same way again.
+//! Chance, and what came of it: both follow from one seed, so that what goes wrong goes wrong the same way again.
 
 use std::fmt::Write as _;
 
 use xxhash_rust::xxh3::Xxh3;
-
-/// How often things go wrong, in thousandths of the steps where they could.
-#[derive(Clone, Copy, Debug)]
-pub struct Faults {
-    /// The process dies.
-    pub crash_permille: u32,
-    /// The broker aborts, or says nothing.
-    pub abort_permille: u32,
-    /// Another process runs between two steps of this one.
-    pub interlude_permille: u32,
-    /// Markers stay away from a partition for one more step.
-    pub marker_delay_permille: u32,
-}
-
-impl Faults {
-    /// Nothing goes wrong.
-    pub const NONE: Faults =
-        Faults { crash_permille: 0, abort_permille: 0, interlude_permille: 0, marker_delay_permille: 0 };
-}
 
 /// The one source of chance in a simulated world.
 #[derive(Debug)]
