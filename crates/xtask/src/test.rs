@@ -86,6 +86,12 @@ pub(crate) fn run(places: &Places, options: &Options) -> Result<()> {
     check("test", &mut || {
         test(places, options, cargo(&["test", "--locked", "--release", "--workspace", "--no-fail-fast"]))
     });
+    check("teeth", &mut || {
+        // With mistakes compiled in, which must not get near anything else that is built.
+        let arguments =
+            ["test", "--locked", "--release", "--package", "tests", "--features", "mistakes", "--test", "teeth"];
+        step::run("cargo test --features mistakes", &mut cargo(&arguments)).map(drop)
+    });
     if step::is_installed("cargo-deny") {
         // What depends on the tree alone. Advisories change under an unchanged tree and are asked for by hand:
         // `cargo deny --config .deny.toml check advisories`.
