@@ -11,6 +11,7 @@ pub mod service;
 pub mod site;
 
 pub mod campaign;
+pub mod harm;
 pub mod load;
 pub mod outage;
 pub mod verdict;

@@ -10,8 +10,9 @@ use std::time::Instant;
 
 use tests::live;
 use tests::live::broker;
-use tests::live::campaign::{Campaign, Done};
+use tests::live::campaign::Campaign;
 use tests::live::cluster::Cluster;
+use tests::live::harm::Done;
 use tests::live::load::Pace;
 use tests::live::outage::Watch;
 use tests::live::site::{Setup, Site};
