@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use programme::time::Timestamp;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -102,6 +102,8 @@ pub fn run(args: Args) -> Result<(), Fault> {
     let settled = args.until.map(|_| settled_after(&assembly.config));
     let mut threads = Vec::new();
     let served = runtime.block_on(async {
+        // Whoever reads where HTTP listens may ask it to end from then on.
+        let signals = Signals::listen()?;
         let listen = assembly.config.listen;
         let listener = TcpListener::bind(listen)
             .await
@@ -122,7 +124,7 @@ pub fn run(args: Args) -> Result<(), Fault> {
             }
         });
         let ended = assembly.start_workers(&mut threads)?;
-        supervise(threads.len(), ended, &assembly.status, settled).await
+        supervise(threads.len(), ended, signals, &assembly.status, settled).await
     });
     // Every thread that can touch a store must be gone before the process exits: RocksDB and librdkafka take
     // themselves down at the exit, and a store that is closed meanwhile on another thread corrupts memory.
@@ -160,17 +162,30 @@ fn settled_after(config: &Config) -> Duration {
     }
 }
 
+/// What a person or a supervisor sends to end the process.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Signals, Fault> {
+        let no_signal = |e: std::io::Error| Fault::Failed(format!("signals: {e}"));
+        let terminate = signal(SignalKind::terminate()).map_err(no_signal)?;
+        let interrupt = signal(SignalKind::interrupt()).map_err(no_signal)?;
+        Ok(Signals { terminate, interrupt })
+    }
+}
+
 /// Waits until every worker has ended, and tells them to: on a signal, when one of them fails, or, where there is a
 /// `settled`, when the end of the run has been reached for so long. The first failure is returned.
 async fn supervise(
     workers: usize,
     mut ended: UnboundedReceiver<Ended>,
+    mut signals: Signals,
     status: &Status,
     settled: Option<Duration>,
 ) -> Result<(), Fault> {
-    let no_signal = |e: std::io::Error| Fault::Failed(format!("signals: {e}"));
-    let mut terminate = signal(SignalKind::terminate()).map_err(no_signal)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(no_signal)?;
     let mut look = interval(LOOK_INTERVAL);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut done_since: Option<Instant> = None;
@@ -186,8 +201,8 @@ async fn supervise(
                 }
                 None
             }
-            _ = terminate.recv() => Some("SIGTERM"),
-            _ = interrupt.recv() => Some("SIGINT"),
+            _ = signals.terminate.recv() => Some("SIGTERM"),
+            _ = signals.interrupt.recv() => Some("SIGINT"),
             _ = look.tick(), if settled.is_some() && !status.stopping() => {
                 done_since = done_since.filter(|_| status.all_done()).or(status.all_done().then(Instant::now));
                 let all_here = status.partitions().is_some_and(|all| status.tasks().len() == all as usize);
