@@ -27,8 +27,10 @@ pub(super) fn fetch(places: &Places) -> Result<PathBuf> {
     let pom = folder.join("pom.xml");
     fs::write(&pom, pom_text()).map_err(at("write", &pom))?;
     let part = folder.join("libs.part");
-    let mut maven = Command::new("mvn");
+    // What it says, and be it only to reset colours, is not for whoever reads our own standard output.
+    let mut maven = Command::new("sh");
     maven
+        .args(["-c", r#"exec mvn "$@" >&2"#, "mvn"])
         .args(["--quiet", "--batch-mode", "-Dstyle.color=never", "--file"])
         .arg(&pom)
         .arg("dependency:copy-dependencies")
