@@ -6,9 +6,11 @@
 
 pub mod broker;
 pub mod cluster;
+pub mod presence;
 pub mod proxy;
 pub mod service;
 pub mod site;
+pub mod small_disk;
 
 pub mod campaign;
 pub mod harm;
@@ -16,7 +18,7 @@ pub mod load;
 pub mod outage;
 pub mod verdict;
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -46,15 +48,31 @@ fn needed(name: &str, required: &str) -> Option<String> {
     value
 }
 
+/// Some weeks after the year's last basket: nothing that follows from them is left to say.
+pub const YEAR_UNTIL: &str = "2018-03-01T12:00:00Z";
+
+/// Limits under which turns are small, so that there are many moments to die in.
+pub const SMALL_TURNS: &str = "turn_records_max = 200\nwakeups_per_turn_max = 50\nchangelog_end_interval_ms = 200";
+
+/// The terms of the demonstration, which suit the year of baskets.
+pub fn demonstration_terms() -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/demo/programme.toml");
+    std::fs::read_to_string(path).expect("the terms of the demonstration exist")
+}
+
 /// Which moments are drawn: `REGULARS_TEST_SEED`.
 pub fn seed() -> u64 {
     number("REGULARS_TEST_SEED").unwrap_or(1)
 }
 
-/// How many cycles of harm there are: `REGULARS_TEST_CYCLES`, or else 200 where tests may take long, or else `few`.
-pub fn cycles(few: usize) -> usize {
-    let long = std::env::var("REGULARS_TEST_LONG").is_ok_and(|value| value == "1");
-    number("REGULARS_TEST_CYCLES").map_or(if long { 200 } else { few }, |cycles| cycles as usize)
+/// How many cycles of harm there are: `REGULARS_TEST_CYCLES`, or else `many` where tests may take long, or else `few`.
+pub fn cycles(few: usize, many: usize) -> usize {
+    number("REGULARS_TEST_CYCLES").map_or(if long() { many } else { few }, |cycles| cycles as usize)
+}
+
+/// Whether tests may take long: `REGULARS_TEST_LONG=1`.
+pub fn long() -> bool {
+    std::env::var("REGULARS_TEST_LONG").is_ok_and(|value| value == "1")
 }
 
 fn number(name: &str) -> Option<u64> {
@@ -88,6 +106,15 @@ pub fn lines(path: &Path) -> impl Iterator<Item = String> + use<> {
         false => Box::new(file),
     };
     BufReader::with_capacity(1 << 20, plain).lines().map(|line| line.expect("a file can be read"))
+}
+
+/// Writes the first `count` lines of a file to another one.
+pub fn copy_lines(from: &Path, to: &Path, count: usize) {
+    let mut file = BufWriter::new(std::fs::File::create(to).expect("a file can be written"));
+    for line in lines(from).take(count) {
+        writeln!(file, "{line}").expect("a file can be written");
+    }
+    file.flush().expect("a file can be written");
 }
 
 /// The purchases of a file, as its one input, read without the code under test.

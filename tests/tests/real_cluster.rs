@@ -4,7 +4,6 @@
 //! fails, which is when nobody has the time to look. Skipped without `REGULARS_TEST_XTASK` (`cargo xtask test` sets it).
 //! `REGULARS_TEST_SEED` draws other moments, `REGULARS_TEST_CYCLES` their number.
 
-use std::path::Path;
 use std::sync::{Mutex, MutexGuard};
 use std::time::Instant;
 
@@ -12,7 +11,6 @@ use tests::live;
 use tests::live::broker;
 use tests::live::campaign::Campaign;
 use tests::live::cluster::Cluster;
-use tests::live::harm::Done;
 use tests::live::load::Pace;
 use tests::live::outage::Watch;
 use tests::live::site::{Setup, Site};
@@ -25,22 +23,33 @@ fn turn() -> MutexGuard<'static, ()> {
     TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-const YEAR_UNTIL: &str = "2018-03-01T12:00:00Z";
-/// Small turns, so that there are many moments to die in.
-const SMALL_TURNS: &str = "turn_records_max = 200\nwakeups_per_turn_max = 50\nchangelog_end_interval_ms = 200";
-
-fn demonstration_terms() -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/demo/programme.toml");
-    std::fs::read_to_string(path).expect("the terms of the demonstration exist")
+/// What is put under fire.
+struct Fire {
+    /// Partitions of every topic.
+    partitions: i32,
+    /// How many processes share the work at the most.
+    processes_max: usize,
+    /// How large turns may be.
+    limits: &'static str,
+    /// So many of the year's events, from its beginning.
+    events: usize,
+    /// Cycles in which a process or a broker is killed or frozen.
+    cycles: usize,
 }
 
-/// The year's events through a cluster under fire, with topics of `partitions` partitions.
-fn a_year_under_fire(partitions: i32, processes_max: usize, kills_and_freezes: usize) -> Option<Done> {
-    let data = live::year()?;
-    let mut cluster = Cluster::start()?;
+/// All of the year's events.
+const YEAR: usize = usize::MAX;
+/// The events of about a quarter, where tests may not take long.
+const QUARTER: usize = 40_000;
+
+/// The events through a cluster under fire.
+fn survive(fire: &Fire) {
+    let Fire { partitions, processes_max, limits, events, cycles } = *fire;
+    let Some(year) = live::year() else { return };
+    let Some(mut cluster) = Cluster::start() else { return };
     let began = Instant::now();
     let (direct, proxied) = (cluster.direct(), cluster.proxied());
-    let terms = demonstration_terms();
+    let terms = live::demonstration_terms();
     let setup = Setup {
         name: "fire",
         inputs: 2,
@@ -49,7 +58,7 @@ fn a_year_under_fire(partitions: i32, processes_max: usize, kills_and_freezes: u
         wall_clock: false,
         processes: processes_max,
         partitions,
-        limits: SMALL_TURNS,
+        limits,
         cards: true,
         proxied: Some(&proxied),
         ..Setup::default()
@@ -57,15 +66,20 @@ fn a_year_under_fire(partitions: i32, processes_max: usize, kills_and_freezes: u
     let site = Site::new(&direct, &setup);
     site.create_topics();
     cluster.wait_until_whole();
-    let replayed = site.replay(&data, YEAR_UNTIL);
+    let data = site.path("events.jsonl");
+    live::copy_lines(&year, &data, events);
+    let replayed = site.replay(&data, live::YEAR_UNTIL);
     let watch = Watch::begin(&site, &[wire::topics::CUSTOMER_STATE], partitions);
 
+    // Each of the tests goes its own way.
+    let seed = live::seed().wrapping_mul(100).wrapping_add(u64::from(partitions.unsigned_abs()));
     let pace = Pace::of(&data);
     let done = std::thread::scope(|scope| {
         scope.spawn(|| pace.load(&site, &data));
-        let mut campaign = Campaign::begin(&site, &mut cluster, processes_max, live::seed());
-        campaign.run(kills_and_freezes, &pace);
-        campaign.finish(processes_max.min(2), YEAR_UNTIL, &pace)
+        let _guard = pace.guard();
+        let mut campaign = Campaign::begin(&site, &mut cluster, processes_max, seed);
+        campaign.run(cycles, &pace);
+        campaign.finish(processes_max.min(2), live::YEAR_UNTIL, &pace)
     });
     broker::wait_until_all_decided(&direct);
     let decisions = assert_equal_to_replay(&site, &replayed);
@@ -75,13 +89,29 @@ fn a_year_under_fire(partitions: i32, processes_max: usize, kills_and_freezes: u
          in {:.0?}; from kill -9 to the next committed output of the killed process's tasks: {outages}",
         began.elapsed(),
     );
-    assert!(done.kills_and_freezes() >= kills_and_freezes);
-    Some(done)
+    assert!(done.kills_and_freezes() >= cycles);
 }
 
 #[test]
 fn a_year_survives_a_cluster_under_fire() {
     let _turn = turn();
-    let cycles = live::cycles(16);
-    a_year_under_fire(8, 4, cycles);
+    let cycles = live::cycles(12, 200);
+    survive(&Fire { partitions: 8, processes_max: 4, limits: live::SMALL_TURNS, events: YEAR, cycles });
+}
+
+#[test]
+fn one_partition_is_enough() {
+    let _turn = turn();
+    // Three workers for one task: whoever is killed or frozen, the next one is waiting.
+    let (events, cycles) = (if live::long() { YEAR } else { QUARTER }, live::cycles(5, 40));
+    survive(&Fire { partitions: 1, processes_max: 2, limits: live::SMALL_TURNS, events, cycles });
+}
+
+#[test]
+fn sixty_four_partitions_are_not_too_many() {
+    let _turn = turn();
+    // A turn writes to most of the partitions, however few its records are.
+    let limits = "turn_records_max = 1000\nwakeups_per_turn_max = 100\nchangelog_end_interval_ms = 200";
+    let (events, cycles) = (if live::long() { YEAR } else { QUARTER }, live::cycles(5, 40));
+    survive(&Fire { partitions: 64, processes_max: 4, limits, events, cycles });
 }

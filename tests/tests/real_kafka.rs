@@ -66,37 +66,33 @@ fn pieces(data: &Path, folder: &Path, count: usize) -> Vec<PathBuf> {
     paths
 }
 
-const YEAR_UNTIL: &str = "2018-03-01T12:00:00Z";
-const KILLS: usize = 20;
+/// The cluster has more of them (`real_cluster`); here two processes fight over one broker.
+const KILLS: usize = 10;
 
 #[test]
 fn a_year_survives_kills() {
     let (Some(bootstrap), Some(data)) = (live::bootstrap(), live::year()) else { return };
     let _turn = turn();
     let began = Instant::now();
-    let terms =
-        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/demo/programme.toml"));
-    let terms = terms.expect("the terms of the demonstration exist");
-    // Small turns, so that there are many moments to die in. The events are years old: only they move the clock, or
-    // whatever is loaded after a pause would be late.
-    let limits = "turn_records_max = 200\nwakeups_per_turn_max = 50\nchangelog_end_interval_ms = 200";
+    let terms = live::demonstration_terms();
     let setup = Setup {
         name: "year",
         inputs: 2,
         terms: &terms,
+        // The events are years old: only they move the clock, or whatever is loaded after a pause would be late.
         wall_clock: false,
         processes: 2,
-        limits,
+        limits: live::SMALL_TURNS,
         ..Setup::default()
     };
     let site = Site::new(&bootstrap, &setup);
     site.create_topics();
-    let replayed = site.replay(&data, YEAR_UNTIL);
+    let replayed = site.replay(&data, live::YEAR_UNTIL);
 
     let loaded = AtomicBool::new(false);
     let harm = std::thread::scope(|scope| {
         scope.spawn(|| {
-            for piece in pieces(&data, &site.path(""), 24) {
+            for piece in pieces(&data, &site.path(""), 12) {
                 site.load(&piece);
                 std::thread::sleep(Duration::from_millis(1500));
             }
@@ -107,20 +103,20 @@ fn a_year_survives_kills() {
     let median = median_outage(&site, &harm.kills);
 
     // Everything is loaded: bring it to its end, where only wakeups are left, under fire at first.
-    let mut services: Vec<Service> = (0..2).map(|process| site.start(process, Some(YEAR_UNTIL))).collect();
+    let mut services: Vec<Service> = (0..2).map(|process| site.start(process, Some(live::YEAR_UNTIL))).collect();
     let mut rng = fastrand::Rng::with_seed(!live::seed());
     for _ in 0..4 {
         std::thread::sleep(Duration::from_millis(rng.u64(300..900)));
         let process = rng.usize(0..2);
         services[process].kill();
-        services[process] = site.start(process, Some(YEAR_UNTIL));
+        services[process] = site.start(process, Some(live::YEAR_UNTIL));
     }
     finish(&mut services);
     let decisions = assert_equal_to_replay(&site, &replayed);
 
     // Deleting what the processes keep loses nothing and tells nothing again.
     let customers = |site: &Site| {
-        let mut all = [site.customers(0, YEAR_UNTIL), site.customers(1, YEAR_UNTIL)].concat();
+        let mut all = [site.customers(0, live::YEAR_UNTIL), site.customers(1, live::YEAR_UNTIL)].concat();
         all.sort();
         all.dedup();
         all
@@ -129,7 +125,8 @@ fn a_year_survives_kills() {
         site.lose_data(process);
     }
     let rebuilt = |site: &Site| {
-        let mut services: Vec<Service> = (0..2).map(|process| site.start(process, Some(YEAR_UNTIL))).collect();
+        let mut services: Vec<Service> =
+            (0..2).map(|process| site.start(process, Some(live::YEAR_UNTIL))).collect();
         finish(&mut services);
     };
     rebuilt(&site);
@@ -178,12 +175,7 @@ fn harm(site: &Site, loaded: &AtomicBool) -> Harm {
         std::thread::sleep(Duration::from_millis(away_ms));
         services[process] = site.start(process, None);
     }
-    // Whoever was started last needs a moment to listen for signals.
-    std::thread::sleep(Duration::from_secs(3));
-    for service in &mut services {
-        service.signal("TERM");
-    }
-    finish(&mut services);
+    services.iter_mut().for_each(|service| service.end(Duration::from_secs(180)));
     harm
 }
 
@@ -245,8 +237,7 @@ fn silence_is_noticed_while_the_process_idles() {
         decisions.iter().find(of_that_day).map(|(_, message)| message.clone())
     });
     assert!(raised.at.0 >= midnight.0 + i64::from(terms.lateness_s) * 1000, "a warning is not given ahead of time");
-    service.signal("TERM");
-    assert!(service.wait(Duration::from_secs(30)).success(), "{}", service.said());
+    service.end(Duration::from_secs(30));
 
     let file = site.path("events.jsonl");
     std::fs::write(&file, lines.join("\n") + "\n").expect("a file can be written");
@@ -322,8 +313,7 @@ fn bad_records_become_dead_letters() {
             .find(|(_, message)| live::concluded(&message.value)["tierChanged"].is_object())
             .cloned()
     });
-    service.signal("TERM");
-    assert!(service.wait(Duration::from_secs(30)).success(), "{}", service.said());
+    service.end(Duration::from_secs(30));
 
     assert_eq!(letters.len(), bad.len(), "one dead letter for each bad record");
     for (what, key, value) in &bad {

@@ -8,7 +8,7 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Headers, Message};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::{Offset, TopicPartitionList};
@@ -71,6 +71,8 @@ pub fn read_committed(bootstrap: &str, topic: &str) -> Vec<Committed> {
             Some(Err(KafkaError::PartitionEOF(partition))) => {
                 open.remove(&partition);
             }
+            // A broker that is away comes back, or others take its place.
+            Some(Err(error)) if is_away(&error) => {}
             Some(Err(error)) => panic!("{topic}: {error}"),
             Some(Ok(message)) => {
                 let headers = message.headers().into_iter().flat_map(|headers| headers.iter());
@@ -87,6 +89,11 @@ pub fn read_committed(bootstrap: &str, topic: &str) -> Vec<Committed> {
     }
     found.sort_by_key(|message| (message.partition, message.offset));
     found
+}
+
+fn is_away(error: &KafkaError) -> bool {
+    let codes = [RDKafkaErrorCode::BrokerTransportFailure, RDKafkaErrorCode::AllBrokersDown];
+    error.rdkafka_error_code().is_some_and(|code| codes.contains(&code))
 }
 
 /// Waits until no transaction of `topic` is undecided. A commit returns when the coordinator has written it down; that

@@ -1,14 +1,18 @@
 //! Harm, cycle after cycle, to processes, brokers and the network, while events come in.
 
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 
 use super::cluster::{BROKERS, Cluster};
-use super::harm::{DECK, Done, Harm};
+use super::harm::{self, ALL_SORTS, AROUND_ONE, Done, Harm};
 use super::load::Pace;
 use super::outage::Kill;
+use super::presence::Presence;
 use super::proxy::Network;
 use super::service::Service;
 use super::site::Site;
@@ -20,7 +24,27 @@ pub struct Campaign<'a> {
     rng: Rng,
     /// By number of the process; `None` where it does not run.
     services: Vec<Option<Service>>,
+    roll: Roll,
+    /// This process is neither killed nor frozen.
+    spared: Option<usize>,
     done: Done,
+}
+
+/// The processes that run, by number, for those who look on.
+#[derive(Clone, Default)]
+pub struct Roll(Arc<Mutex<BTreeMap<usize, Presence>>>);
+
+impl Roll {
+    /// Those that run now.
+    pub fn call(&self) -> BTreeMap<usize, Presence> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn note(&self, process: usize, presence: Option<Presence>) {
+        let mut roll = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        roll.remove(&process);
+        roll.extend(presence.map(|presence| (process, presence)));
+    }
 }
 
 /// The session timeout that [`Site`] sets.
@@ -33,10 +57,16 @@ const END: Duration = Duration::from_secs(60);
 impl<'a> Campaign<'a> {
     /// Begins with one process of the `processes_max` that `site` has configurations for.
     pub fn begin(site: &'a Site, cluster: &'a mut Cluster, processes_max: usize, seed: u64) -> Campaign<'a> {
-        let mut services: Vec<Option<Service>> = (0..processes_max).map(|_| None).collect();
-        services[0] = Some(site.start(0, None));
-        let done = Done { processes_max: 1, ..Done::default() };
-        Campaign { site, cluster, rng: Rng::with_seed(seed), services, done }
+        let services = (0..processes_max).map(|_| None).collect();
+        let (rng, roll, done) = (Rng::with_seed(seed), Roll::default(), Done::default());
+        let mut campaign = Campaign { site, cluster, rng, services, roll, spared: None, done };
+        campaign.scale(1);
+        campaign
+    }
+
+    /// Who runs.
+    pub fn roll(&self) -> Roll {
+        self.roll.clone()
     }
 
     /// Goes through cycles until in `kills_and_freezes` of them a process or broker was killed or frozen. `pace` goes
@@ -51,18 +81,43 @@ impl<'a> Campaign<'a> {
             }
             pace.allow(counted + 1, kills_and_freezes + 1);
             if deck.is_empty() {
-                deck = DECK.iter().flat_map(|(harm, count)| std::iter::repeat_n(*harm, *count)).collect();
-                self.rng.shuffle(&mut deck);
+                deck = harm::shuffled(&ALL_SORTS, &mut self.rng);
             }
             let harm = deck.pop().expect("a deck has cards");
-            let began = Instant::now();
-            self.harm(harm);
-            *self.done.cycles.entry(harm).or_default() += 1;
-            println!("{:>4} {harm:?} {:.1} s", counted + 1, began.elapsed().as_secs_f64());
+            let took = self.cycle(harm);
+            println!("{:>4} {harm:?} {:.1} s", counted + 1, took.as_secs_f64());
             let calm = Duration::from_millis(self.rng.u64(500..2500));
             self.calm(calm);
         }
         self.scale(1);
+    }
+
+    /// Goes through cycles until `end`, each after some calm, with all processes. The first is spared: it sees the others
+    /// and the brokers come and go, and the network as bad as theirs.
+    pub fn run_around_one(&mut self, end: Instant, calm_ms: Range<u64>) {
+        self.spared = Some(0);
+        self.scale(self.services.len());
+        let mut deck: Vec<Harm> = Vec::new();
+        while Instant::now() < end {
+            let calm = Duration::from_millis(self.rng.u64(calm_ms.clone()));
+            self.calm(calm.min(end.saturating_duration_since(Instant::now())));
+            if deck.is_empty() {
+                deck = harm::shuffled(&AROUND_ONE, &mut self.rng);
+            }
+            let harm = deck.pop().expect("a deck has cards");
+            // None of them takes half a minute, and at the end everybody is to be at work.
+            if end.saturating_duration_since(Instant::now()) > Duration::from_secs(30) {
+                self.cycle(harm);
+            }
+        }
+        self.spared = None;
+    }
+
+    fn cycle(&mut self, harm: Harm) -> Duration {
+        let began = Instant::now();
+        self.harm(harm);
+        *self.done.cycles.entry(harm).or_default() += 1;
+        began.elapsed()
     }
 
     /// Ends the processes, lets everything else come in, and brings it all to `until` with `processes` processes.
@@ -213,7 +268,7 @@ impl<'a> Campaign<'a> {
         self.cluster.wait_until_whole();
     }
 
-    fn weather(&mut self, network: Network, ms: std::ops::Range<u64>) {
+    fn weather(&mut self, network: Network, ms: Range<u64>) {
         self.cluster.networks(network);
         self.pause(ms);
         self.cluster.networks(Network::Good);
@@ -221,7 +276,7 @@ impl<'a> Campaign<'a> {
 
     /// Kills a process that is to come back at once, and notes what was its.
     fn kill_and_note(&mut self, process: usize) {
-        let tasks = self.service(process).tasks();
+        let tasks: Vec<u32> = self.service(process).presence().tasks().into_iter().collect();
         self.kill(process);
         if !tasks.is_empty() {
             self.done.kills.push(Kill { at: super::now(), tasks });
@@ -230,12 +285,19 @@ impl<'a> Campaign<'a> {
 
     fn kill(&mut self, process: usize) {
         self.service(process).kill();
-        self.services[process] = None;
+        self.gone(process);
     }
 
     fn start(&mut self, process: usize) {
         assert!(self.services[process].is_none(), "it runs");
-        self.services[process] = Some(self.site.start(process, None));
+        let service = self.site.start(process, None);
+        self.roll.note(process, Some(service.presence().clone()));
+        self.services[process] = Some(service);
+    }
+
+    fn gone(&mut self, process: usize) {
+        self.roll.note(process, None);
+        self.services[process] = None;
     }
 
     /// Starts processes, or ends the last ones, until so many run.
@@ -246,16 +308,9 @@ impl<'a> Campaign<'a> {
         let missing: Vec<usize> = missing.take(count.saturating_sub(running.len())).collect();
         missing.iter().for_each(|process| self.start(*process));
         let surplus = running.iter().rev().take(running.len().saturating_sub(count));
-        // Whoever was started just now may not listen for signals yet.
-        if running.len() > count {
-            self.calm(Duration::from_secs(2));
-        }
         for process in surplus {
-            let service = self.service(*process);
-            service.signal("TERM");
-            let status = service.wait(END);
-            assert!(status.success(), "process {process}, {status}:\n{}", service.said());
-            self.services[*process] = None;
+            self.service(*process).end(END);
+            self.gone(*process);
         }
         self.done.processes_max = self.done.processes_max.max(self.running().len());
     }
@@ -265,7 +320,14 @@ impl<'a> Campaign<'a> {
     }
 
     fn any(&mut self) -> usize {
-        let running = self.running();
+        let mut running = self.running();
+        running.retain(|process| self.spared != Some(*process));
+        // Harm to those who have nothing to do is felt by nobody.
+        let at_work =
+            |process: &usize| self.services[*process].as_ref().is_some_and(|s| !s.presence().tasks().is_empty());
+        if self.rng.u32(0..4) > 0 && running.iter().any(at_work) {
+            running.retain(at_work);
+        }
         running[self.rng.usize(0..running.len())]
     }
 
@@ -273,7 +335,7 @@ impl<'a> Campaign<'a> {
         self.services[process].as_mut().expect("it runs")
     }
 
-    fn pause(&mut self, ms: std::ops::Range<u64>) {
+    fn pause(&mut self, ms: Range<u64>) {
         sleep(Duration::from_millis(self.rng.u64(ms)));
     }
 

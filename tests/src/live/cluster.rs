@@ -15,6 +15,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use tempfile::TempDir;
 
 use super::proxy::{Network, Proxy};
+use super::small_disk::SmallDisk;
 
 /// How many brokers there are.
 pub const BROKERS: usize = 3;
@@ -41,17 +42,36 @@ struct Broker {
     /// `None` while it is down.
     process: Option<Child>,
     starts: u32,
+    /// Where its data is, if that is a disk of its own.
+    disk: Option<SmallDisk>,
 }
 
 impl Cluster {
     /// Starts a fresh cluster and waits until it is whole. `None` means to skip, and says so.
     pub fn start() -> Option<Cluster> {
+        Cluster::start_with(None)
+    }
+
+    /// The same, with the data of the first broker on a disk of `bytes`.
+    pub fn start_on_a_small_disk(bytes: u64) -> Option<Cluster> {
+        Cluster::start_with(Some(bytes))
+    }
+
+    fn start_with(disk_bytes: Option<u64>) -> Option<Cluster> {
         let chores = super::needed("REGULARS_TEST_XTASK", "REGULARS_TEST_REQUIRE_BROKER")?;
         let began = Instant::now();
         let folder =
             tempfile::Builder::new().prefix("regulars-cluster-").tempdir().expect("a directory can be made");
         let proxies: Vec<Proxy> = (0..BROKERS).map(|_| Proxy::bind()).collect();
         let ports: Vec<String> = proxies.iter().map(|proxy| proxy.port().to_string()).collect();
+        let disk = match disk_bytes {
+            None => None,
+            Some(bytes) => {
+                let data = folder.path().join("node-1").join("data");
+                std::fs::create_dir_all(&data).expect("a directory can be made");
+                Some(SmallDisk::mount(&data, bytes)?)
+            }
+        };
         let output = Command::new(chores)
             .args(["broker", "prepare", "--proxies", &ports.join(","), "--dir"])
             .arg(folder.path())
@@ -67,8 +87,12 @@ impl Cluster {
             let address = |text: &str| text.parse::<SocketAddr>().expect("an address");
             proxy.lead_to(address(behind));
             let folder = PathBuf::from(folder);
-            brokers.push(Broker { folder, direct: address(direct), proxy, process: None, starts: 0 });
+            brokers.push(Broker { folder, direct: address(direct), proxy, process: None, starts: 0, disk: None });
         }
+        if let Some(disk) = &disk {
+            assert!(disk.path().starts_with(&brokers[0].folder), "the chores keep data in node-1/data: {prepared}");
+        }
+        brokers[0].disk = disk;
         assert_eq!(brokers.len(), BROKERS, "{prepared}");
         brokers.iter_mut().for_each(Broker::start);
         let mut cluster = Cluster { brokers, _folder: folder };
@@ -96,6 +120,27 @@ impl Cluster {
     /// Starts a broker that was killed, on the data that it left.
     pub fn restart(&mut self, broker: usize) {
         self.brokers[broker].start();
+    }
+
+    /// The disk of the first broker.
+    ///
+    /// # Panics
+    /// Where the cluster was started without one.
+    pub fn small_disk(&self) -> &SmallDisk {
+        self.brokers[0].disk.as_ref().expect("the cluster has a small disk")
+    }
+
+    /// Waits until a broker has ended by itself, and returns what it said last.
+    pub fn wait_for_end(&mut self, broker: usize) -> String {
+        let began = Instant::now();
+        let broker = &mut self.brokers[broker];
+        let process = broker.process.as_mut().expect("it runs");
+        while process.try_wait().expect("a child can be asked").is_none() {
+            assert!(began.elapsed() < PATIENCE, "it still runs after {PATIENCE:?}");
+            thread::sleep(Duration::from_millis(100));
+        }
+        broker.process = None;
+        broker.said()
     }
 
     /// Sends a signal by name, such as `STOP` or `CONT`.
@@ -168,6 +213,8 @@ impl Broker {
         let child = Command::new("sh")
             .args(["-c", LEASH, "sh"])
             .args(command.lines())
+            // Java leaves its last words where it was started.
+            .current_dir(&self.folder)
             .env("PID_FILE", self.folder.join("pid"))
             .stdin(Stdio::piped())
             .stdout(log.try_clone().expect("a file can be shared"))
@@ -187,10 +234,15 @@ impl Broker {
     fn check(&mut self) {
         let Some(process) = &mut self.process else { return };
         if let Some(status) = process.try_wait().expect("a child can be asked") {
-            let said = std::fs::read_to_string(self.log()).unwrap_or_default();
-            let last: Vec<&str> = said.lines().rev().take(8).collect();
-            panic!("the broker in {} ended, {status}: {last:#?}", self.folder.display());
+            panic!("the broker in {} ended, {status}:\n{}", self.folder.display(), self.said());
         }
+    }
+
+    /// The last lines of its log that are no stack.
+    fn said(&self) -> String {
+        let said = std::fs::read_to_string(self.log()).unwrap_or_default();
+        let lines: Vec<&str> = said.lines().filter(|line| !line.trim_start().starts_with("at ")).collect();
+        lines[lines.len().saturating_sub(12)..].join("\n")
     }
 
     fn log(&self) -> PathBuf {

@@ -6,6 +6,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use fastrand::Rng;
+
 use super::outage::Kill;
 
 /// What is done in one cycle.
@@ -53,8 +55,11 @@ pub enum Harm {
     Scale,
 }
 
-/// One deck: often what happens often.
-pub const DECK: [(Harm, usize); 20] = [
+/// So many cards of each kind.
+pub type Deck = [(Harm, usize)];
+
+/// Everything that can be done: often what happens often.
+pub const ALL_SORTS: [(Harm, usize); 20] = [
     (Harm::Kill, 16),
     (Harm::KillTwice, 3),
     (Harm::KillForLong, 1),
@@ -76,6 +81,31 @@ pub const DECK: [(Harm, usize); 20] = [
     (Harm::LostAnswers, 2),
     (Harm::Scale, 2),
 ];
+
+/// What one of several processes can go through without being killed or frozen itself, nor having others end or begin.
+pub const AROUND_ONE: [(Harm, usize); 14] = [
+    (Harm::Kill, 6),
+    (Harm::KillTwice, 2),
+    (Harm::KillForLong, 1),
+    (Harm::Freeze, 2),
+    (Harm::FreezeForLong, 1),
+    (Harm::KillBroker, 1),
+    (Harm::KillTransactionCoordinator, 1),
+    (Harm::KillGroupCoordinator, 1),
+    (Harm::FreezeBroker, 1),
+    (Harm::SlowNetwork, 1),
+    (Harm::CutNetwork, 1),
+    (Harm::CutBroker, 1),
+    (Harm::SilentNetwork, 1),
+    (Harm::LostAnswers, 2),
+];
+
+/// The cards of `deck` in an order of chance.
+pub fn shuffled(deck: &Deck, rng: &mut Rng) -> Vec<Harm> {
+    let mut cards: Vec<Harm> = deck.iter().flat_map(|(harm, count)| std::iter::repeat_n(*harm, *count)).collect();
+    rng.shuffle(&mut cards);
+    cards
+}
 
 impl Harm {
     /// Whether a process or a broker is killed or frozen.

@@ -1,7 +1,7 @@
 //! Events that come in while things are done to those who read them.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use rdkafka::config::ClientConfig;
@@ -14,6 +14,16 @@ pub struct Pace {
     lines: u64,
     allowed: AtomicU64,
     sent: AtomicU64,
+    given_up: AtomicBool,
+}
+
+/// Whoever lets events come in holds this: when it goes before everything was sent, the rest is not sent.
+pub struct Guard<'a>(&'a Pace);
+
+impl Drop for Guard<'_> {
+    fn drop(&mut self) {
+        self.0.given_up.store(true, Ordering::Release);
+    }
 }
 
 /// How often some are sent.
@@ -27,7 +37,17 @@ impl Pace {
     /// For a file; nothing is allowed yet.
     pub fn of(file: &Path) -> Pace {
         let lines = super::lines(file).count() as u64;
-        Pace { lines, allowed: AtomicU64::new(0), sent: AtomicU64::new(0) }
+        Pace { lines, allowed: AtomicU64::new(0), sent: AtomicU64::new(0), given_up: AtomicBool::new(false) }
+    }
+
+    /// Ends the loading with whoever holds this, or a test that failed would wait for it for ever.
+    pub fn guard(&self) -> Guard<'_> {
+        Guard(self)
+    }
+
+    /// How many lines were sent and are kept.
+    pub fn sent(&self) -> u64 {
+        self.sent.load(Ordering::Acquire)
     }
 
     /// Allows `part` of `whole`, 1 of 1 for everything at once. Allowing less than before changes nothing.
@@ -38,7 +58,7 @@ impl Pace {
 
     /// Whether everything was sent and is kept.
     pub fn is_over(&self) -> bool {
-        self.sent.load(Ordering::Acquire) == self.lines
+        self.sent() == self.lines
     }
 
     /// Sends the lines of `file` to the first input of `site`, keyed by customer, as fast as is allowed, to the end.
@@ -52,7 +72,7 @@ impl Pace {
             .expect("a producer can be made");
         let mut lines = super::lines(file);
         let mut sent = 0;
-        while sent < self.lines {
+        while sent < self.lines && !self.given_up.load(Ordering::Acquire) {
             let allowed = self.allowed.load(Ordering::Acquire);
             let count = match allowed {
                 u64::MAX => 10_000,

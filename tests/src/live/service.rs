@@ -1,36 +1,42 @@
 //! A process of the service, to be killed.
 
-use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use super::presence::Presence;
+
 /// A running process; it is killed when this is dropped.
 pub struct Service {
     child: Child,
-    log: PathBuf,
-    /// What those before it had written to the log, bytes.
-    log_began: usize,
+    presence: Presence,
     output: PathBuf,
 }
 
 impl Service {
-    /// Starts the program in `folder`. What it says is added to `<name>.log`.
-    pub fn start(folder: &Path, name: &str, arguments: &[&str]) -> Service {
+    /// Starts the program in `folder`. What it says is added to `<name>.log`: lines of `level` and above.
+    pub fn start(folder: &Path, name: &str, arguments: &[&str], level: &str) -> Service {
         let (log, output) = (folder.join(format!("{name}.log")), folder.join(format!("{name}.out")));
         let said = OpenOptions::new().create(true).append(true).open(&log).expect("a log can be written");
         let log_began =
             said.metadata().map_or(0, |log| usize::try_from(log.len()).expect("a log fits into memory"));
         let child = Command::new(super::binary())
             .args(arguments)
+            .env("REGULARS_LOG", level)
             .current_dir(folder)
             .stdin(Stdio::null())
             .stdout(File::create(&output).expect("a file can be written"))
             .stderr(said)
             .spawn()
             .expect("the program starts");
-        Service { child, log, log_began, output }
+        let presence = Presence { pid: child.id(), log, log_began };
+        Service { child, presence, output }
+    }
+
+    /// How others see it.
+    pub fn presence(&self) -> &Presence {
+        &self.presence
     }
 
     /// kill -9, and waits until it is gone.
@@ -63,31 +69,25 @@ impl Service {
         }
     }
 
+    /// Asks it to end, and waits until it has, without a fault.
+    pub fn end(&mut self, patience: Duration) {
+        let began = Instant::now();
+        // Before it listens for signals, one would end it like a kill.
+        while self.presence.listens().is_none() && self.ended().is_none() {
+            assert!(began.elapsed() < patience, "not listening after {patience:?}:\n{}", self.said());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        self.signal("TERM");
+        let status = self.wait(patience);
+        assert!(status.success(), "{status}:\n{}", self.said());
+    }
+
     /// The last lines that it, and those before it, wrote to standard error.
     pub fn said(&self) -> String {
-        let text = std::fs::read(&self.log).unwrap_or_default();
+        let text = std::fs::read(&self.presence.log).unwrap_or_default();
         let text = String::from_utf8_lossy(&text);
         let lines: Vec<&str> = text.lines().collect();
         lines[lines.len().saturating_sub(30)..].join("\n")
-    }
-
-    /// The tasks that it has recovered and not given up, by its own log.
-    pub fn tasks(&self) -> Vec<u32> {
-        let text = std::fs::read(&self.log).unwrap_or_default();
-        let text = String::from_utf8_lossy(&text[self.log_began.min(text.len())..]);
-        let mut tasks = BTreeSet::new();
-        for line in text.lines() {
-            let task = || -> Option<u32> {
-                let (_, rest) = line.split_once("task=")?;
-                rest.split(' ').next()?.parse().ok()
-            };
-            match task() {
-                Some(task) if line.contains("task recovered") => drop(tasks.insert(task)),
-                Some(task) if line.contains("task given up") => drop(tasks.remove(&task)),
-                _ => {}
-            }
-        }
-        tasks.into_iter().collect()
     }
 
     /// What it printed.

@@ -19,6 +19,9 @@ pub struct Site {
     /// The input topics.
     pub inputs: Vec<String>,
     folder: TempDir,
+    /// Where the processes keep their state, relative to the folder.
+    data: PathBuf,
+    log: String,
 }
 
 /// How an application under test is set up.
@@ -46,6 +49,10 @@ pub struct Setup<'a> {
     pub proxied: Option<&'a str>,
     /// Where the processes keep their state; in the application's folder if absent.
     pub data: Option<&'a Path>,
+    /// Memory of a process for changes that are not in sorted files yet, bytes.
+    pub write_buffer_bytes: u64,
+    /// Which lines the processes log: `info`, or another level.
+    pub log: &'a str,
 }
 
 impl Default for Setup<'_> {
@@ -62,6 +69,8 @@ impl Default for Setup<'_> {
             cards: false,
             proxied: None,
             data: None,
+            write_buffer_bytes: 32 << 20,
+            log: "info",
         }
     }
 }
@@ -86,8 +95,9 @@ impl Site {
         };
         write("programme.toml", setup.terms);
         let listed: Vec<String> = inputs.iter().map(|topic| format!("{{ topic = {topic:?} }}")).collect();
+        let data = setup.data.map_or(PathBuf::new(), Path::to_path_buf);
         let config = |bootstrap: &str, process: usize| {
-            let data = setup.data.map_or(PathBuf::new(), Path::to_path_buf).join(format!("data-{process}"));
+            let data = data.join(format!("data-{process}"));
             format!(
                 "programme = \"programme.toml\"\n\
                  data = {data:?}\n\
@@ -105,7 +115,7 @@ impl Site {
                  cards = {}\n\
                  [limits]\n\
                  cache_bytes = 67108864\n\
-                 write_buffer_bytes = 33554432\n\
+                 write_buffer_bytes = {}\n\
                  {}\n\
                  [http]\n\
                  listen = \"127.0.0.1:0\"\n\
@@ -116,6 +126,7 @@ impl Site {
                 setup.partitions,
                 setup.kafka,
                 setup.cards,
+                setup.write_buffer_bytes,
                 setup.limits,
                 setup.wall_clock,
             )
@@ -124,7 +135,8 @@ impl Site {
             write(&format!("regulars-{process}.toml"), &config(setup.proxied.unwrap_or(bootstrap), process));
         }
         write(APART, &config(bootstrap, setup.processes));
-        Site { bootstrap: bootstrap.to_string(), application, inputs, folder }
+        let (bootstrap, log) = (bootstrap.to_string(), setup.log.to_string());
+        Site { bootstrap, application, inputs, folder, data, log }
     }
 
     /// Its changelog.
@@ -167,7 +179,7 @@ impl Site {
         let config = format!("regulars-{process}.toml");
         let mut arguments = vec!["run", "--config", &config];
         arguments.extend(until.into_iter().flat_map(|until| ["--until", until]));
-        Service::start(self.folder.path(), &format!("process-{process}"), &arguments)
+        Service::start(self.folder.path(), &format!("process-{process}"), &arguments, &self.log)
     }
 
     /// This application's decisions that a reader of committed messages finds now, with their topics.
@@ -194,16 +206,28 @@ impl Site {
 
     /// The customers as a process keeps them, by id.
     pub fn customers(&self, process: usize, as_of: &str) -> Vec<String> {
-        let data = format!("data-{process}");
-        let text = self.succeed(&["customers", "--data", &data, "--programme", "programme.toml", "--as-of", as_of]);
+        let data = self.data(process);
+        let data = data.to_str().expect("a plain path");
+        let text = self.succeed(&["customers", "--data", data, "--programme", "programme.toml", "--as-of", as_of]);
         let mut lines: Vec<String> = text.lines().map(str::to_string).collect();
         lines.sort();
         lines
     }
 
+    /// Where a process keeps its state.
+    pub fn data(&self, process: usize) -> PathBuf {
+        self.folder.path().join(&self.data).join(format!("data-{process}"))
+    }
+
+    /// How many stores a process keeps, those of tasks that went elsewhere included.
+    pub fn stores(&self, process: usize) -> usize {
+        let entries = std::fs::read_dir(self.data(process)).into_iter().flatten().flatten();
+        entries.filter(|entry| entry.path().is_dir()).count()
+    }
+
     /// Deletes what a process keeps.
     pub fn lose_data(&self, process: usize) {
-        std::fs::remove_dir_all(self.path(&format!("data-{process}"))).expect("the data directory can be deleted");
+        std::fs::remove_dir_all(self.data(process)).expect("the data directory can be deleted");
     }
 
     /// Runs the same events from files, without a broker; returns the decisions with their topics.
@@ -220,6 +244,16 @@ impl Site {
             }
         }
         decisions
+    }
+}
+
+impl Drop for Site {
+    /// Whoever looks for the reason of a failure finds what the processes logged.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.folder.disable_cleanup(true);
+            println!("what the processes logged is kept in {}", self.folder.path().display());
+        }
     }
 }
 
