@@ -16,14 +16,25 @@ use crate::terms::CURRENCY;
 pub struct Order {
     /// How many events.
     pub events: u64,
-    /// Over how many customers; a few buy often, most seldom.
+    /// Over how many customers.
     pub customers: u64,
+    /// Who has how many.
+    pub spread: Spread,
     /// Everything follows from it.
     pub seed: u64,
     /// When the first event happens.
     pub from: Timestamp,
     /// Over how long the events are spread, milliseconds.
     pub span_ms: i64,
+}
+
+/// How events are spread over customers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spread {
+    /// A few buy often, most seldom, and some never.
+    Uneven,
+    /// One after another: each has as many events as the next, and each begins with a purchase.
+    Even,
 }
 
 /// A year that begins with 2017-01-01T05:00:00Z, midnight in New York.
@@ -51,13 +62,19 @@ pub fn write(order: &Order, out: &mut impl Write) -> io::Result<()> {
         let place_ms = i128::from(order.span_ms) * i128::from(number) / i128::from(order.events.max(1));
         let at = order.from.plus_ms(i64::try_from(place_ms).expect("a part of the span"));
         line.clear();
-        let kind = rng.u32(0..100);
+        let kind = match order.spread {
+            Spread::Even if number < order.customers => 99,
+            Spread::Even | Spread::Uneven => rng.u32(0..100),
+        };
         let returned =
             (kind == 0 && !sold.is_empty()).then(|| sold.swap_remove_back(rng.usize(0..sold.len()))).flatten();
-        let customer = match &returned {
-            Some(sold) => sold.customer,
+        let customer = match (&returned, order.spread) {
+            (Some(sold), _) => sold.customer,
+            (None, Spread::Even) => number % order.customers,
             // The cube of an even draw: a tenth of the customers have nearly half of the events.
-            None => ((rng.f64().powi(3) * order.customers as f64) as u64).min(order.customers - 1),
+            (None, Spread::Uneven) => {
+                ((rng.f64().powi(3) * order.customers as f64) as u64).min(order.customers - 1)
+            }
         };
         begin(&mut line, number, customer, at);
         match (kind, returned) {
@@ -141,7 +158,10 @@ mod tests {
     // Two measurements of different events cannot be compared.
     #[test]
     fn one_seed_is_one_file() {
-        let order = |seed| Order { events: 500, customers: 40, seed, from: YEAR.0, span_ms: YEAR.1 };
+        let order = |seed| {
+            let spread = Spread::Uneven;
+            Order { events: 500, customers: 40, spread, seed, from: YEAR.0, span_ms: YEAR.1 }
+        };
         let text = |seed| {
             let mut out = Vec::new();
             write(&order(seed), &mut out).unwrap();
@@ -156,5 +176,19 @@ mod tests {
             assert!(Timestamp::parse(&at) >= Timestamp::parse(&before), "{at} after {before}");
             before = at;
         }
+    }
+    // A restore of so many customers is measured: each must be there.
+    #[test]
+    fn an_even_spread_leaves_nobody_out() {
+        let order =
+            Order { events: 80, customers: 40, spread: Spread::Even, seed: 1, from: YEAR.0, span_ms: YEAR.1 };
+        let mut out = Vec::new();
+        write(&order, &mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        let buyers = text.lines().filter(|line| line.contains("\"purchase\"")).map(|line| {
+            let event: serde_json::Value = serde_json::from_str(line).unwrap();
+            event["customerId"].as_str().unwrap().to_string()
+        });
+        assert_eq!(buyers.collect::<std::collections::BTreeSet<_>>().len(), 40);
     }
 }

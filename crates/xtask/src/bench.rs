@@ -2,6 +2,8 @@
 //!
 //! It prints and judges nothing: a machine that is busy with other things gives other figures.
 
+mod restore;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -26,11 +28,17 @@ pub(crate) struct Options {
     /// Also through a Kafka broker, which is started for it
     #[arg(long)]
     kafka: bool,
+    /// Also, through a Kafka broker, how long so many customers take to be restored from their changelog
+    #[arg(long, value_name = "CUSTOMERS")]
+    restore: Option<u32>,
 }
 
 pub(crate) fn run(places: &Places, options: &Options) -> Result<()> {
-    let needs =
-        if options.kafka { &[Need::Build, Need::Data, Need::Broker][..] } else { &[Need::Build, Need::Data] };
+    let needs = if options.kafka || options.restore.is_some() {
+        &[Need::Build, Need::Data, Need::Broker][..]
+    } else {
+        &[Need::Build, Need::Data]
+    };
     step::heading("setup");
     setup::run(places, needs)?;
     let mut build = Command::new("cargo");
@@ -39,22 +47,26 @@ pub(crate) fn run(places: &Places, options: &Options) -> Result<()> {
     step::run("build", &mut build)?;
     let folder = places.cache.join("bench");
     fs::create_dir_all(&folder).map_err(at("create", &folder))?;
-    let events = generated(places, &folder, options)?;
+    let events = generated(places, &folder, options.events, options.customers, &[])?;
 
     let mut replay = regulars(places, "replay");
     replay.arg("--programme").arg(PROGRAMME).arg("--input").arg(&events).args(["--until", UNTIL, "--fresh"]);
     replay.arg("--output").arg(folder.join("out")).arg("--data").arg(folder.join("data"));
     step::run_attached("from files, one thread", &mut replay)?;
     if options.kafka {
-        through_kafka(places, &folder, &events)?;
+        let site = Site::start(places, &folder)?;
+        site.process(&events, "through Kafka, exactly once, one worker")?;
+    }
+    if let Some(customers) = options.restore {
+        restore::run(places, &folder, customers)?;
     }
     Ok(())
 }
 
 /// The same events for the same numbers, made once.
-fn generated(places: &Places, folder: &Path, options: &Options) -> Result<PathBuf> {
-    let (events, customers) = (options.events.to_string(), options.customers.to_string());
-    let inputs = folder.join(format!("{events}-events-{customers}-customers"));
+fn generated(places: &Places, folder: &Path, events: u32, customers: u32, more: &[&str]) -> Result<PathBuf> {
+    let (events, customers) = (events.to_string(), customers.to_string());
+    let inputs = folder.join(format!("{events}-events-{customers}-customers{}", more.concat()));
     let file = inputs.join("retail.purchase.recorded.v1.jsonl.zst");
     if file.exists() {
         return Ok(file);
@@ -62,32 +74,65 @@ fn generated(places: &Places, folder: &Path, options: &Options) -> Result<PathBu
     fs::create_dir_all(&inputs).map_err(at("create", &inputs))?;
     let partial = inputs.join("partial.jsonl.zst");
     let mut generate = Command::new(places.regulars().with_file_name("generate"));
-    generate.args(["--events", &events, "--customers", &customers, "--seed", "1", "--output"]).arg(&partial);
-    step::run("generate the events", &mut generate)?;
+    generate.args(["--events", &events, "--customers", &customers, "--seed", "1"]).args(more);
+    step::run("generate the events", generate.arg("--output").arg(&partial))?;
     fs::rename(&partial, &file).map_err(at("rename", &partial))?;
     Ok(file)
 }
 
-fn through_kafka(places: &Places, folder: &Path, events: &Path) -> Result<()> {
-    let broker = Broker::start(places)?;
-    let data = folder.join("kafka-data");
-    if data.exists() {
-        fs::remove_dir_all(&data).map_err(at("remove", &data))?;
+/// A broker, and the service's configuration for it. The broker goes when this is dropped.
+struct Site<'a> {
+    places: &'a Places,
+    config: PathBuf,
+    data: PathBuf,
+    broker: Broker,
+}
+
+impl<'a> Site<'a> {
+    fn start(places: &'a Places, folder: &Path) -> Result<Site<'a>> {
+        let broker = Broker::start(places)?;
+        let site = Site { places, config: folder.join("regulars.toml"), data: folder.join("kafka-data"), broker };
+        site.lose_data()?;
+        let programme = places.root.join(PROGRAMME);
+        let text = format!(
+            "programme = '{}'\ndata = '{}'\n\n[kafka]\nbootstrap = '{}'\napplication_id = 'bench'\n\
+             instance_id = 'bench'\n\n[http]\nlisten = '127.0.0.1:0'\n",
+            programme.display(),
+            site.data.display(),
+            site.broker.bootstrap()
+        );
+        fs::write(&site.config, text).map_err(at("write", &site.config))?;
+        step::run_attached(
+            "create the topics",
+            site.regulars("topics").arg("create").arg("--config").arg(&site.config),
+        )?;
+        Ok(site)
     }
-    let config = folder.join("regulars.toml");
-    let programme = places.root.join(PROGRAMME);
-    let text = format!(
-        "programme = '{}'\ndata = '{}'\n\n[kafka]\nbootstrap = '{}'\napplication_id = 'bench'\ninstance_id = 'bench'\n\n\
-         [http]\nlisten = '127.0.0.1:0'\n",
-        programme.display(),
-        data.display(),
-        broker.bootstrap()
-    );
-    fs::write(&config, text).map_err(at("write", &config))?;
-    step::run_attached("create the topics", regulars(places, "topics").arg("create").arg("--config").arg(&config))?;
-    step::run_attached("load", regulars(places, "load").arg("--config").arg(&config).arg("--input").arg(events))?;
-    let mut run = regulars(places, "run");
-    run.arg("--config").arg(&config).args(["--until", UNTIL]);
-    step::run_attached("through Kafka, exactly once, one worker", &mut run)?;
-    Ok(())
+
+    /// Loads `events` and runs the service to the end of them.
+    fn process(&self, events: &Path, title: &str) -> Result<()> {
+        let mut load = self.regulars("load");
+        step::run_attached("load", load.arg("--config").arg(&self.config).arg("--input").arg(events))?;
+        step::run_attached(title, &mut self.run_to_the_end())?;
+        Ok(())
+    }
+
+    /// The service, which ends once it has come to the end of the events.
+    fn run_to_the_end(&self) -> Command {
+        let mut run = self.regulars("run");
+        run.arg("--config").arg(&self.config).args(["--until", UNTIL]);
+        run
+    }
+
+    fn regulars(&self, command: &str) -> Command {
+        regulars(self.places, command)
+    }
+
+    /// Deletes what the service keeps.
+    fn lose_data(&self) -> Result<()> {
+        if self.data.exists() {
+            fs::remove_dir_all(&self.data).map_err(at("remove", &self.data))?;
+        }
+        Ok(())
+    }
 }

@@ -7,9 +7,9 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use tests::generate::{self, Order, YEAR};
+use tests::generate::{self, Order, Spread, YEAR};
 
-const USAGE: &str = "usage: generate --events N --customers N [--seed N] --output FILE.jsonl[.zst]";
+const USAGE: &str = "usage: generate --events N --customers N [--even] [--seed N] --output FILE.jsonl[.zst]";
 
 fn main() -> ExitCode {
     let (order, output) = match read(std::env::args().skip(1)) {
@@ -29,9 +29,14 @@ fn main() -> ExitCode {
 }
 
 fn read(mut arguments: impl Iterator<Item = String>) -> Result<(Order, PathBuf), String> {
-    let mut order = Order { events: 0, customers: 0, seed: 1, from: YEAR.0, span_ms: YEAR.1 };
+    let (from, span_ms) = YEAR;
+    let mut order = Order { events: 0, customers: 0, spread: Spread::Uneven, seed: 1, from, span_ms };
     let mut output = None;
     while let Some(name) = arguments.next() {
+        if name == "--even" {
+            order.spread = Spread::Even;
+            continue;
+        }
         let value = arguments.next().ok_or_else(|| format!("{name} has no value"))?;
         let number = || value.parse().map_err(|_| format!("{name} {value}: not a whole number"));
         match name.as_str() {
