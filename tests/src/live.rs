@@ -16,6 +16,7 @@ pub mod campaign;
 pub mod harm;
 pub mod load;
 pub mod outage;
+pub mod soak;
 pub mod verdict;
 
 use std::io::{BufRead, BufReader, BufWriter, Read, Write};

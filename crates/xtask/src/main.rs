@@ -10,6 +10,7 @@ mod demo;
 mod failure;
 mod places;
 mod setup;
+mod soak;
 mod step;
 mod test;
 mod tidy;
@@ -53,6 +54,8 @@ enum Chore {
     Test(test::Options),
     /// Print figures of speed and memory on generated events
     Bench(bench::Options),
+    /// Run for an hour under load and harm, and fail where something grows that should not
+    Soak(soak::Options),
     /// Hold the tree against the house style
     Tidy,
     /// Keep a Kafka broker, or several, running on this machine
@@ -95,6 +98,7 @@ fn run(chore: Chore) -> Result<()> {
         Chore::Demo(options) => demo::run(&places, &options)?,
         Chore::Test(options) => test::run(&places, &options)?,
         Chore::Bench(options) => bench::run(&places, &options)?,
+        Chore::Soak(options) => soak::run(&places, &options)?,
         Chore::Tidy => tidy::run(&places)?,
         Chore::Broker { order } => broker::obey(&places, &order)?,
     }
