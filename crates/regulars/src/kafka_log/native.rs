@@ -293,7 +293,13 @@ impl client::Producer for Producer {
     }
 
     fn bounds(&self, topic: &str, partition: i32, timeout: Duration) -> KafkaResult<(i64, i64)> {
-        self.client.fetch_watermarks(topic, partition, timeout)
+        let bounds = self.client.fetch_watermarks(topic, partition, timeout);
+        if let Err(KafkaError::MetadataFetch(RDKafkaErrorCode::UnknownPartition)) = &bounds {
+            // Nobody led the partition when librdkafka last heard of it. It answers from that memory until it happens to
+            // hear again, which may take minutes.
+            self.client.fetch_metadata(Some(topic), timeout)?;
+        }
+        bounds
     }
 
     fn last_error(&self) -> String {

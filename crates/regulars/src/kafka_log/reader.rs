@@ -271,14 +271,24 @@ impl Reader {
             )));
         }
         let next = position.max(low);
-        tracing::error!(
-            topic,
-            partition = source.task.0,
-            position,
-            first_kept = low,
-            "{} records were deleted before they were read; going on with the first that is left",
-            next - position
-        );
+        if next == position {
+            // A broker that came to lead just now did not know yet how far the partition reaches.
+            tracing::info!(
+                topic,
+                partition = source.task.0,
+                position,
+                "asking again for a position that was refused"
+            );
+        } else {
+            tracing::error!(
+                topic,
+                partition = source.task.0,
+                position,
+                first_kept = low,
+                "{} records were deleted before they were read; going on with the first that is left",
+                next - position
+            );
+        }
         self.begin(source.task, &[(source.input, Some(next))])
     }
 
