@@ -161,6 +161,14 @@ fn secrets_are_fetched_and_not_shown() {
     assert_eq!(kafka.settings.client["sasl.password"], "hush");
     assert_eq!(kafka.settings.client["socket.keepalive.enable"], "true");
     assert!(!format!("{config:?}").contains("hush"));
+    let refused = |name: &str| parse(&text.replace("sasl.password", name)).unwrap_err().to_string();
+    let mistyped = refused("sasl.pasword");
+    assert!(
+        mistyped.contains("No such configuration property: \"sasl.pasword\"") && !mistyped.contains("hush"),
+        "{mistyped}"
+    );
+    let misplaced = refused("socket.timeout.ms");
+    assert!(misplaced.contains("does not take the value of \"socket.timeout.ms\""), "{misplaced}");
 }
 
 // Who starts the service from another directory must not get another programme.

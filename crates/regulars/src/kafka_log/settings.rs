@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::KafkaError;
 
 use crate::fault::Fault;
 
@@ -117,6 +118,17 @@ const FETCH_WAIT_MS: u32 = 100;
 const FETCH_WAIT_RESTORE_MS: u32 = 5;
 const FETCH_AHEAD_KBYTES: std::ops::RangeInclusive<u64> = 512..=65_536;
 
+/// What `error` says, unless that shows the value of a setting: it may be a password under a name that was mistyped.
+fn without_the_value(error: &KafkaError) -> String {
+    match error {
+        KafkaError::ClientConfig(_, description, name, value) => match description.contains(value.as_str()) {
+            false => description.clone(),
+            true => format!("librdkafka does not take the value of {name:?}"),
+        },
+        other => other.to_string(),
+    }
+}
+
 impl KafkaSettings {
     /// Refuses settings that cannot work or would break exactly-once.
     pub fn check(&self) -> Result<(), Fault> {
@@ -177,7 +189,7 @@ impl KafkaSettings {
         // librdkafka knows its own settings best; let it refuse the rest, without a connection.
         for (what, config) in [("consumer", self.group_consumer(1)), ("producer", self.transactional_producer())] {
             if let Err(error) = config.create_native_config() {
-                return refuse(format!("kafka: {what} settings: {error}"));
+                return refuse(format!("kafka: {what} settings: {}", without_the_value(&error)));
             }
         }
         Ok(())
