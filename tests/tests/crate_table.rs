@@ -141,7 +141,7 @@ fn backticked(text: &str) -> Names {
 fn manifests(root: &Path) -> BTreeMap<String, Dependencies> {
     let crates = std::fs::read_dir(root.join("crates")).expect("crates/ exists");
     let mut paths: Vec<PathBuf> = crates.map(|entry| entry.expect("crates/ can be read").path()).collect();
-    paths.push(root.join("tests"));
+    paths.extend([root.join("tests"), root.join("tests/fuzz")]);
     let mut found = BTreeMap::new();
     for path in paths.into_iter().map(|path| path.join("Cargo.toml")).filter(|path| path.exists()) {
         let text = std::fs::read_to_string(&path).expect("a manifest can be read");

@@ -10,6 +10,7 @@ mod limits;
 mod property;
 
 use std::fmt::Display;
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
@@ -64,6 +65,16 @@ pub enum LogConfig {
     Files(Files),
 }
 
+/// Where a configuration finds what its text only names.
+pub struct Surroundings<'a> {
+    /// The folder that paths in the text are relative to.
+    pub folder: &'a Path,
+    /// The value of a variable of the environment.
+    pub environment: &'a dyn Fn(&str) -> Option<String>,
+    /// The text of a file that holds a secret.
+    pub read: &'a dyn Fn(&Path) -> io::Result<String>,
+}
+
 /// Files as the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Files {
@@ -78,8 +89,12 @@ impl Config {
     pub fn read(path: &Path) -> Result<Config, Fault> {
         let text = std::fs::read_to_string(path)
             .map_err(|e| Fault::Refused(format!("configuration {}: {e}", path.display())))?;
-        let folder = path.parent().unwrap_or(Path::new(""));
-        Config::parse(&text, &path.display().to_string(), folder, |name| std::env::var(name).ok())
+        let surroundings = Surroundings {
+            folder: path.parent().unwrap_or(Path::new("")),
+            environment: &|name| std::env::var(name).ok(),
+            read: &|path| std::fs::read_to_string(path),
+        };
+        Config::parse(&text, &path.display().to_string(), &surroundings)
     }
 
     /// The configuration of `regulars run` on files, without a configuration file.
@@ -98,16 +113,12 @@ impl Config {
         }
     }
 
-    /// Reads `text`. `name` stands for it in messages; paths in it are relative to `folder`.
-    fn parse(
-        text: &str,
-        name: &str,
-        folder: &Path,
-        environment: impl Fn(&str) -> Option<String>,
-    ) -> Result<Config, Fault> {
+    /// Reads and checks `text`. `name` stands for it in messages.
+    pub fn parse(text: &str, name: &str, surroundings: &Surroundings<'_>) -> Result<Config, Fault> {
+        let folder = surroundings.folder;
         let (file, places) = wire::terms::parse::<File>(text, name).map_err(|e| Fault::Refused(e.to_string()))?;
         let mut findings = Findings { file: name, places: &places, found: Vec::new() };
-        let log = log(file.kafka, file.files, folder, environment, &mut findings);
+        let log = log(file.kafka, file.files, surroundings, &mut findings);
         let store = limits::store(&file.limits, &mut findings);
         let limits = limits::limits(&file.limits, file.output.cards, &mut findings);
         let aborts_max = file.limits.aborts_max.unwrap_or(DEFAULT_ABORTS_MAX);
@@ -192,14 +203,12 @@ impl Findings<'_> {
 fn log(
     kafka: Option<KafkaSection>,
     files: Option<FilesSection>,
-    folder: &Path,
-    environment: impl Fn(&str) -> Option<String>,
+    surroundings: &Surroundings<'_>,
     findings: &mut Findings<'_>,
 ) -> Option<LogConfig> {
+    let folder = surroundings.folder;
     match (kafka, files) {
-        (Some(section), None) => {
-            Some(LogConfig::Kafka(Box::new(kafka::kafka(section, folder, environment, findings))))
-        }
+        (Some(section), None) => Some(LogConfig::Kafka(Box::new(kafka::kafka(section, surroundings, findings)))),
         (None, Some(section)) => {
             Some(LogConfig::Files(Files { input: folder.join(section.input), output: folder.join(section.output) }))
         }

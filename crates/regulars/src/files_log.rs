@@ -21,11 +21,11 @@
 //! Lines have no key: the decoder takes the customer from the value.
 
 pub mod inputs;
+pub mod lines;
 
 mod changelog;
 mod commits;
 mod disk;
-mod lines;
 mod outputs;
 
 #[cfg(test)]

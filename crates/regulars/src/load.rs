@@ -143,9 +143,9 @@ impl Loading<'_> {
     }
 
     fn line(&mut self, line: &[u8]) -> Result<(), Fault> {
-        let head: Head<'_> = serde_json::from_slice(line).unwrap_or_default();
-        let input = self.settings.inputs.iter().position(|topic| topic == head.topic()).unwrap_or(0);
-        let key = head.customer_id.as_deref().filter(|key| !key.is_empty());
+        let (topic, key) = address(line);
+        let key = key.as_deref();
+        let input = self.settings.inputs.iter().position(|name| name == topic).unwrap_or(0);
         let mut record = BaseRecord::to(&self.settings.inputs[input]).payload(line);
         if let Some(key) = key {
             record = record.key(key);
@@ -193,6 +193,12 @@ impl Loading<'_> {
             ))
         })
     }
+}
+
+/// The topic that a line belongs to, and its key; no key where the line names no customer that can be read.
+pub fn address(line: &[u8]) -> (&'static str, Option<Cow<'_, str>>) {
+    let head: Head<'_> = serde_json::from_slice(line).unwrap_or_default();
+    (head.topic(), head.customer_id.filter(|key| !key.is_empty()))
 }
 
 /// As much of an event as tells where it goes. Names of both spellings that the JSON mapping allows.
@@ -294,8 +300,8 @@ mod tests {
             (r#"{"purchase":{}}"#, topics::PURCHASE_RECORDED, None),
             ("not json", topics::PURCHASE_RECORDED, None),
         ] {
-            let head: Head<'_> = serde_json::from_str(line).unwrap_or_default();
-            assert_eq!((head.topic(), head.customer_id.as_deref()), (topic, customer), "{line}");
+            let (told, key) = address(line.as_bytes());
+            assert_eq!((told, key.as_deref()), (topic, customer), "{line}");
         }
     }
 }

@@ -8,6 +8,7 @@ mod broker;
 mod data;
 mod demo;
 mod failure;
+mod fuzz;
 mod places;
 mod setup;
 mod soak;
@@ -52,6 +53,8 @@ enum Chore {
     Demo(demo::Options),
     /// Run every check: style, lints, and all test rings with a real Kafka broker
     Test(test::Options),
+    /// Hand made-up bytes to everything that reads any
+    Fuzz(fuzz::Options),
     /// Print figures of speed and memory on generated events
     Bench(bench::Options),
     /// Run for an hour under load and harm, and fail where something grows that should not
@@ -97,6 +100,7 @@ fn run(chore: Chore) -> Result<()> {
         Chore::Data { set: DataSet::Cdnow } => println!("{}", data::cdnow(&places)?.display()),
         Chore::Demo(options) => demo::run(&places, &options)?,
         Chore::Test(options) => test::run(&places, &options)?,
+        Chore::Fuzz(options) => fuzz::run(&places, &options)?,
         Chore::Bench(options) => bench::run(&places, &options)?,
         Chore::Soak(options) => soak::run(&places, &options)?,
         Chore::Tidy => tidy::run(&places)?,

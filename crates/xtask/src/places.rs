@@ -31,8 +31,13 @@ impl Places {
 
     /// The service's executable, as `cargo build --release` leaves it.
     pub(crate) fn regulars(&self) -> PathBuf {
+        self.release("regulars")
+    }
+
+    /// The executable called `name`, as `cargo build --release` leaves it.
+    pub(crate) fn release(&self, name: &str) -> PathBuf {
         let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| self.root.join("target"), PathBuf::from);
-        self.root.join(target).join("release").join("regulars")
+        self.root.join(target).join("release").join(name)
     }
 }
 

@@ -102,7 +102,7 @@ fn ended(title: &str, status: ExitStatus) -> Result<()> {
 }
 
 /// Waits for `work`, saying now and then that it goes on.
-fn outlast<T: Send>(title: &str, work: impl FnOnce() -> T + Send) -> T {
+pub(crate) fn outlast<T: Send>(title: &str, work: impl FnOnce() -> T + Send) -> T {
     let started = Instant::now();
     let (ended, wait) = mpsc::channel();
     thread::scope(|scope| {

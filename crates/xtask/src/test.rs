@@ -21,17 +21,23 @@ use clap::Args;
 use crate::broker::Broker;
 use crate::data;
 use crate::failure::{Failure, Result};
+use crate::fuzz;
 use crate::places::Places;
 use crate::setup::{self, Need};
 use crate::step;
 use crate::tidy;
+
+/// How long each reader is fuzzed, seconds: a minute and a half for all of them.
+const FUZZ_S: u32 = 9;
+/// The same with `--long`.
+const FUZZ_S_LONG: u32 = 300;
 
 #[derive(Args)]
 pub(crate) struct Options {
     /// Use this Kafka broker, `host:port`, instead of starting one
     #[arg(long)]
     bootstrap: Option<String>,
-    /// Also the tests that take up to an hour
+    /// Also the tests that take up to an hour, and fuzzing for longer
     #[arg(long)]
     long: bool,
 }
@@ -92,6 +98,8 @@ pub(crate) fn run(places: &Places, options: &Options) -> Result<()> {
             ["test", "--locked", "--release", "--package", "tests", "--features", "mistakes", "--test", "teeth"];
         step::run("cargo test --features mistakes", &mut cargo(&arguments)).map(drop)
     });
+    let seconds = if options.long { FUZZ_S_LONG } else { FUZZ_S };
+    check("fuzz", &mut || fuzz::all(places, seconds));
     if step::is_installed("cargo-deny") {
         // What depends on the tree alone. Advisories change under an unchanged tree and are asked for by hand:
         // `cargo deny --config .deny.toml check advisories`.

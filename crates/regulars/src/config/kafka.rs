@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::Path;
 
 use wire::input::Encoding;
 use wire::topics;
 
-use super::Findings;
 use super::file::KafkaSection;
 use super::property::Property;
+use super::{Findings, Surroundings};
 use crate::fault::Fault;
 use crate::kafka_log::settings::{self, KafkaSettings};
 
@@ -46,12 +45,7 @@ impl fmt::Debug for Kafka {
 }
 
 /// Checks the section and fetches its secrets.
-pub(super) fn kafka(
-    section: KafkaSection,
-    folder: &Path,
-    environment: impl Fn(&str) -> Option<String>,
-    findings: &mut Findings<'_>,
-) -> Kafka {
+pub(super) fn kafka(section: KafkaSection, surroundings: &Surroundings<'_>, findings: &mut Findings<'_>) -> Kafka {
     let told_before = findings.found.len();
     if section.bootstrap.trim().is_empty() {
         findings.add("kafka.bootstrap", "is empty; give \"host:port\", several separated by commas");
@@ -85,9 +79,8 @@ pub(super) fn kafka(
         inputs.push(input.topic);
         encodings.push(input.encoding.encoding());
     }
-    let mut properties = |table: &'static str, written: BTreeMap<String, Property>| {
-        resolve(table, written, folder, &environment, findings)
-    };
+    let mut properties =
+        |table: &'static str, written: BTreeMap<String, Property>| resolve(table, written, surroundings, findings);
     let settings = KafkaSettings {
         bootstrap: section.bootstrap,
         application_id: section.application_id,
@@ -124,8 +117,7 @@ pub(super) fn kafka(
 fn resolve(
     table: &'static str,
     written: BTreeMap<String, Property>,
-    folder: &Path,
-    environment: &impl Fn(&str) -> Option<String>,
+    surroundings: &Surroundings<'_>,
     findings: &mut Findings<'_>,
 ) -> BTreeMap<String, String> {
     let mut resolved = BTreeMap::new();
@@ -135,7 +127,7 @@ fn resolve(
             findings.add(&key, format_args!("may not be set: {reason}"));
             continue;
         }
-        match property.resolve(folder, environment) {
+        match property.resolve(surroundings) {
             Ok(value) => drop(resolved.insert(name, value)),
             Err(message) => findings.add(&key, message),
         }

@@ -1,10 +1,12 @@
 //! A setting that is handed on as it is, or is a secret kept elsewhere.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::Deserialize;
 use serde::de::{self, Deserializer, MapAccess, Visitor};
+
+use super::Surroundings;
 
 /// A setting as it is written in the file.
 #[derive(Clone, PartialEq, Eq)]
@@ -18,20 +20,16 @@ pub(super) enum Property {
 }
 
 impl Property {
-    /// The value. Paths are relative to `folder`. The message says what is missing and never what the value is.
-    pub(super) fn resolve(
-        &self,
-        folder: &Path,
-        environment: impl Fn(&str) -> Option<String>,
-    ) -> Result<String, String> {
+    /// The value. The message says what is missing and never what the value is.
+    pub(super) fn resolve(&self, surroundings: &Surroundings<'_>) -> Result<String, String> {
         match self {
             Property::Plain(value) => Ok(value.clone()),
             Property::Environment(name) => {
-                environment(name).ok_or_else(|| format!("environment variable {name} is not set"))
+                (surroundings.environment)(name).ok_or_else(|| format!("environment variable {name} is not set"))
             }
             Property::File(path) => {
-                let path = folder.join(path);
-                let text = std::fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
+                let path = surroundings.folder.join(path);
+                let text = (surroundings.read)(&path).map_err(|e| format!("{}: {e}", path.display()))?;
                 Ok(text.trim_end().to_string())
             }
         }

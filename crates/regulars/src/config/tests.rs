@@ -5,8 +5,12 @@ use expect_test::{Expect, expect};
 use super::*;
 
 fn parse(text: &str) -> Result<Config, Fault> {
-    let environment = |name: &str| (name == "KAFKA_PASSWORD").then(|| "hush".to_string());
-    Config::parse(text, "regulars.toml", Path::new("/etc/regulars"), environment)
+    let surroundings = Surroundings {
+        folder: Path::new("/etc/regulars"),
+        environment: &|name| (name == "KAFKA_PASSWORD").then(|| "hush".to_string()),
+        read: &|path| std::fs::read_to_string(path),
+    };
+    Config::parse(text, "regulars.toml", &surroundings)
 }
 
 fn check(text: &str, expected: Expect) {

@@ -19,7 +19,7 @@ use super::disk::failure;
 const BUFFER_BYTES: usize = 1 << 20;
 
 /// The lines of the files of one topic.
-pub(super) struct Lines {
+pub struct Lines {
     files: Vec<PathBuf>,
     follow: bool,
     line_bytes_max: usize,
@@ -37,13 +37,13 @@ pub(super) struct Lines {
 }
 
 /// A line that was read.
-pub(super) struct Line {
+pub struct Line {
     /// Where it begins.
-    pub(super) offset: i64,
+    pub offset: i64,
     /// Where whatever follows it begins.
-    pub(super) next_offset: i64,
+    pub next_offset: i64,
     /// Its text without the end of line, in the bytes of the poll.
-    pub(super) value: Range<usize>,
+    pub value: Range<usize>,
 }
 
 /// A file being read.
@@ -56,7 +56,7 @@ struct Text {
 impl Lines {
     /// The lines of `files` from the beginning. With `follow`, the last file may still grow, or not be there yet.
     /// Of a line longer than `line_bytes_max`, that many bytes and one more are handed over.
-    pub(super) fn new(files: Vec<PathBuf>, follow: bool, line_bytes_max: usize) -> Lines {
+    pub fn new(files: Vec<PathBuf>, follow: bool, line_bytes_max: usize) -> Lines {
         Lines {
             files,
             follow,
@@ -81,7 +81,7 @@ impl Lines {
     }
 
     /// Copies the next line into `polled`; `None` at the end of what there is now. Empty lines are passed over.
-    pub(super) fn next(&mut self, polled: &mut Polled) -> Result<Option<Line>, Failure> {
+    pub fn next(&mut self, polled: &mut Polled) -> Result<Option<Line>, Failure> {
         loop {
             if self.text.is_none() && !self.open()? {
                 return Ok(None);
@@ -122,7 +122,7 @@ impl Lines {
     }
 
     /// Goes to `position`, which must be the beginning, or the end of a line that was read before.
-    pub(super) fn seek(&mut self, position: i64) -> Result<(), Failure> {
+    pub fn seek(&mut self, position: i64) -> Result<(), Failure> {
         self.text = None;
         self.at = 0;
         self.finished_bytes = 0;

@@ -1,0 +1,191 @@
+//! What holds of every record, whichever form it came in: an event keeps the bounds of `events.proto`, can be said again
+//! and be lived through; a refusal is short and can be published.
+
+use std::sync::LazyLock;
+
+use programme::customer::Customer;
+use programme::event::{Body, Event, Purchase};
+use programme::step::Programme;
+use programme::time::{TIMESTAMP_MAX, TIMESTAMP_MIN, Timestamp};
+use wire::input::refusal::{MESSAGE_BYTES_MAX, Refusal};
+use wire::input::{Decoded, Decoder, Encoding, encode};
+use wire::output::{self, Stamp};
+use wire::proto::customer_event::Body as Said;
+use wire::proto::survey_answered::Instrument;
+use wire::proto::{self, CustomerEvent};
+use wire::{card, stored};
+
+/// The terms that the service is shipped with.
+pub(crate) static PROGRAMME: LazyLock<Programme> = LazyLock::new(|| {
+    let text = include_str!("../../../deploy/programme.toml");
+    let read = wire::terms::read(text, "programme.toml").expect("the shipped terms are accepted");
+    Programme::new(read.terms).expect("terms were checked when they were read")
+});
+
+/// The longest value that is read.
+const VALUE_BYTES_MAX: usize = 1 << 20;
+const ID_BYTES_MAX: usize = 256;
+const AMOUNT_MAX: i64 = 1_000_000_000_000;
+const DAY_MS: i64 = 86_400_000;
+
+/// Later events are refused: 2100-01-01T00:00:00Z.
+pub(crate) const LATEST_ALLOWED: Timestamp = Timestamp(4_102_444_800_000);
+
+/// Decodes records that have keys.
+pub(crate) fn decoder() -> Decoder {
+    Decoder::new(PROGRAMME.terms(), VALUE_BYTES_MAX)
+}
+
+/// Reads the value of a record without headers, in a log without keys.
+pub(crate) fn decode_keyless(encoding: Encoding, value: &[u8]) -> Result<Decoded, Refusal> {
+    decoder().keyless().decode(encoding, None, value, [], LATEST_ALLOWED)
+}
+
+/// Checks what came of a record.
+pub(crate) fn check(read: &Result<Decoded, Refusal>) {
+    match read {
+        Ok(decoded) => {
+            within_bounds(&decoded.event);
+            says_the_same_again(&decoded.event);
+            is_lived_through(&decoded.event);
+        }
+        Err(refusal) => can_be_published(refusal),
+    }
+}
+
+fn within_bounds(event: &Event) {
+    let id = |id: &str| assert!((1..=ID_BYTES_MAX).contains(&id.len()), "an id of {} bytes", id.len());
+    let amount = |minor: i64| assert!((0..=AMOUNT_MAX).contains(&minor), "an amount of {minor}");
+    id(&event.id);
+    id(&event.customer_id);
+    assert!((TIMESTAMP_MIN..=TIMESTAMP_MAX).contains(&event.at) && event.at <= LATEST_ALLOWED, "{}", event.at);
+    match &event.body {
+        Body::Purchase(Purchase { basket_id, amount_minor, margin_minor }) => {
+            id(basket_id);
+            amount(*amount_minor);
+            amount(margin_minor.map_or(0, |minor| minor.checked_abs().expect("bounded")));
+        }
+        Body::PurchaseReturned(returned) => {
+            id(&returned.basket_id);
+            amount(returned.amount_minor);
+        }
+        Body::PurchaseVoided(voided) => id(&voided.basket_id),
+        Body::SurveyAnswered(answer) => assert!(answer.is_none_or(|answer| answer.score <= 10)),
+        Body::ErasureRequested(request) => id(&request.request_id),
+        Body::Enrolled | Body::Unjudged => {}
+    }
+}
+
+/// What was heard, written as a message in either encoding, is heard the same, under the customer's key.
+fn says_the_same_again(event: &Event) {
+    let message = message(event);
+    for encoding in [Encoding::Json, Encoding::Protobuf] {
+        let mut value = Vec::new();
+        encode(&message, encoding, &mut value);
+        let key = event.customer_id.as_bytes();
+        let again = decoder().decode(encoding, Some(key), &value, [], LATEST_ALLOWED);
+        let same = again.as_ref().is_ok_and(|again| again.event == *event && again.unknown_fields == 0);
+        assert!(same, "{encoding}: {event:?} came back as {again:?}");
+    }
+}
+
+fn message(event: &Event) -> CustomerEvent {
+    let at = |at: Timestamp| {
+        let nanos = i32::try_from(at.0.rem_euclid(1000) * 1_000_000).expect("below 10^9");
+        prost_types::Timestamp { seconds: at.0.div_euclid(1000), nanos }
+    };
+    CustomerEvent {
+        event_id: event.id.clone(),
+        customer_id: event.customer_id.clone(),
+        occurred_at: Some(at(event.at)),
+        body: Some(body(&event.body)),
+        ..CustomerEvent::default()
+    }
+}
+
+fn body(body: &Body) -> Said {
+    match body {
+        Body::Purchase(purchase) => Said::Purchase(proto::Purchase {
+            basket_id: purchase.basket_id.clone(),
+            currency: PROGRAMME.terms().currency.clone(),
+            amount_minor: purchase.amount_minor,
+            margin_minor: purchase.margin_minor,
+            ..proto::Purchase::default()
+        }),
+        Body::PurchaseReturned(returned) => Said::PurchaseReturned(proto::PurchaseReturned {
+            basket_id: returned.basket_id.clone(),
+            amount_minor: returned.amount_minor,
+            lines: Vec::new(),
+            whole_basket: returned.whole_basket,
+        }),
+        Body::PurchaseVoided(voided) => {
+            Said::PurchaseVoided(proto::PurchaseVoided { basket_id: voided.basket_id.clone() })
+        }
+        Body::SurveyAnswered(answer) => {
+            let instrument = if answer.is_some() { Instrument::Nps } else { Instrument::Csi };
+            let score = answer.map_or(4.0, |answer| f64::from(answer.score));
+            let answer = proto::SurveyAnswer { score: Some(score), ..proto::SurveyAnswer::default() };
+            Said::SurveyAnswered(proto::SurveyAnswered {
+                instrument: instrument.into(),
+                answers: vec![answer],
+                ..proto::SurveyAnswered::default()
+            })
+        }
+        Body::Enrolled => Said::Enrolled(proto::Enrolled::default()),
+        Body::ErasureRequested(request) => {
+            Said::ErasureRequested(proto::ErasureRequested { request_id: request.request_id.clone() })
+        }
+        Body::Unjudged => Said::FavouritesChosen(proto::FavouritesChosen::default()),
+    }
+}
+
+/// The programme folds it into a customer who is new and into one who shops, and all that follows can be kept, shown and
+/// published.
+fn is_lived_through(event: &Event) {
+    let programme = &*PROGRAMME;
+    let mut regular = Customer::default();
+    for (place, days_before) in [9, 3, 0].into_iter().enumerate() {
+        let purchase = Purchase { basket_id: format!("b{place}"), amount_minor: 12_000_00, margin_minor: None };
+        let before = Event {
+            id: format!("before {place}"),
+            customer_id: event.customer_id.clone(),
+            at: Timestamp(event.at.plus_ms(-days_before * DAY_MS).0.max(TIMESTAMP_MIN.0)),
+            body: Body::Purchase(purchase),
+        };
+        programme.fold(&mut regular, &before, &mut Vec::new());
+    }
+    for mut customer in [Customer::default(), regular] {
+        let mut decisions = Vec::new();
+        programme.fold(&mut customer, event, &mut decisions);
+        let mut bytes = Vec::new();
+        stored::encode_customer(&customer, &mut bytes);
+        assert_eq!(stored::decode_customer(&bytes).as_ref(), Ok(&customer), "a customer comes back from the store");
+
+        programme.wake_until(&event.customer_id, &mut customer, event.at.plus_ms(800 * DAY_MS), &mut decisions);
+        let card = card::to_json(&programme.card(&event.customer_id, &customer, event.at));
+        is_json(card.as_bytes());
+        let stamp = Stamp::default();
+        for decision in &decisions {
+            let mut bytes = Vec::new();
+            output::encode_decision(decision, &stamp, event.at, Encoding::Json, &mut bytes);
+            is_json(&bytes);
+            output::decision_headers(decision, &stamp, Encoding::Json, |_, _| {});
+        }
+    }
+}
+
+fn is_json(bytes: &[u8]) {
+    let read: Result<serde_json::Value, _> = serde_json::from_slice(bytes);
+    assert!(read.is_ok(), "{read:?}: {}", bytes.escape_ascii());
+}
+
+/// A reason, the bound on its length, and the headers of a dead letter.
+fn can_be_published(refusal: &Refusal) {
+    assert!((1..=MESSAGE_BYTES_MAX).contains(&refusal.message.len()), "{refusal:?}");
+    let mut headers = 0;
+    output::dead_letter_headers(refusal, "retail.purchase.recorded.v1", u32::MAX, i64::MIN, |name, value| {
+        assert!(!value.is_empty() && value.len() <= MESSAGE_BYTES_MAX, "{name} of {refusal:?}");
+        headers += 1;
+    });
+    assert_eq!(headers, 6);
+}
