@@ -67,11 +67,32 @@ impl Rhythm {
         } else {
             self.faded_repeats -= fade(day, self.last, tau_days);
         }
-        self.faded_repeats = self.faded_repeats.max(0.0);
+        // No repeat counts for more than one; what rounding leaves may grow back to anything.
+        self.faded_repeats = self.faded_repeats.max(0.0).min(f64::from(self.repeats));
         Some(self)
     }
 }
 
 fn fade(from: Day, to: Day, tau_days: f64) -> f64 {
     libm::exp(-f64::from(to.since(from)) / tau_days)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // What is left of rounding, grown back over a silence that no purchase survives, was an infinite rate.
+    #[test]
+    fn taking_back_never_counts_more_than_there_was() {
+        let tau_days = 1.0;
+        let mut rhythm = Rhythm::first(Day(0));
+        for day in [5, 1000, 985, 987, 998] {
+            rhythm.add(Day(day), tau_days);
+        }
+        for (taken, before) in [(985, 998), (998, 987), (987, 5), (1000, 5)] {
+            let remaining = [Day(0), Day(before)].into_iter();
+            rhythm = rhythm.without(Day(taken), tau_days, remaining).expect("two days remain");
+            assert!((0.0..=f64::from(rhythm.repeats)).contains(&rhythm.faded_repeats), "{rhythm:?}");
+        }
+    }
 }
