@@ -168,6 +168,10 @@ fn what_cannot_be_read_is_said() {
     assert_eq!(said(&[1, 0x2a, 1, 2]), "stored value of format 1: day_purchases has 0 elements beside 1");
     // Score 11: field 15, a message, its field 1.
     assert_eq!(said(&[1, 0x7a, 2, 0x08, 11]), "stored value of format 1: nps score 11 above 10");
+    assert_eq!(
+        said(&[1, 0x72, 9, 0x21, 0, 0, 0, 0, 0, 0, 0xf8, 0x7f]),
+        "stored value of format 1: faded_repeats NaN is no finite number of at least 0"
+    );
 }
 
 // State decides how many customers fit into memory and how fast they are read: see the budget in the crates' map.

@@ -76,7 +76,7 @@ pub(super) fn customer(message: StoredCustomer) -> Result<Customer, CorruptState
         days,
         baskets,
         seen: Seen { fingerprints: message.seen },
-        rhythm: message.rhythm.map(rhythm),
+        rhythm: message.rhythm.map(rhythm).transpose()?,
         nps,
     };
     let standing = Standing {
@@ -135,13 +135,17 @@ fn baskets(message: &StoredCustomer) -> Result<Baskets, CorruptState> {
     Ok(Baskets { baskets })
 }
 
-fn rhythm(stored: StoredRhythm) -> Rhythm {
-    Rhythm {
+fn rhythm(stored: StoredRhythm) -> Result<Rhythm, CorruptState> {
+    if !(stored.faded_repeats.is_finite() && stored.faded_repeats >= 0.0) {
+        let message = format!("faded_repeats {} is no finite number of at least 0", stored.faded_repeats);
+        return Err(CorruptState::Contradiction(message));
+    }
+    Ok(Rhythm {
         repeats: stored.repeats,
         first: Day(stored.first_day),
         last: Day(stored.first_day.wrapping_add(stored.last_after_first_days.cast_signed())),
         faded_repeats: stored.faded_repeats,
-    }
+    })
 }
 
 fn nps(stored: StoredNps) -> Result<Nps, CorruptState> {
