@@ -125,6 +125,9 @@ pub struct Churn {
     pub band: Vec<Band>,
 }
 
+/// The numbers of the churn score are at least this: smaller ones say nothing else, and vanish where they are divided.
+const PARAMETER_MIN: f64 = 1e-12;
+
 /// One band of churn risk.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -236,8 +239,9 @@ impl Churn {
             ("churn.a", self.a, 1e6),
             ("churn.b", self.b, 1e6),
         ] {
-            findings
-                .check(value > 0.0 && value <= max, key, || format!("{value} must be above 0 and at most {max}"));
+            findings.check((PARAMETER_MIN..=max).contains(&value), key, || {
+                format!("{value} must lie between {PARAMETER_MIN:e} and {max}")
+            });
         }
         if !findings.0.is_empty() {
             return;

@@ -107,7 +107,7 @@ fn findings_name_file_line_and_key() {
             p.toml:6: memory.returns_days: 0 must lie between 1 and 800
             p.toml:10: window.days: 500 must lie between 1 and 400
             p.toml:20: tier.1: tier "regular" asks for nothing; give purchases_min, spend_minor_min, ltv_minor_min or nps_min
-            p.toml:25: churn.tau_days: NaN must be above 0 and at most 36600"#]],
+            p.toml:25: churn.tau_days: NaN must lie between 1e-12 and 36600"#]],
     );
 }
 
