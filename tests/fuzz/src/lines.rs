@@ -81,6 +81,8 @@ fn write(bytes: &[u8], name: &str) -> PathBuf {
     FOLDER.with_borrow_mut(|folder| {
         let folder = folder.get_or_insert_with(|| tempfile::tempdir().expect("a folder can be made"));
         let path = folder.path().join(name);
+        // Some file systems wait for the disk when a file that was cut is closed, and not for a new one.
+        let _ = fs::remove_file(&path);
         fs::write(&path, bytes).expect("a file can be written");
         path
     })
