@@ -60,7 +60,7 @@ struct OwnedSource {
 
 /// What a source complained of while records were gathered.
 struct Complaint {
-    place: usize,
+    source: Source,
     code: RDKafkaErrorCode,
     text: String,
 }
@@ -222,7 +222,7 @@ impl Reader {
                     continue;
                 }
                 let before = polled.records.len();
-                full = owned.take(place, room, polled, &mut complaints);
+                full = owned.take(room, polled, &mut complaints);
                 brought |= polled.records.len() > before;
                 if full {
                     self.first = place + 1;
@@ -237,11 +237,16 @@ impl Reader {
     }
 
     fn hear(&mut self, complaint: &Complaint) -> Result<(), Failure> {
-        let Complaint { place, code, text } = complaint;
-        let source = self.sources[*place].source;
+        let Complaint { source, code, text } = complaint;
+        // Hearing another one looks after the group: the source may be gone since, or here again and not begun.
+        let reach =
+            self.sources.iter().find(|owned| owned.source == *source).and_then(|owned| owned.reach.as_ref());
+        let Some(reach) = reach else { return Ok(()) };
         let topic = &self.inputs[source.input.0 as usize];
         match code {
-            RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange => self.fell_out(*place),
+            RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange => {
+                self.fell_out(*source, reach.through().unwrap_or(0))
+            }
             RDKafkaErrorCode::TopicAuthorizationFailed
             | RDKafkaErrorCode::UnknownTopic
             | RDKafkaErrorCode::UnknownPartition => {
@@ -256,10 +261,8 @@ impl Reader {
 
     /// The position is not in the log. Where retention was faster than we, go on with what is left, loudly; a
     /// position behind the end means that this is another log than the one we knew.
-    fn fell_out(&mut self, place: usize) -> Result<(), Failure> {
-        let source = self.sources[place].source;
+    fn fell_out(&mut self, source: Source, position: i64) -> Result<(), Failure> {
         let topic = self.inputs[source.input.0 as usize].clone();
-        let position = self.sources[place].reach.as_ref().and_then(Reach::through).unwrap_or(0);
         let (low, high) = self
             .consumer
             .fetch_watermarks(&topic, partition(source.task), ENDS_TIMEOUT)
@@ -434,13 +437,7 @@ impl Reader {
 
 impl OwnedSource {
     /// Takes this source's share into `polled`. True when there is no more room.
-    fn take(
-        &mut self,
-        place: usize,
-        room: &Room<'_>,
-        polled: &mut Polled,
-        complaints: &mut Vec<Complaint>,
-    ) -> bool {
+    fn take(&mut self, room: &Room<'_>, polled: &mut Polled, complaints: &mut Vec<Complaint>) -> bool {
         let Some(reach) = &mut self.reach else { return false };
         for _ in 0..TURN_OF_ONE_SOURCE {
             if polled.records.len() >= room.records_max || polled.bytes.len() >= room.bytes_max {
@@ -457,7 +454,7 @@ impl OwnedSource {
                 }
                 Some(Taken::End { offset }) => reach.end(offset),
                 Some(Taken::Trouble { code, text }) => {
-                    complaints.push(Complaint { place, code, text });
+                    complaints.push(Complaint { source: self.source, code, text });
                     return false;
                 }
             }
