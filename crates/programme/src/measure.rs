@@ -67,12 +67,14 @@ pub fn ltv_minor(facts: &Facts, ltv: &Ltv, zone: &Zone, day: Day) -> i64 {
     i64::try_from(value.max(0)).unwrap_or(i64::MAX)
 }
 
-/// The first day on which lifetime value lies below `minor` if nothing happens; `None` when it never will.
+/// The first day on which lifetime value lies below `minor` if nothing happens; `None` when it will not in the years that
+/// the zone knows. A fortune spent on one day fades over more than a lifetime.
 pub fn ltv_below_from(facts: &Facts, ltv: &Ltv, zone: &Zone, minor: i64) -> Option<Day> {
     let since = zone.day(facts.since?);
     // value >= minor  <=>  numerator / known >= minor  <=>  known <= numerator / minor, all in whole numbers.
     let known_max = ltv_numerator(facts, ltv) / i128::from(minor.max(1)) / 10_000;
-    i32::try_from(known_max.max(0)).ok().map(|days| since.plus(days))
+    let days = i32::try_from(known_max.max(0)).ok()?;
+    Some(since.plus(days)).filter(|day| zone.knows(*day))
 }
 
 fn ltv_numerator(facts: &Facts, ltv: &Ltv) -> i128 {
@@ -106,12 +108,30 @@ mod tests {
         };
         let day = zone.day(facts.since.unwrap());
         assert_eq!(ltv_minor(&facts, &ltv, &zone, day), 36_000_00);
-        for threshold in [36_000_00, 20_000_00, 7_77, 1] {
+        for threshold in [36_000_00, 20_000_00, 1_000_00] {
             let below = ltv_below_from(&facts, &ltv, &zone, threshold).unwrap();
             assert!(ltv_minor(&facts, &ltv, &zone, below) < threshold, "threshold {threshold}");
             if below > day {
                 assert!(ltv_minor(&facts, &ltv, &zone, below.plus(-1)) >= threshold, "threshold {threshold}");
             }
         }
+    }
+
+    // One dear purchase must not set a wakeup in a year that no calendar has: the process would stop, and again at the
+    // same event after every restart.
+    #[test]
+    fn a_fortune_does_not_end_within_the_calendar() {
+        let zone = Zone::named("Europe/Moscow").unwrap();
+        let ltv = Ltv { margin_permille: 250, lifetime_months: 36, nps_days: 365 };
+        let facts = Facts {
+            since: Some(Timestamp::parse("2024-01-01T09:00:00Z").unwrap()),
+            lifetime: Lifetime { purchases: 1, spend_minor: 1_000_000_000_000 },
+            ..Facts::default()
+        };
+        for threshold in [1, 40_000_000] {
+            assert_eq!(ltv_below_from(&facts, &ltv, &zone, threshold), None, "threshold {threshold}");
+        }
+        let day = ltv_below_from(&facts, &ltv, &zone, 10_000_000_000).expect("75 years later");
+        assert_eq!(zone.start(day).to_string(), "2098-12-30T21:00:00Z");
     }
 }

@@ -111,7 +111,8 @@ pub struct Zone {
 
 /// The last days of 1899.
 const FIRST_DAY: Day = Day(-25_569);
-/// Fifteen years beyond the accepted instants: the furthest that a wakeup can lie ahead is ten years.
+/// Fifteen years beyond the accepted instants: the furthest that a wakeup can lie ahead is ten years, except for what
+/// asks [`Zone::knows`] first.
 const LAST_DAY: Day = Day(89_500);
 
 impl Zone {
@@ -143,6 +144,11 @@ impl Zone {
             }
         }
         Some(Zone { name: name.to_string(), starts: starts.into() })
+    }
+
+    /// Whether the table reaches to `day`: to the year 2215, and so beyond every instant that is accepted.
+    pub fn knows(&self, day: Day) -> bool {
+        (FIRST_DAY..=LAST_DAY).contains(&day)
     }
 
     /// The local day that `at` falls on.
