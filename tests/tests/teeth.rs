@@ -1,8 +1,8 @@
 //! Whether the simulator bites: each classic mistake of the protocol is made on purpose, and must be caught.
 //!
 //! If this broke, ten thousand clean worlds would say nothing. Built with the feature `mistakes` only:
-//! `cargo test --release -p tests --features mistakes --test teeth`. `REGULARS_TEST_KEEP=1` also makes the world in which
-//! a mistake was caught smaller and keeps it as a scenario.
+//! `cargo test --release -p tests --features mistakes --test teeth`. `REGULARS_TEST_MISTAKE=ProducerReused` makes one only;
+//! `REGULARS_TEST_KEEP=1` also makes the world in which it was caught smaller and keeps it as a scenario.
 #![cfg(feature = "mistakes")]
 
 use std::path::Path;
@@ -23,7 +23,9 @@ const TURNS_MAX: u64 = 200;
 
 /// Runs `check` for each mistake, on all cores; it is made by the thread that checks.
 fn for_each_mistake(check: impl Fn(Mistake) + Sync) {
-    let left = Mutex::new(Mistake::ALL.to_vec());
+    let asked = std::env::var("REGULARS_TEST_MISTAKE").ok();
+    let is_asked = |mistake: &Mistake| asked.as_ref().is_none_or(|name| *name == format!("{mistake:?}"));
+    let left = Mutex::new(Mistake::ALL.into_iter().filter(is_asked).collect::<Vec<_>>());
     let next = || left.lock().unwrap_or_else(std::sync::PoisonError::into_inner).pop();
     let work = || {
         while let Some(mistake) = next() {
