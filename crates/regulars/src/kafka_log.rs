@@ -131,9 +131,17 @@ impl<C: Client> KafkaLog<C> {
             }
             tracing::info!(task = task.0, %error, "waiting for {what}");
             self.member.serve_group()?;
+            if !self.member.owns(task) {
+                return Err(taken_away(task));
+            }
             self.writer.client().pause(PAUSE);
         }
     }
+}
+
+/// The engine has to hear of it, and let go of the task's store: another worker of this process may wait for that.
+fn taken_away(task: TaskId) -> Failure {
+    Failure::Abort(format!("task {} was taken away", task.0))
 }
 
 /// Every topic of the cluster, for commands that do not read or write them as the service does.
@@ -247,7 +255,7 @@ impl<C: Client> Log for KafkaLog<C> {
                 commit.task.0
             );
             if !self.member.owns(commit.task) {
-                return Err(Failure::Abort(format!("task {} was taken away", commit.task.0)));
+                return Err(taken_away(commit.task));
             }
         }
         let result = self.writer.commit(staged, self.member.group());

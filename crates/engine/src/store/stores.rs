@@ -27,8 +27,9 @@ impl Default for StoreOptions {
     }
 }
 
-/// How long the former owner of a store, or a query on it, may take to let go of it.
-const CLOSING_MAX: Duration = Duration::from_secs(10);
+/// How long the former owner of a store, or a query on it, may take to let go of it: as long as a worker may wait for brokers
+/// before it hears that a task is its own no more.
+const CLOSING_MAX: Duration = Duration::from_secs(60);
 /// How often it is looked whether it has.
 const CLOSING_LOOK: Duration = Duration::from_millis(2);
 

@@ -154,7 +154,8 @@ pub trait Member {
     /// every transaction with a part in it is decided.
     ///
     /// # Errors
-    /// A crash where that takes longer than an outage may; an abort where the stretch is not in the log any more.
+    /// A crash where that takes longer than an outage may; an abort where the stretch is not in the log any more, or the
+    /// task not this worker's.
     fn read_changelog(&mut self, stretch: Stretch, into: &mut dyn Restoring) -> Result<(), Failure>;
 }
 

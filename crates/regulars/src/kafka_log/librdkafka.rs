@@ -13,6 +13,7 @@ use super::native::Producer;
 use super::reader::Reader;
 use super::restore::Changelogs;
 use super::settings::KafkaSettings;
+use super::taken_away;
 use super::voice::Voice;
 
 /// Makes producers and members by the settings of one worker.
@@ -84,6 +85,9 @@ impl Member for Readers {
 
     fn read_changelog(&mut self, stretch: Stretch, into: &mut dyn Restoring) -> Result<(), Failure> {
         let reader = &mut self.reader;
-        self.changelogs.read(stretch, into, || reader.serve_group())
+        self.changelogs.read(stretch, into, || {
+            reader.serve_group()?;
+            if reader.owns(stretch.task) { Ok(()) } else { Err(taken_away(stretch.task)) }
+        })
     }
 }
