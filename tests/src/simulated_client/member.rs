@@ -275,6 +275,9 @@ impl Member for SimulatedMember<'_> {
                 self.client.sleep_until(world.now_us() + STABLE_EVERY_US);
             }
             self.serve_group()?;
+            if !self.owns(stretch.task) {
+                return Err(Failure::Abort(format!("{:?} was taken away", stretch.task)));
+            }
         }
         self.client.about_to_write();
         Ok(())

@@ -17,6 +17,9 @@ use crate::history::Arrival;
 use crate::simulated_kafka::transactions::State;
 use crate::told::{self, Told};
 
+/// Task, customer and stored form.
+pub type Stored = (TaskId, Vec<u8>, Vec<u8>);
+
 /// How long the world may take to come to rest once nothing goes wrong any more, microseconds: a session, a transaction's
 /// timeout, and much patience.
 const REST_US: u64 = 400_000_000;
@@ -50,7 +53,7 @@ impl World {
     ///
     /// # Errors
     /// Where something is announced again, or the restored stores are not what they were.
-    pub fn lose_all_data(self: &Rc<World>, stored: &[(TaskId, Vec<u8>, Vec<u8>)]) -> Result<(), String> {
+    pub fn lose_all_data(self: &Rc<World>, stored: &[Stored]) -> Result<(), String> {
         let told = self.told();
         for (slot, process) in self.processes.iter().enumerate() {
             self.stop(slot);
@@ -124,8 +127,8 @@ impl World {
         let mut tasks = Vec::new();
         for process in &self.processes {
             let seen = process.seen.borrow();
-            let reached = seen.clock.is_some_and(|clock| clock >= self.plan.until());
-            if !seen.tasks.is_empty() && !(seen.caught_up && reached) {
+            let rests = seen.caught_up && seen.clock.is_some_and(|clock| clock >= self.plan.until());
+            if !seen.tasks.is_empty() && !rests {
                 return false;
             }
             tasks.extend(seen.tasks.iter().copied());
@@ -141,7 +144,7 @@ impl World {
     ///
     /// # Errors
     /// What is not.
-    fn verdict(self: &Rc<World>) -> Result<Vec<(TaskId, Vec<u8>, Vec<u8>)>, String> {
+    fn verdict(self: &Rc<World>) -> Result<Vec<Stored>, String> {
         if !self.plan.late {
             self.check_decisions()?;
         }
@@ -242,7 +245,7 @@ impl World {
     ///
     /// # Errors
     /// Where a store cannot be read, or keeps somebody in its wakeup index alone.
-    pub fn stored(self: &Rc<World>) -> Result<Vec<(TaskId, Vec<u8>, Vec<u8>)>, String> {
+    pub fn stored(self: &Rc<World>) -> Result<Vec<Stored>, String> {
         let mut stored = Vec::new();
         for (slot, process) in self.processes.iter().enumerate() {
             let tasks = std::mem::take(&mut *process.seen.borrow_mut()).tasks;
@@ -269,7 +272,7 @@ impl World {
     }
 
     /// The stores hold what the changelog holds: the last committed value of every customer.
-    fn check_stored(&self, stored: &[(TaskId, Vec<u8>, Vec<u8>)]) -> Result<(), String> {
+    fn check_stored(&self, stored: &[Stored]) -> Result<(), String> {
         let cluster = self.cluster.borrow();
         let mut last: BTreeMap<(TaskId, Vec<u8>), Vec<u8>> = BTreeMap::new();
         for task in (0..self.plan.tasks).map(TaskId) {
@@ -299,7 +302,7 @@ impl World {
 
     /// Whoever was erased and did not come back is in no store, and, once the cleaner has passed and tombstones are over,
     /// neither in the changelog nor among the cards.
-    fn check_erasures(self: &Rc<World>, stored: &[(TaskId, Vec<u8>, Vec<u8>)]) -> Result<(), String> {
+    fn check_erasures(self: &Rc<World>, stored: &[Stored]) -> Result<(), String> {
         let ids: BTreeSet<&Vec<u8>> = stored.iter().map(|(_, id, _)| id).collect();
         let accepted = self.accepted.borrow();
         let until = self.plan.until();

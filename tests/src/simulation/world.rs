@@ -27,6 +27,8 @@ use crate::simulated_kafka::{Answer, Cluster, Error, InputRecord, Node, Partitio
 
 /// What happens at some instant.
 type Event = Box<dyn FnOnce(&Rc<World>)>;
+/// Hears what became of a request.
+type Hear = Box<dyn FnOnce(&Rc<World>, Outcome)>;
 
 /// What became of a request.
 #[derive(Debug)]
@@ -96,7 +98,7 @@ struct Reply {
     incarnation: u64,
     broker: usize,
     lost: bool,
-    hear: Box<dyn FnOnce(&Rc<World>, Outcome)>,
+    hear: Hear,
 }
 
 impl World {

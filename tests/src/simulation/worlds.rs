@@ -109,7 +109,7 @@ pub fn in_many(
                 Ok(report) => total.add(&report),
                 Err(why) => {
                     next.store(seeds.end, Ordering::Relaxed);
-                    return Err((seed, plan, arrivals, why));
+                    return Err(Box::new((seed, plan, arrivals, why)));
                 }
             }
         }
@@ -122,7 +122,8 @@ pub fn in_many(
     for result in results {
         match result {
             Ok(report) => total.add(&report),
-            Err((seed, plan, arrivals, why)) => {
+            Err(failed) => {
+                let (seed, plan, arrivals, why) = *failed;
                 let path = write_down(seed, &plan, &arrivals);
                 panic!("seed {seed}: {why}\nmade smaller and written down: {}", path.display());
             }
