@@ -171,8 +171,8 @@ fn secrets_are_fetched_and_not_shown() {
         mistyped.contains("No such configuration property: \"sasl.pasword\"") && !mistyped.contains("hush"),
         "{mistyped}"
     );
-    let misplaced = refused("socket.timeout.ms");
-    assert!(misplaced.contains("does not take the value of \"socket.timeout.ms\""), "{misplaced}");
+    let misplaced = refused("security.protocol");
+    assert!(misplaced.contains("does not take the value of \"security.protocol\""), "{misplaced}");
 }
 
 // Who starts the service from another directory must not get another programme.
