@@ -152,8 +152,6 @@ impl World {
         *self.counts.borrow_mut().entry(what).or_default() += 1;
     }
 
-    // --- Time
-
     /// Now, microseconds of the network's time.
     pub fn now_us(&self) -> u64 {
         self.now_us.get()
@@ -237,8 +235,6 @@ impl World {
         }
     }
 
-    // --- Chance
-
     /// True in `permille` of a thousand calls; never once nothing goes wrong any more.
     pub fn chance(&self, permille: u32) -> bool {
         self.chance.borrow_mut().permille(permille)
@@ -253,8 +249,6 @@ impl World {
     pub fn draw_index(&self, len: usize) -> usize {
         self.chance.borrow_mut().index(len.max(1))
     }
-
-    // --- Names
 
     /// The input topics.
     pub fn inputs(&self) -> Vec<String> {
@@ -287,8 +281,6 @@ impl World {
     pub fn instance(&self, process: usize) -> String {
         self.settings(process).member_name()
     }
-
-    // --- Network
 
     /// The broker that a request has to be sent to now.
     pub fn broker(&self, node: &Node) -> usize {
@@ -411,8 +403,6 @@ impl World {
             });
         }
     }
-
-    // --- What goes wrong
 
     /// Does harm, once.
     pub fn harm(self: &Rc<World>, harm: &Harm) {
