@@ -168,7 +168,7 @@ fn manifests(root: &Path) -> BTreeMap<String, Dependencies> {
 /// Which packages a package links when it is built as a dependency: names, features as the workspace has them.
 fn normal_dependencies(root: &Path) -> BTreeMap<String, Names> {
     let output = Command::new(env!("CARGO"))
-        .args(["metadata", "--format-version", "1", "--offline"])
+        .args(["metadata", "--format-version", "1", "--locked"])
         .current_dir(root)
         .output()
         .expect("cargo runs");

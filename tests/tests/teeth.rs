@@ -73,7 +73,7 @@ fn path(mistake: Mistake) -> std::path::PathBuf {
         false => letter.to_string(),
     });
     let name: String = words.collect();
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("scenarios/kafka/mistake{name}.toml"))
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("worlds/mistake{name}.toml"))
 }
 
 // Each is a few events and a few faults: the shortest way to see what the mistake does.

@@ -49,7 +49,7 @@ pub fn write(plan: &Plan, arrivals: &[Arrival]) -> String {
 
 /// The scripts that are kept.
 pub fn all_kept() -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/kafka");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("worlds");
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
     paths.sort();
