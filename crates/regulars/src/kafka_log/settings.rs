@@ -116,6 +116,8 @@ pub const TRANSACTION_TIMEOUT_MS: std::ops::RangeInclusive<u32> = 2_000..=900_00
 /// How long the broker may hold back an answer while there is nothing new.
 const FETCH_WAIT_MS: u32 = 100;
 const FETCH_WAIT_RESTORE_MS: u32 = 5;
+/// After this a connection of the producer that nobody uses is closed. Ten seconds are no more than a commit may take.
+const PRODUCER_IDLE_MS: u32 = 10_000;
 const FETCH_AHEAD_KBYTES: std::ops::RangeInclusive<u64> = 512..=65_536;
 
 /// What `error` says, unless that shows the value of a setting: it may be a password under a name that was mistyped.
@@ -278,7 +280,11 @@ impl KafkaSettings {
             .set("compression.type", &self.compression)
             // A transaction that begins right after another is told to wait until that one is written down.
             .set("retry.backoff.ms", "5")
-            .set("linger.ms", self.linger_ms.to_string());
+            .set("linger.ms", self.linger_ms.to_string())
+            // librdkafka looks for the group's coordinator again when a connection comes or goes, and at no other time:
+            // one answer that named none, while all brokers stayed connected, and committing waited for ever. Now a
+            // connection goes when none was used for so long.
+            .set("connections.max.idle.ms", PRODUCER_IDLE_MS.to_string());
         for (key, value) in &self.producer {
             config.set(key, value);
         }
