@@ -1,7 +1,7 @@
 //! Is the cluster there, and are its topics such that we can work on them? Asked once, before anything is begun.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::ClientContext;
 use rdkafka::admin::{AdminClient, AdminOptions, ResourceSpecifier};
@@ -81,8 +81,16 @@ pub(crate) fn topic_settings(
     let admin = admin(settings)?;
     let specifiers: Vec<ResourceSpecifier<'_>> =
         topics.iter().map(|topic| ResourceSpecifier::Topic(topic)).collect();
-    let described = wait_for(admin.describe_configs(&specifiers, &options(settings)))?
-        .map_err(|error| Fault::Failed(format!("cannot ask for settings of topics: {error}")))?;
+    let until = Instant::now() + Duration::from_millis(u64::from(settings.connect_timeout_ms));
+    let described = loop {
+        match wait_for(admin.describe_configs(&specifiers, &options(settings)))? {
+            Ok(described) => break described,
+            // A connection that broke under the question says nothing about the answer.
+            Err(error) if Instant::now() < until => tracing::info!(%error, "asking again for settings of topics"),
+            Err(error) => return Err(Fault::Failed(format!("cannot ask for settings of topics: {error}"))),
+        }
+        std::thread::sleep(super::PAUSE);
+    };
     let mut all = Vec::with_capacity(topics.len());
     for resource in described {
         match resource {
