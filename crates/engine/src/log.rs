@@ -1,6 +1,6 @@
 //! What the engine asks of a log, and what it hands over at the commit point.
 //!
-//! Three logs exist: Apache Kafka, files, and the simulated one of the tests. A log moves bytes and keeps the
+//! Two logs exist: Apache Kafka and files. A log moves bytes and keeps the
 //! promise of one atomic commit; it knows nothing of customers or of time.
 
 use std::ops::Range;
