@@ -130,13 +130,18 @@ impl Cluster {
         self.brokers[0].disk.as_ref().expect("the cluster has a small disk")
     }
 
-    /// Waits until a broker has ended by itself, and returns what it said last.
-    pub fn wait_for_end(&mut self, broker: usize) -> String {
+    /// Keeps the small disk full until its broker has ended by itself, and returns what that said last.
+    ///
+    /// # Panics
+    /// Where the cluster was started without one.
+    pub fn fill_until_end(&mut self) -> String {
         let began = Instant::now();
-        let broker = &mut self.brokers[broker];
+        let broker = &mut self.brokers[0];
+        let disk = broker.disk.as_ref().expect("the cluster has a small disk");
         let process = broker.process.as_mut().expect("it runs");
         while process.try_wait().expect("a child can be asked").is_none() {
             assert!(began.elapsed() < PATIENCE, "it still runs after {PATIENCE:?}");
+            disk.fill();
             thread::sleep(Duration::from_millis(100));
         }
         broker.process = None;
