@@ -9,7 +9,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use programme::event::{Body, Event};
-use programme::terms::{Terms, Tier, Window};
+use programme::terms::Terms;
+use programme::terms::tiers::{Tier, Window};
 use programme::time::{Day, Timestamp, Zone};
 
 use crate::told::{Kind, Told};
@@ -234,7 +235,16 @@ fn standing_baskets(known: &[&Event], zone: &Zone) -> Vec<Basket> {
             Body::PurchaseVoided(void) => {
                 gone.insert(&void.basket_id);
             }
-            Body::SurveyAnswered(_) | Body::Enrolled | Body::Unjudged | Body::ErasureRequested(_) => {}
+            Body::SurveyAnswered(_)
+            | Body::Interacted(_)
+            | Body::Enrolled
+            | Body::FavouritesChosen(_)
+            | Body::RedemptionRequested(_)
+            | Body::RedemptionSettled(_)
+            | Body::PointsAdjusted(_)
+            | Body::TierOverridden(_)
+            | Body::ConsentChanged(_)
+            | Body::ErasureRequested(_) => {}
         }
     }
     let mut standing = Vec::new();

@@ -4,7 +4,9 @@
 //! then is there one right answer. Late ones are added where a test asks for them.
 
 use engine::log::{InputId, Source, TaskId};
-use programme::event::{Body, ErasureRequested, Event, NpsAnswer, Purchase, PurchaseReturned, PurchaseVoided};
+use programme::event::{
+    Body, ErasureRequested, Event, Interacted, Interaction, NpsAnswer, Purchase, PurchaseReturned, PurchaseVoided,
+};
 use programme::terms::Terms;
 use programme::time::Timestamp;
 
@@ -107,7 +109,7 @@ impl Author<'_> {
             }
             85..=87 => self.send(at, Body::SurveyAnswered(None)),
             88..=93 => self.send(at, Body::Enrolled),
-            _ => self.send(at, Body::Unjudged),
+            _ => self.send(at, Body::Interacted(Interacted::plain(Interaction::Visit))),
         }
     }
 
@@ -119,7 +121,12 @@ impl Author<'_> {
             _ => self.chance.within(3_00..=30_00),
         };
         let margin_minor = self.chance.permille(300).then_some(amount_minor / 4);
-        let body = Body::Purchase(Purchase { basket_id: basket_id.clone(), amount_minor, margin_minor });
+        let body = Body::Purchase(Purchase {
+            basket_id: basket_id.clone(),
+            amount_minor,
+            margin_minor,
+            ..Purchase::default()
+        });
         self.send(at, body.clone());
         if self.chance.permille(30) {
             // The till sends the basket again, as if it were another event.
@@ -132,7 +139,12 @@ impl Author<'_> {
             let back_at = at.plus_ms(days * DAY_MS + self.chance.within(-60_000..=20 * HOUR_MS));
             let whole_basket = self.chance.permille(400);
             let amount_minor = self.chance.within(0..=amount_minor + 10);
-            let returned = PurchaseReturned { basket_id: basket_id.clone(), amount_minor, whole_basket };
+            let returned = PurchaseReturned {
+                basket_id: basket_id.clone(),
+                amount_minor,
+                whole_basket,
+                ..PurchaseReturned::default()
+            };
             self.send(back_at, Body::PurchaseReturned(returned));
         }
         if self.chance.permille(40) {

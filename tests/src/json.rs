@@ -1,6 +1,6 @@
 //! Events as the JSON text that tills send, written without the code under test.
 
-use programme::event::{Body, Event};
+use programme::event::{Body, Event, Interaction, Line};
 use serde_json::{Value, json};
 
 use crate::terms::CURRENCY;
@@ -33,14 +33,29 @@ fn body(body: &Body) -> (&'static str, Value) {
             if let Some(margin_minor) = purchase.margin_minor {
                 value["marginMinor"] = json!(margin_minor);
             }
+            let places = [
+                ("storeId", &purchase.store_id),
+                ("terminalId", &purchase.terminal_id),
+                ("cashierId", &purchase.cashier_id),
+                ("channel", &purchase.channel),
+            ];
+            for (key, text) in places.into_iter().filter(|(_, text)| !text.is_empty()) {
+                value[key] = json!(text);
+            }
+            if !purchase.lines.is_empty() {
+                value["lines"] = lines(&purchase.lines);
+            }
             ("purchase", value)
         }
         Body::PurchaseReturned(returned) => {
-            let value = json!({
+            let mut value = json!({
                 "basketId": returned.basket_id,
                 "amountMinor": returned.amount_minor,
                 "wholeBasket": returned.whole_basket,
             });
+            if !returned.lines.is_empty() {
+                value["lines"] = lines(&returned.lines);
+            }
             ("purchaseReturned", value)
         }
         Body::PurchaseVoided(voided) => ("purchaseVoided", json!({ "basketId": voided.basket_id })),
@@ -54,6 +69,93 @@ fn body(body: &Body) -> (&'static str, Value) {
         }
         Body::Enrolled => ("enrolled", json!({ "programmeId": "regulars" })),
         Body::ErasureRequested(request) => ("erasureRequested", json!({ "requestId": request.request_id })),
-        Body::Unjudged => ("interacted", json!({ "kind": "VISIT" })),
+        Body::Interacted(interacted) => {
+            let mut value = json!({ "kind": kind(interacted.kind) });
+            if let Some(sentiment) = interacted.sentiment {
+                value["sentiment"] = json!(sentiment);
+            }
+            if let Some(value_minor) = interacted.value_minor {
+                value["valueMinor"] = json!(value_minor);
+            }
+            if let Some(refers_to) = &interacted.refers_to {
+                value["refersTo"] = json!(refers_to);
+            }
+            if let Some(referred) = &interacted.referred_customer_id {
+                value["referredCustomerId"] = json!(referred);
+            }
+            ("interacted", value)
+        }
+        Body::FavouritesChosen(chosen) => ("favouritesChosen", json!({ "skus": chosen.skus })),
+        Body::RedemptionRequested(requested) => {
+            let value = json!({
+                "redemptionId": requested.redemption_id,
+                "basketId": requested.basket_id,
+                "currency": requested.currency,
+                "points": requested.points,
+                "basketAmountMinor": requested.basket_amount_minor,
+                "eligibleAmountMinor": requested.eligible_amount_minor,
+            });
+            ("redemptionRequested", value)
+        }
+        Body::RedemptionSettled(settled) => {
+            let outcome = if settled.confirmed { "confirmed" } else { "cancelled" };
+            ("redemptionSettled", json!({ "redemptionId": settled.redemption_id, outcome: true }))
+        }
+        Body::PointsAdjusted(adjusted) => {
+            let value = json!({
+                "currency": adjusted.currency,
+                "points": adjusted.points,
+                "reason": adjusted.reason,
+                "operatorId": adjusted.operator_id,
+            });
+            ("pointsAdjusted", value)
+        }
+        Body::TierOverridden(overridden) => {
+            let mut value = json!({ "reason": overridden.reason, "operatorId": overridden.operator_id });
+            if let Some(tier) = &overridden.tier {
+                value["tier"] = json!(tier);
+            }
+            if let Some(until) = overridden.until {
+                value["until"] = json!(until.to_string());
+            }
+            ("tierOverridden", value)
+        }
+        Body::ConsentChanged(changed) => {
+            ("consentChanged", json!({ "purpose": changed.purpose, "granted": changed.granted }))
+        }
+    }
+}
+
+fn lines(lines: &[Line]) -> Value {
+    let line = |line: &Line| {
+        json!({
+            "sku": line.sku,
+            "category": line.category,
+            "department": line.department,
+            "privateLabel": line.private_label,
+            "quantity": line.quantity_milli as f64 / 1000.0,
+            "amountMinor": line.amount_minor,
+            "redemptionExcluded": line.redemption_excluded,
+            "accrualExcluded": line.accrual_excluded,
+        })
+    };
+    lines.iter().map(line).collect()
+}
+
+fn kind(interaction: Interaction) -> &'static str {
+    match interaction {
+        Interaction::ReferralMade => "REFERRAL_MADE",
+        Interaction::ReferralConverted => "REFERRAL_CONVERTED",
+        Interaction::Review => "REVIEW",
+        Interaction::Share => "SHARE",
+        Interaction::Like => "LIKE",
+        Interaction::Idea => "IDEA",
+        Interaction::ProductTest => "PRODUCT_TEST",
+        Interaction::Complaint => "COMPLAINT",
+        Interaction::ComplaintAnswered => "COMPLAINT_ANSWERED",
+        Interaction::Visit => "VISIT",
+        Interaction::ContentView => "CONTENT_VIEW",
+        Interaction::EventAttended => "EVENT_ATTENDED",
+        Interaction::MessageOpened => "MESSAGE_OPENED",
     }
 }

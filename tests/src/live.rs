@@ -128,7 +128,7 @@ pub fn purchases(path: &Path) -> Vec<Accepted> {
         let amount = &value["purchase"]["amountMinor"];
         let amount_minor = amount.as_str().map_or(0, |text| text.parse().expect("an amount"));
         let purchase =
-            Purchase { basket_id: text(&value["purchase"]["basketId"]), amount_minor, margin_minor: None };
+            Purchase { basket_id: text(&value["purchase"]["basketId"]), amount_minor, ..Purchase::default() };
         let event = Event {
             id: text(&value["eventId"]),
             customer_id: text(&value["customerId"]),

@@ -199,6 +199,11 @@ impl Run {
             Reason::Silence => "silence",
             Reason::OtherEvent => "other_event",
             Reason::ErasureRequested => "erasure_requested",
+            Reason::RedemptionRequested => "redemption_requested",
+            Reason::RedemptionSettled => "redemption_settled",
+            Reason::Operator => "operator",
+            Reason::TermsChanged => "terms_changed",
+            Reason::TimePassed => "time_passed",
         };
         writeln!(said, ", {reason}{}", if decision.correction { ", correction" } else { "" }).unwrap();
     }

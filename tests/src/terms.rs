@@ -1,6 +1,8 @@
 //! Programmes for tests: small thresholds, so that much is concluded from little.
 
-use programme::terms::{Band, Churn, Ltv, Memory, Terms, Tier, Window};
+use programme::terms::churn::{Band, Churn};
+use programme::terms::tiers::{Tier, Window};
+use programme::terms::{Ltv, Memory, Terms};
 
 use crate::chance::Chance;
 

@@ -11,7 +11,9 @@ use engine::log::TaskId;
 use engine::store::stores::{StoreOptions, Stores};
 use engine::store::wakeups;
 use programme::customer::Customer;
-use programme::event::{Body, ErasureRequested, Event, NpsAnswer, Purchase, PurchaseReturned, PurchaseVoided};
+use programme::event::{
+    Body, ErasureRequested, Event, Interacted, Interaction, NpsAnswer, Purchase, PurchaseReturned, PurchaseVoided,
+};
 use programme::facts::Facts;
 use programme::step::Programme;
 use programme::time::{Timestamp, Zone};
@@ -135,7 +137,7 @@ proptest! {
         let fold = |events: &mut dyn Iterator<Item = &Event>| {
             let mut facts = Facts::default();
             for event in events {
-                facts.fold(event, &terms, &zone);
+                let _ = facts.fold(event, &terms, &zone);
             }
             normal(facts)
         };
@@ -198,16 +200,16 @@ fn event() -> impl Strategy<Value = Event> {
     let body = prop_oneof![
         4 => (0..200_00i64, any::<bool>()).prop_map(|(amount_minor, margin)| {
             let margin_minor = margin.then_some(amount_minor / 3);
-            Body::Purchase(Purchase { basket_id: String::new(), amount_minor, margin_minor })
+            Body::Purchase(Purchase { amount_minor, margin_minor, ..Purchase::default() })
         }),
         1 => (basket.clone(), 0..50_00i64, any::<bool>()).prop_map(|(basket_id, amount_minor, whole_basket)| {
-            Body::PurchaseReturned(PurchaseReturned { basket_id, amount_minor, whole_basket })
+            Body::PurchaseReturned(PurchaseReturned { basket_id, amount_minor, whole_basket, ..PurchaseReturned::default() })
         }),
         1 => basket.prop_map(|basket_id| Body::PurchaseVoided(PurchaseVoided { basket_id })),
         1 => (0..=10u8).prop_map(|score| Body::SurveyAnswered(Some(NpsAnswer { score }))),
         1 => Just(Body::SurveyAnswered(None)),
         1 => Just(Body::Enrolled),
-        1 => Just(Body::Unjudged),
+        1 => Just(Body::Interacted(Interacted::plain(Interaction::Visit))),
         1 => Just(Body::ErasureRequested(ErasureRequested { request_id: "r".into() })),
     ];
     (0..1000u32, 0..6u32, at, body).prop_map(|(id, basket, at, mut body)| {

@@ -21,7 +21,7 @@ const DAY_MS: i64 = 86_400_000;
 
 fn purchase(customer: &str, number: i64, at: Timestamp) -> Event {
     let basket_id = format!("b{number}");
-    let purchase = Purchase { basket_id, amount_minor: 25_00, margin_minor: None };
+    let purchase = Purchase { basket_id, amount_minor: 25_00, ..Purchase::default() };
     Event { id: format!("e{number}"), customer_id: customer.into(), at, body: Body::Purchase(purchase) }
 }
 

@@ -250,7 +250,7 @@ fn crossing(terms: &Terms, zone: &Zone, midnight: Timestamp) -> Vec<Event> {
     for silence_days in 5..90 {
         let purchase = |number: i32, days_before: i32| {
             let at = zone.start(zone.day(midnight).plus(-days_before)).plus_ms(12 * 3_600_000);
-            let purchase = Purchase { basket_id: format!("b{number}"), amount_minor: 12_00, margin_minor: None };
+            let purchase = Purchase { basket_id: format!("b{number}"), amount_minor: 12_00, ..Purchase::default() };
             Event { id: format!("e{number}"), customer_id: "silent".into(), at, body: Body::Purchase(purchase) }
         };
         let events: Vec<Event> = (0..4).map(|number| purchase(number, silence_days + 12 - 4 * number)).collect();

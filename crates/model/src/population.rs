@@ -280,7 +280,7 @@ mod tests {
     fn the_programme_agrees_on_who_is_alive() {
         use programme::facts::rhythm::Rhythm;
         use programme::probability::score;
-        use programme::terms::Churn;
+        use programme::terms::churn::Churn;
         use programme::time::Day;
 
         let [r, alpha, a, b] = MBG.1;

@@ -65,15 +65,15 @@ impl Programme {
         let moment = self.moment(at);
         let terms = self.terms();
         let Customer { facts, standing, wake_at, erased_at: _ } = customer;
-        let tier = terms.tier.iter().position(|tier| tier.name == standing.tier).unwrap_or(0);
+        let tier = terms.tier.iter().position(|tier| tier.name == standing.tier.name).unwrap_or(0);
         let needs = |index: usize| terms.tier.get(index).map(|tier| tiers::needs_at(&moment, &facts, tier));
         let judged = facts.rhythm.filter(|rhythm| rhythm.repeats + 1 >= terms.churn.shopping_days_min);
         Card {
             customer_id: customer_id.to_string(),
             as_of: at,
             since: facts.since,
-            tier_since: standing.tier_since,
-            tier_until: standing.tier_wake.map(|day| self.zone().start(day)),
+            tier_since: standing.tier.since,
+            tier_until: standing.tier.wake.map(|day| self.zone().start(day)),
             to_keep: needs(tier).unwrap_or_default(),
             to_next: needs(tier + 1).unwrap_or_default(),
             recency_days: measure::recency_days(&facts, moment.day),
@@ -83,12 +83,12 @@ impl Programme {
             ltv_minor: measure::ltv_minor(&facts, &terms.ltv, self.zone(), moment.day),
             last_purchase_at: facts.last_purchase_at,
             nps: measure::counting_nps(&facts, &terms.ltv, self.zone(), moment.day).map(|(nps, _)| nps.score),
-            risk_since: standing.risk_since,
+            risk_since: standing.risk.since,
             score: judged.map(|rhythm| probability::score(&rhythm, &terms.churn, moment.day)),
             currency: terms.currency.clone(),
             sequence: standing.sequence,
-            tier: standing.tier,
-            risk: standing.risk,
+            tier: standing.tier.name,
+            risk: standing.risk.band,
             wake_at,
         }
     }

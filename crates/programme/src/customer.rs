@@ -1,7 +1,7 @@
 //! What is known of one customer: facts, standing, and when to look again.
 
 use crate::facts::Facts;
-use crate::time::{Day, Timestamp};
+use crate::time::{Day, Timestamp, Zone};
 
 /// The whole state of one customer, as it is stored.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -20,7 +20,7 @@ pub struct Customer {
 impl Customer {
     /// Nothing is known of this customer: no event was ever folded, or none since an erasure.
     pub fn is_unknown(&self) -> bool {
-        self.standing.tier.is_empty()
+        self.standing.tier.name.is_empty()
     }
 }
 
@@ -31,16 +31,38 @@ pub struct Standing {
     pub sequence: u64,
     /// The latest instant at which the customer was judged. Later events are judged no earlier.
     pub clock: Timestamp,
+    /// Which tier the customer has.
+    pub tier: TierStanding,
+    /// How likely the customer is to be lost.
+    pub risk: RiskStanding,
+}
+
+impl Standing {
+    /// The earliest instant at which a mechanic wants to look again although nothing happens.
+    pub fn wake_at(&self, zone: &Zone) -> Option<Timestamp> {
+        let next_day = [self.tier.wake, self.risk.wake].into_iter().flatten().min();
+        next_day.map(|day| zone.start(day))
+    }
+}
+
+/// Which tier a customer has.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TierStanding {
     /// The tier's name; empty until the first event was judged.
-    pub tier: String,
+    pub name: String,
     /// Since when the tier is held.
-    pub tier_since: Timestamp,
-    /// When the tier mechanic wants to look again.
-    pub tier_wake: Option<Day>,
+    pub since: Timestamp,
+    /// When the mechanic wants to look again.
+    pub wake: Option<Day>,
+}
+
+/// How likely a customer is to be lost.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RiskStanding {
     /// The band of churn risk; `None` when there is none to speak of.
-    pub risk: Option<String>,
+    pub band: Option<String>,
     /// Since when that band (or its absence) holds.
-    pub risk_since: Timestamp,
-    /// When the churn mechanic wants to look again: a lower bound of the day of crossing.
-    pub risk_wake: Option<Day>,
+    pub since: Timestamp,
+    /// When the mechanic wants to look again: a lower bound of the day of crossing.
+    pub wake: Option<Day>,
 }

@@ -40,6 +40,16 @@ pub enum Reason {
     Silence,
     /// The customer asked to be forgotten.
     ErasureRequested,
+    /// The customer wants to pay with points.
+    RedemptionRequested,
+    /// A payment with points came to its end.
+    RedemptionSettled,
+    /// Somebody at the retailer's did it by hand.
+    Operator,
+    /// The terms are others from this instant on.
+    TermsChanged,
+    /// A delay or a term has passed, with no new event.
+    TimePassed,
     /// Any other event.
     OtherEvent,
 }

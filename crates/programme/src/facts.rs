@@ -57,6 +57,19 @@ pub struct Nps {
     pub at: Timestamp,
 }
 
+/// What an event did to the basket that it is about: the basket as it stood before and after.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Booked {
+    /// Unheard of, where the event was the first about it.
+    pub before: Basket,
+    /// As it stands now.
+    pub after: Basket,
+}
+
+/// The event id, or the basket of a purchase, was known already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Duplicate;
+
 /// What folding an event did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Folded {
@@ -69,17 +82,18 @@ pub enum Folded {
 }
 
 impl Facts {
-    /// Takes one event in. Afterwards days and baskets older than the terms ask for are forgotten.
-    pub fn fold(&mut self, event: &Event, terms: &Terms, zone: &Zone) -> Folded {
+    /// Takes one event in, and returns what it did to its basket, where it has one. Afterwards days and baskets older than
+    /// the terms ask for are forgotten. An event that was known already changes nothing.
+    pub fn fold(&mut self, event: &Event, terms: &Terms, zone: &Zone) -> Result<Option<Booked>, Duplicate> {
         if !self.seen.insert(seen::fingerprint(&event.id), terms.memory.event_ids_max as usize) {
-            return Folded::Duplicate;
+            return Err(Duplicate);
         }
         self.since = Some(self.since.map_or(event.at, |since| since.min(event.at)));
         match &event.body {
             Body::Purchase(purchase) => {
                 let id = seen::fingerprint(&purchase.basket_id);
                 let booking = Booking::Purchased { at: event.at, gross_minor: purchase.amount_minor };
-                return self.book(id, booking, terms, zone);
+                return self.book(id, booking, terms, zone).map(Some);
             }
             Body::PurchaseReturned(returned) => {
                 let id = seen::fingerprint(&returned.basket_id);
@@ -87,11 +101,11 @@ impl Facts {
                     true => Booking::ReturnedWhole { at: event.at },
                     false => Booking::Returned { at: event.at, amount_minor: returned.amount_minor },
                 };
-                return self.book(id, booking, terms, zone);
+                return self.book(id, booking, terms, zone).map(Some);
             }
             Body::PurchaseVoided(voided) => {
                 let id = seen::fingerprint(&voided.basket_id);
-                return self.book(id, Booking::Voided { at: event.at }, terms, zone);
+                return self.book(id, Booking::Voided { at: event.at }, terms, zone).map(Some);
             }
             Body::SurveyAnswered(Some(answer)) => {
                 // Of two answers at one instant the lower one stays, whichever came first.
@@ -100,10 +114,20 @@ impl Facts {
                     self.nps = Some(Nps { score: answer.score, at: event.at });
                 }
             }
-            // An erasure leaves no facts to fold it into; the step performs it.
-            Body::SurveyAnswered(None) | Body::Enrolled | Body::Unjudged | Body::ErasureRequested(_) => {}
+            // What happens to points and tiers is between the event and the mechanics. An erasure leaves no facts to
+            // fold it into; the step performs it.
+            Body::SurveyAnswered(None)
+            | Body::Interacted(_)
+            | Body::Enrolled
+            | Body::FavouritesChosen(_)
+            | Body::RedemptionRequested(_)
+            | Body::RedemptionSettled(_)
+            | Body::PointsAdjusted(_)
+            | Body::TierOverridden(_)
+            | Body::ConsentChanged(_)
+            | Body::ErasureRequested(_) => {}
         }
-        Folded::New
+        Ok(None)
     }
 
     /// The longest time, in days, that purchases are remembered by day.
@@ -112,8 +136,8 @@ impl Facts {
         i32::try_from(days).expect("terms bound both to 800")
     }
 
-    fn book(&mut self, id: u64, booking: Booking, terms: &Terms, zone: &Zone) -> Folded {
-        let Some((before, after)) = self.baskets.book(id, booking) else { return Folded::Duplicate };
+    fn book(&mut self, id: u64, booking: Booking, terms: &Terms, zone: &Zone) -> Result<Booked, Duplicate> {
+        let (before, after) = self.baskets.book(id, booking).ok_or(Duplicate)?;
         self.move_totals(&before, &after, terms, zone);
         let kept = Facts::days_kept(terms);
         if let Some(newest) = self.days.newest() {
@@ -122,7 +146,7 @@ impl Facts {
             self.baskets.forget_before(horizon);
         }
         self.baskets.keep_latest(terms.memory.baskets_max as usize);
-        Folded::New
+        Ok(Booked { before, after })
     }
 
     /// Applies the difference that a booking made to a basket to every total that the basket is part of.

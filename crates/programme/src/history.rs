@@ -10,7 +10,9 @@ use crate::customer::Customer;
 use crate::decision::{Body, Decision, Value};
 use crate::event::{self, ErasureRequested, Event, NpsAnswer, Purchase, PurchaseReturned, PurchaseVoided};
 use crate::step::Programme;
-use crate::terms::{Band, Churn, Ltv, Memory, Terms, Tier, Window};
+use crate::terms::churn::{Band, Churn};
+use crate::terms::tiers::{Tier, Window};
+use crate::terms::{Ltv, Memory, Terms};
 use crate::time::Timestamp;
 
 /// Four tiers a month as in `domain.md` BY-8, in roubles, with the default churn parameters and days in UTC.
@@ -75,12 +77,13 @@ fn event(line: &str, number: usize) -> Event {
         "purchase" => event::Body::Purchase(Purchase {
             basket_id: basket_id(),
             amount_minor: minor(words[3]),
-            margin_minor: None,
+            ..Purchase::default()
         }),
         "return" => event::Body::PurchaseReturned(PurchaseReturned {
             basket_id: basket_id(),
             amount_minor: if words[3] == "whole" { 0 } else { minor(words[3]) },
             whole_basket: words[3] == "whole",
+            ..PurchaseReturned::default()
         }),
         "void" => event::Body::PurchaseVoided(PurchaseVoided { basket_id: basket_id() }),
         "nps" => {

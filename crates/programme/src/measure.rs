@@ -1,7 +1,8 @@
 //! Pure readings of facts at a local day: purchases and spend in the window, lifetime value.
 
 use crate::facts::{Facts, Nps};
-use crate::terms::{Ltv, Window};
+use crate::terms::Ltv;
+use crate::terms::tiers::Window;
 use crate::time::{Day, Zone};
 
 /// What was bought within the terms' window, as it stands on one day.

@@ -8,11 +8,12 @@ pub mod tiers;
 
 use crate::customer::Standing;
 use crate::decision::{Body, Evidence};
-use crate::facts::Facts;
+use crate::event::Event;
+use crate::facts::{Booked, Facts};
 use crate::terms::Terms;
 use crate::time::{Day, Timestamp, Zone};
 
-/// When and by which numbers a customer is judged.
+/// When, by which numbers, and after what a customer is judged.
 #[derive(Clone, Copy, Debug)]
 pub struct Moment<'a> {
     /// The programme's numbers.
@@ -23,6 +24,17 @@ pub struct Moment<'a> {
     pub at: Timestamp,
     /// Its local day.
     pub day: Day,
+    /// What has just been taken into the facts; `None` when time alone has passed.
+    pub happened: Option<Happened<'a>>,
+}
+
+/// An event that has just been taken into the facts.
+#[derive(Clone, Copy, Debug)]
+pub struct Happened<'a> {
+    /// It happened at its own instant, which may lie before that of the judgement.
+    pub event: &'a Event,
+    /// What it did to its basket, where it is about one.
+    pub booked: Option<&'a Booked>,
 }
 
 /// What a mechanic concluded anew.
@@ -34,8 +46,8 @@ pub struct Conclusion {
     pub evidence: Vec<Evidence>,
 }
 
-/// Judges, updates the standing (with the day on which it wants to look again), and returns what changed.
-pub type Mechanic = fn(&Moment<'_>, &Facts, &mut Standing) -> Option<Conclusion>;
+/// Judges, updates the standing (with when it wants to look again), and appends what changed.
+pub type Mechanic = fn(&Moment<'_>, &Facts, &mut Standing, &mut Vec<Conclusion>);
 
 /// All mechanics, in the order in which they judge.
 pub const MECHANICS: [Mechanic; 2] = [tiers::judge, churn::judge];

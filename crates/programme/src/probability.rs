@@ -5,7 +5,7 @@
 //! maths library, so the same input gives the same bits on every machine.
 
 use crate::facts::rhythm::Rhythm;
-use crate::terms::Churn;
+use crate::terms::churn::Churn;
 use crate::time::Day;
 
 /// What the silence says about one customer on one local day.

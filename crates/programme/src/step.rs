@@ -6,8 +6,9 @@ use crate::customer::Customer;
 use crate::decision::{Body, CustomerErased, Decision, Reason};
 use crate::event::{self, ErasureRequested, Event};
 use crate::facts::Folded;
-use crate::mechanic::{Conclusion, MECHANICS, Moment};
-use crate::terms::{Finding, Terms};
+use crate::mechanic::{Conclusion, Happened, MECHANICS, Moment};
+use crate::terms::Terms;
+use crate::terms::finding::Finding;
 use crate::time::{Timestamp, Zone};
 
 /// A programme ready to judge: checked terms and their time zone.
@@ -49,12 +50,11 @@ impl Programme {
             decisions.push(erase(customer, event, request));
             return Folded::New;
         }
-        if customer.facts.fold(event, &self.terms, &self.zone) == Folded::Duplicate {
-            return Folded::Duplicate;
-        }
+        let Ok(booked) = customer.facts.fold(event, &self.terms, &self.zone) else { return Folded::Duplicate };
         let judged_later_ones = !customer.is_unknown() && event.at < customer.standing.clock;
         let at = if judged_later_ones { customer.standing.clock } else { event.at };
-        let cause = Cause { event: Some(event), correction: judged_later_ones };
+        let happened = Happened { event, booked: booked.as_ref() };
+        let cause = Cause { happened: Some(happened), correction: judged_later_ones };
         self.judge(&event.customer_id, customer, at, &cause, decisions);
         Folded::New
     }
@@ -68,7 +68,7 @@ impl Programme {
         decisions: &mut Vec<Decision>,
     ) {
         while let Some(at) = customer.wake_at.filter(|wake_at| *wake_at <= until) {
-            self.judge(customer_id, customer, at, &Cause { event: None, correction: false }, decisions);
+            self.judge(customer_id, customer, at, &Cause { happened: None, correction: false }, decisions);
             let later = customer.wake_at.is_none_or(|wake_at| wake_at > at);
             assert!(later, "a wakeup moves forward: {:?} again after {at}", customer.wake_at);
         }
@@ -76,7 +76,7 @@ impl Programme {
 
     /// When and by which numbers: the programme seen at one instant.
     pub fn moment(&self, at: Timestamp) -> Moment<'_> {
-        Moment { terms: &self.terms, zone: &self.zone, at, day: self.zone.day(at) }
+        Moment { terms: &self.terms, zone: &self.zone, at, day: self.zone.day(at), happened: None }
     }
 
     fn judge(
@@ -87,20 +87,26 @@ impl Programme {
         cause: &Cause<'_>,
         decisions: &mut Vec<Decision>,
     ) {
-        let moment = self.moment(at);
+        let moment = Moment { happened: cause.happened, ..self.moment(at) };
         let Customer { facts, standing, wake_at, erased_at: _ } = customer;
         standing.clock = at;
-        if standing.tier.is_empty() {
-            standing.risk_since = at;
+        if standing.tier.name.is_empty() {
+            standing.risk.since = at;
         }
+        let mut concluded = Vec::new();
         for mechanic in MECHANICS {
-            if let Some(conclusion) = mechanic(&moment, facts, standing) {
-                standing.sequence += 1;
-                decisions.push(cause.decision(customer_id, standing.sequence, at, conclusion));
-            }
+            mechanic(&moment, facts, standing, &mut concluded);
         }
-        let next_day = [standing.tier_wake, standing.risk_wake].into_iter().flatten().min();
-        *wake_at = next_day.map(|day| self.zone.start(day));
+        let mut kinds: Vec<&str> = Vec::new();
+        for conclusion in concluded {
+            standing.sequence += 1;
+            let kind = kind(&conclusion.body);
+            let before = kinds.iter().filter(|earlier| **earlier == kind).count();
+            kinds.push(kind);
+            let id = cause.decision_id(customer_id, at, kind, before);
+            decisions.push(cause.decision(id, customer_id, standing.sequence, at, conclusion));
+        }
+        *wake_at = standing.wake_at(&self.zone);
     }
 }
 
@@ -112,26 +118,34 @@ fn erase(customer: &mut Customer, event: &Event, request: &ErasureRequested) -> 
     let sequence = customer.standing.sequence + 1;
     *customer = Customer { erased_at: Some(at), ..Customer::default() };
     let body = Body::CustomerErased(CustomerErased { request_id: request.request_id.clone() });
-    let cause = Cause { event: Some(event), correction };
-    cause.decision(&event.customer_id, sequence, at, Conclusion { body, evidence: Vec::new() })
+    let cause = Cause { happened: Some(Happened { event, booked: None }), correction };
+    let id = cause.decision_id(&event.customer_id, at, kind(&body), 0);
+    cause.decision(id, &event.customer_id, sequence, at, Conclusion { body, evidence: Vec::new() })
 }
 
 /// What made the programme look at a customer.
 struct Cause<'a> {
     /// The event; `None` when time alone did.
-    event: Option<&'a Event>,
+    happened: Option<Happened<'a>>,
     /// The event came after later ones had been judged.
     correction: bool,
 }
 
 impl Cause<'_> {
-    fn decision(&self, customer_id: &str, sequence: u64, at: Timestamp, conclusion: Conclusion) -> Decision {
+    fn decision(
+        &self,
+        id: u128,
+        customer_id: &str,
+        sequence: u64,
+        at: Timestamp,
+        conclusion: Conclusion,
+    ) -> Decision {
         Decision {
-            id: self.decision_id(customer_id, at, &conclusion.body),
+            id,
             customer_id: customer_id.to_string(),
             sequence,
             effective_at: at,
-            causes: self.event.iter().map(|event| event.id.clone()).collect(),
+            causes: self.happened.iter().map(|happened| happened.event.id.clone()).collect(),
             reason: self.reason(&conclusion.body),
             evidence: conclusion.evidence,
             correction: self.correction,
@@ -140,11 +154,19 @@ impl Cause<'_> {
     }
 
     fn reason(&self, body: &Body) -> Reason {
-        match self.event.map(|event| &event.body) {
+        match self.happened.map(|happened| &happened.event.body) {
             Some(event::Body::Purchase(_)) => Reason::Purchased,
             Some(event::Body::PurchaseReturned(_) | event::Body::PurchaseVoided(_)) => Reason::PurchaseTakenBack,
             Some(event::Body::SurveyAnswered(_)) => Reason::SurveyAnswered,
-            Some(event::Body::Enrolled | event::Body::Unjudged) => Reason::OtherEvent,
+            Some(event::Body::RedemptionRequested(_)) => Reason::RedemptionRequested,
+            Some(event::Body::RedemptionSettled(_)) => Reason::RedemptionSettled,
+            Some(event::Body::PointsAdjusted(_) | event::Body::TierOverridden(_)) => Reason::Operator,
+            Some(
+                event::Body::Interacted(_)
+                | event::Body::Enrolled
+                | event::Body::FavouritesChosen(_)
+                | event::Body::ConsentChanged(_),
+            ) => Reason::OtherEvent,
             Some(event::Body::ErasureRequested(_)) => Reason::ErasureRequested,
             None => match body {
                 Body::TierChanged(_) => Reason::WindowMoved,
@@ -154,24 +176,33 @@ impl Cause<'_> {
         }
     }
 
-    /// A function of customer, cause and kind. Fields are set apart by a byte that occurs in no text.
-    fn decision_id(&self, customer_id: &str, at: Timestamp, body: &Body) -> u128 {
+    /// A function of customer, cause and kind, and of how many of the same cause and kind come before. Fields are set
+    /// apart by a byte that occurs in no text.
+    fn decision_id(&self, customer_id: &str, at: Timestamp, kind: &str, before: usize) -> u128 {
         const APART: &[u8] = &[0xff];
-        let kind = match body {
-            Body::TierChanged(_) => "tier",
-            Body::ChurnRiskChanged(_) => "churn_risk",
-            Body::CustomerErased(_) => "erased",
-        };
         let mut hash = Xxh3::new();
         hash.update(customer_id.as_bytes());
         hash.update(APART);
         hash.update(kind.as_bytes());
         hash.update(APART);
-        match self.event {
-            Some(event) => hash.update(event.id.as_bytes()),
+        match self.happened {
+            Some(happened) => hash.update(happened.event.id.as_bytes()),
             None => hash.update(&at.0.to_be_bytes()),
         }
+        if before > 0 {
+            hash.update(APART);
+            hash.update(&(before as u64).to_be_bytes());
+        }
         hash.digest128()
+    }
+}
+
+/// What a decision is about, as part of its id.
+fn kind(body: &Body) -> &'static str {
+    match body {
+        Body::TierChanged(_) => "tier",
+        Body::ChurnRiskChanged(_) => "churn_risk",
+        Body::CustomerErased(_) => "erased",
     }
 }
 

@@ -11,7 +11,7 @@ use programme::customer::Customer;
 use programme::decision::{Body, Decision, Need};
 use programme::facts::rhythm::Rhythm;
 use programme::step::Programme;
-use programme::terms::{Tier, Window};
+use programme::terms::tiers::{Tier, Window};
 use programme::time::Timestamp;
 
 use crate::customers;

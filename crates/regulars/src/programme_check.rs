@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use programme::terms::{Terms, Window};
+use programme::terms::Terms;
+use programme::terms::tiers::Window;
 use wire::terms;
 
 use crate::customers;

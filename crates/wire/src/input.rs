@@ -5,6 +5,7 @@
 
 mod accept;
 mod content;
+pub mod told;
 
 pub mod refusal;
 

@@ -200,6 +200,11 @@ fn reason(reason: Reason) -> proto::decision::Reason {
         Reason::Silence => proto::decision::Reason::Silence,
         Reason::OtherEvent => proto::decision::Reason::OtherEvent,
         Reason::ErasureRequested => proto::decision::Reason::ErasureRequested,
+        Reason::RedemptionRequested => proto::decision::Reason::RedemptionRequested,
+        Reason::RedemptionSettled => proto::decision::Reason::RedemptionSettled,
+        Reason::Operator => proto::decision::Reason::Operator,
+        Reason::TermsChanged => proto::decision::Reason::TermsChanged,
+        Reason::TimePassed => proto::decision::Reason::TimePassed,
     }
 }
 

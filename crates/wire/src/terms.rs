@@ -82,7 +82,7 @@ pub fn read(text: &str, file: &str) -> Result<ReadTerms, TermsError> {
     let (terms, places) = parse::<Terms>(text, file)?;
     let findings = terms.check();
     if !findings.is_empty() {
-        let finding = |finding: programme::terms::Finding| {
+        let finding = |finding: programme::terms::finding::Finding| {
             let line = places.line_of_key(&finding.key);
             Located { file: file.to_string(), line, key: finding.key, message: finding.message }
         };

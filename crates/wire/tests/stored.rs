@@ -2,7 +2,7 @@
 //!
 //! A fixture is never changed and never removed. A new format adds its own, made once from the values below.
 
-use programme::customer::{Customer, Standing};
+use programme::customer::{Customer, RiskStanding, Standing, TierStanding};
 use programme::facts::baskets::{Basket, Baskets};
 use programme::facts::days::{Bucket, Days};
 use programme::facts::rhythm::Rhythm;
@@ -71,12 +71,12 @@ fn regular() -> Customer {
         standing: Standing {
             sequence: 1,
             clock: at("2017-01-20T18:00:00.250Z"),
-            tier: "regular".into(),
-            tier_since: at("2017-01-20T18:00:00.250Z"),
-            tier_wake: Some(Day(17_197)),
-            risk: None,
-            risk_since: at("2017-01-01T06:53:26Z"),
-            risk_wake: Some(Day(17_230)),
+            tier: TierStanding {
+                name: "regular".into(),
+                since: at("2017-01-20T18:00:00.250Z"),
+                wake: Some(Day(17_197)),
+            },
+            risk: RiskStanding { band: None, since: at("2017-01-01T06:53:26Z"), wake: Some(Day(17_230)) },
         },
         wake_at: Some(at("2017-02-01T05:00:00Z")),
         erased_at: None,
@@ -100,11 +100,11 @@ fn at_risk() -> Customer {
     customer.facts.baskets.baskets.push(unheard_of);
     customer.standing.sequence = 12;
     customer.standing.clock = at("2017-06-01T04:00:00Z");
-    customer.standing.tier = "newcomer".into();
-    customer.standing.tier_wake = None;
-    customer.standing.risk = Some("high".into());
-    customer.standing.risk_since = at("2017-06-01T04:00:00Z");
-    customer.standing.risk_wake = None;
+    customer.standing.tier.name = "newcomer".into();
+    customer.standing.tier.wake = None;
+    customer.standing.risk.band = Some("high".into());
+    customer.standing.risk.since = at("2017-06-01T04:00:00Z");
+    customer.standing.risk.wake = None;
     customer.wake_at = None;
     customer
 }
@@ -235,15 +235,11 @@ fn customers() -> impl Strategy<Value = Customer> {
     let tier = ("[a-z]{0,8}", instants(), prop::option::of(days()));
     let risk = (prop::option::of("[a-z]{0,8}"), instants(), prop::option::of(days()));
     let standing = (any::<u64>(), instants(), tier, risk).prop_map(
-        |(sequence, clock, (tier, tier_since, tier_wake), (risk, risk_since, risk_wake))| Standing {
+        |(sequence, clock, (name, tier_since, tier_wake), (band, risk_since, risk_wake))| Standing {
             sequence,
             clock,
-            tier,
-            tier_since,
-            tier_wake,
-            risk,
-            risk_since,
-            risk_wake,
+            tier: TierStanding { name, since: tier_since, wake: tier_wake },
+            risk: RiskStanding { band, since: risk_since, wake: risk_wake },
         },
     );
     let instant = || prop::option::of(instants());

@@ -8,11 +8,8 @@ use programme::event::{Body, Event, Purchase};
 use programme::step::Programme;
 use programme::time::{TIMESTAMP_MAX, TIMESTAMP_MIN, Timestamp};
 use wire::input::refusal::{MESSAGE_BYTES_MAX, Refusal};
-use wire::input::{Decoded, Decoder, Encoding, encode};
+use wire::input::{Decoded, Decoder, Encoding, encode, told};
 use wire::output::{self, Stamp};
-use wire::proto::customer_event::Body as Said;
-use wire::proto::survey_answered::Instrument;
-use wire::proto::{self, CustomerEvent};
 use wire::{card, stored};
 
 /// The terms that the service is shipped with.
@@ -60,10 +57,11 @@ fn within_bounds(event: &Event) {
     id(&event.customer_id);
     assert!((TIMESTAMP_MIN..=TIMESTAMP_MAX).contains(&event.at) && event.at <= LATEST_ALLOWED, "{}", event.at);
     match &event.body {
-        Body::Purchase(Purchase { basket_id, amount_minor, margin_minor }) => {
-            id(basket_id);
-            amount(*amount_minor);
-            amount(margin_minor.map_or(0, |minor| minor.checked_abs().expect("bounded")));
+        Body::Purchase(purchase) => {
+            id(&purchase.basket_id);
+            amount(purchase.amount_minor);
+            amount(purchase.margin_minor.map_or(0, |minor| minor.checked_abs().expect("bounded")));
+            assert!(purchase.lines.iter().all(|line| line.quantity_milli >= 0));
         }
         Body::PurchaseReturned(returned) => {
             id(&returned.basket_id);
@@ -72,13 +70,21 @@ fn within_bounds(event: &Event) {
         Body::PurchaseVoided(voided) => id(&voided.basket_id),
         Body::SurveyAnswered(answer) => assert!(answer.is_none_or(|answer| answer.score <= 10)),
         Body::ErasureRequested(request) => id(&request.request_id),
-        Body::Enrolled | Body::Unjudged => {}
+        Body::Interacted(_) | Body::Enrolled | Body::FavouritesChosen(_) => {}
+        Body::RedemptionRequested(requested) => {
+            id(&requested.redemption_id);
+            amount(requested.points);
+        }
+        Body::RedemptionSettled(settled) => id(&settled.redemption_id),
+        Body::PointsAdjusted(adjusted) => amount(adjusted.points.checked_abs().expect("bounded")),
+        Body::TierOverridden(overridden) => assert!(!overridden.operator_id.is_empty()),
+        Body::ConsentChanged(changed) => assert!(!changed.purpose.is_empty()),
     }
 }
 
 /// What was heard, written as a message in either encoding, is heard the same, under the customer's key.
 fn says_the_same_again(event: &Event) {
-    let message = message(event);
+    let message = told::message(event, &PROGRAMME.terms().currency);
     for encoding in [Encoding::Json, Encoding::Protobuf] {
         let mut value = Vec::new();
         encode(&message, encoding, &mut value);
@@ -89,63 +95,14 @@ fn says_the_same_again(event: &Event) {
     }
 }
 
-fn message(event: &Event) -> CustomerEvent {
-    let at = |at: Timestamp| {
-        let nanos = i32::try_from(at.0.rem_euclid(1000) * 1_000_000).expect("below 10^9");
-        prost_types::Timestamp { seconds: at.0.div_euclid(1000), nanos }
-    };
-    CustomerEvent {
-        event_id: event.id.clone(),
-        customer_id: event.customer_id.clone(),
-        occurred_at: Some(at(event.at)),
-        body: Some(body(&event.body)),
-        ..CustomerEvent::default()
-    }
-}
-
-fn body(body: &Body) -> Said {
-    match body {
-        Body::Purchase(purchase) => Said::Purchase(proto::Purchase {
-            basket_id: purchase.basket_id.clone(),
-            currency: PROGRAMME.terms().currency.clone(),
-            amount_minor: purchase.amount_minor,
-            margin_minor: purchase.margin_minor,
-            ..proto::Purchase::default()
-        }),
-        Body::PurchaseReturned(returned) => Said::PurchaseReturned(proto::PurchaseReturned {
-            basket_id: returned.basket_id.clone(),
-            amount_minor: returned.amount_minor,
-            lines: Vec::new(),
-            whole_basket: returned.whole_basket,
-        }),
-        Body::PurchaseVoided(voided) => {
-            Said::PurchaseVoided(proto::PurchaseVoided { basket_id: voided.basket_id.clone() })
-        }
-        Body::SurveyAnswered(answer) => {
-            let instrument = if answer.is_some() { Instrument::Nps } else { Instrument::Csi };
-            let score = answer.map_or(4.0, |answer| f64::from(answer.score));
-            let answer = proto::SurveyAnswer { score: Some(score), ..proto::SurveyAnswer::default() };
-            Said::SurveyAnswered(proto::SurveyAnswered {
-                instrument: instrument.into(),
-                answers: vec![answer],
-                ..proto::SurveyAnswered::default()
-            })
-        }
-        Body::Enrolled => Said::Enrolled(proto::Enrolled::default()),
-        Body::ErasureRequested(request) => {
-            Said::ErasureRequested(proto::ErasureRequested { request_id: request.request_id.clone() })
-        }
-        Body::Unjudged => Said::FavouritesChosen(proto::FavouritesChosen::default()),
-    }
-}
-
 /// The programme folds it into a customer who is new and into one who shops, and all that follows can be kept, shown and
 /// published.
 fn is_lived_through(event: &Event) {
     let programme = &*PROGRAMME;
     let mut regular = Customer::default();
     for (place, days_before) in [9, 3, 0].into_iter().enumerate() {
-        let purchase = Purchase { basket_id: format!("b{place}"), amount_minor: 12_000_00, margin_minor: None };
+        let basket_id = format!("b{place}");
+        let purchase = Purchase { basket_id, amount_minor: 12_000_00, ..Purchase::default() };
         let before = Event {
             id: format!("before {place}"),
             customer_id: event.customer_id.clone(),

@@ -128,7 +128,7 @@ fn put_customers(stores: &Stores) {
     let mut changes = store.changes();
     for id in CUSTOMERS {
         let mut customer = Customer::default();
-        let purchase = Purchase { basket_id: "b".into(), amount_minor: 12_34, margin_minor: None };
+        let purchase = Purchase { basket_id: "b".into(), amount_minor: 12_34, ..Purchase::default() };
         let event = Event { id: "e".into(), customer_id: id.into(), at: NOON, body: Body::Purchase(purchase) };
         PROGRAMME.fold(&mut customer, &event, &mut Vec::new());
         let mut stored = Vec::new();

@@ -54,7 +54,7 @@ fn is_lived_under(terms: Terms) {
 /// back.
 fn history() -> Vec<(i64, Body)> {
     let purchase = |basket: i64, amount_minor| {
-        Body::Purchase(Purchase { basket_id: basket.to_string(), amount_minor, margin_minor: None })
+        Body::Purchase(Purchase { basket_id: basket.to_string(), amount_minor, ..Purchase::default() })
     };
     let mut history: Vec<(i64, Body)> =
         [0, 1, 8, 8, 40, 500].map(|day| (day, purchase(day, 30_000_00 * (day + 1)))).into();

@@ -2,7 +2,9 @@
 
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
-use programme::event::{Body, ErasureRequested, Event, NpsAnswer, Purchase, PurchaseReturned, PurchaseVoided};
+use programme::event::{
+    Body, ErasureRequested, Event, Interacted, Interaction, NpsAnswer, Purchase, PurchaseReturned, PurchaseVoided,
+};
 use programme::time::Timestamp;
 
 /// What one line of a scenario says.
@@ -35,14 +37,19 @@ pub(super) fn parse(line: &str, zone: &TimeZone, number: usize) -> Result<Step, 
             if let Some(named) = words.named("basket=") {
                 basket = named.to_string();
             }
-            Body::Purchase(Purchase { basket_id: basket, amount_minor, margin_minor: None })
+            Body::Purchase(Purchase { basket_id: basket, amount_minor, ..Purchase::default() })
         }
         "return" => {
             let basket_id = words.next("a basket")?.to_string();
             let amount = words.next("an amount, or whole")?;
             let whole_basket = amount == "whole";
             let amount_minor = if whole_basket { 0 } else { money(amount)? };
-            Body::PurchaseReturned(PurchaseReturned { basket_id, amount_minor, whole_basket })
+            Body::PurchaseReturned(PurchaseReturned {
+                basket_id,
+                amount_minor,
+                whole_basket,
+                ..PurchaseReturned::default()
+            })
         }
         "void" => Body::PurchaseVoided(PurchaseVoided { basket_id: words.next("a basket")?.to_string() }),
         "survey" => {
@@ -51,7 +58,7 @@ pub(super) fn parse(line: &str, zone: &TimeZone, number: usize) -> Result<Step, 
             Body::SurveyAnswered(Some(NpsAnswer { score }))
         }
         "erase" => Body::ErasureRequested(ErasureRequested { request_id: words.next("a request")?.to_string() }),
-        "visit" => Body::Unjudged,
+        "visit" => Body::Interacted(Interacted::plain(Interaction::Visit)),
         _ => return Err(format!("{kind:?} is no kind of step")),
     };
     let id = words.named("id=").map_or(format!("step-{number}"), str::to_string);

@@ -9,27 +9,28 @@ use crate::facts::Facts;
 use crate::facts::rhythm::Rhythm;
 use crate::mechanic::{Conclusion, Moment};
 use crate::probability::{self, Score};
-use crate::terms::{Band, Churn};
+use crate::terms::churn::{Band, Churn};
 use crate::time::Day;
 
 const DAY_MS: f64 = 86_400_000.0;
 
 /// Judges the band of churn risk at `moment`.
-pub fn judge(moment: &Moment<'_>, facts: &Facts, standing: &mut Standing) -> Option<Conclusion> {
+pub fn judge(moment: &Moment<'_>, facts: &Facts, standing: &mut Standing, concluded: &mut Vec<Conclusion>) {
     let churn = &moment.terms.churn;
     let judged = facts.rhythm.filter(|rhythm| rhythm.repeats + 1 >= churn.shopping_days_min);
     let Some(rhythm) = judged.filter(|_| !churn.band.is_empty()) else {
-        standing.risk_wake = None;
+        standing.risk.wake = None;
         // Too few shopping days are left after a void: whatever was announced rests on nothing now.
         let rhythm = facts.rhythm.unwrap_or(Rhythm::first(moment.day));
         let score = Score { alive: 1.0, no_purchase: 0.0 };
-        return announce(moment, facts, &rhythm, score, None, standing);
+        concluded.extend(announce(moment, facts, &rhythm, score, None, standing));
+        return;
     };
     let score = probability::score(&rhythm, churn, moment.day);
     let band = churn.band.iter().rposition(|band| score.no_purchase >= band.probability_min);
     let next_band = churn.band.get(band.map_or(0, |band| band + 1));
-    standing.risk_wake = next_band.and_then(|next| next_wake(moment, &rhythm, next, standing.risk_wake));
-    announce(moment, facts, &rhythm, score, band, standing)
+    standing.risk.wake = next_band.and_then(|next| next_wake(moment, &rhythm, next, standing.risk.wake));
+    concluded.extend(announce(moment, facts, &rhythm, score, band, standing));
 }
 
 /// When to look again for `next`. The wakeup that is already armed is kept where it still comes early enough: a
@@ -54,11 +55,11 @@ fn announce(
 ) -> Option<Conclusion> {
     let churn = &moment.terms.churn;
     let to = band.map(|band| &churn.band[band]);
-    if to.map(|band| band.name.as_str()) == standing.risk.as_deref() {
+    if to.map(|band| band.name.as_str()) == standing.risk.band.as_deref() {
         return None;
     }
-    let from = std::mem::replace(&mut standing.risk, to.map(|band| band.name.clone()));
-    standing.risk_since = moment.at;
+    let from = std::mem::replace(&mut standing.risk.band, to.map(|band| band.name.clone()));
+    standing.risk.since = moment.at;
     // Cleared: the bound that the score fell below is that of the band left behind.
     let left = churn.band.iter().find(|band| Some(&band.name) == from.as_ref());
     let threshold = to.or(left).map(|band| Value::Ratio(band.probability_min));
@@ -72,7 +73,7 @@ fn announce(
     let last_purchase_at = facts.last_purchase_at.unwrap_or(moment.zone.start(rhythm.last));
     let changed = ChurnRiskChanged {
         from,
-        to: standing.risk.clone(),
+        to: standing.risk.band.clone(),
         probability: score.no_purchase,
         horizon_days: churn.horizon_days,
         expected_next_purchase: mean_gap_days(rhythm)

@@ -8,25 +8,25 @@ use crate::decision::{Body, Direction, Evidence, Need, TierChanged, Value};
 use crate::facts::Facts;
 use crate::measure::{self, InWindow};
 use crate::mechanic::{Conclusion, Moment};
-use crate::terms::Tier;
+use crate::terms::tiers::Tier;
 use crate::time::Day;
 
 /// Judges the tier at `moment`. A customer never judged before stands in the lowest tier, unannounced.
-pub fn judge(moment: &Moment<'_>, facts: &Facts, standing: &mut Standing) -> Option<Conclusion> {
+pub fn judge(moment: &Moment<'_>, facts: &Facts, standing: &mut Standing, concluded: &mut Vec<Conclusion>) {
     let tiers = &moment.terms.tier;
-    if standing.tier.is_empty() {
-        standing.tier.clone_from(&tiers[0].name);
-        standing.tier_since = moment.at;
+    if standing.tier.name.is_empty() {
+        standing.tier.name.clone_from(&tiers[0].name);
+        standing.tier.since = moment.at;
     }
     let readings = Readings::at(moment, facts, moment.day);
     let to = readings.tier(tiers);
-    standing.tier_wake = next_change(moment, facts, to);
-    if tiers[to].name == standing.tier {
-        return None;
+    standing.tier.wake = next_change(moment, facts, to);
+    if tiers[to].name == standing.tier.name {
+        return;
     }
 
     // A name that the terms no longer have stands below all others: whoever held it is judged anew.
-    let from = tiers.iter().position(|tier| tier.name == standing.tier);
+    let from = tiers.iter().position(|tier| tier.name == standing.tier.name);
     let direction = if from.is_none_or(|from| from < to) { Direction::Up } else { Direction::Down };
     let decisive = &tiers[from.unwrap_or(0).max(to)];
     let evidence = conditions(decisive, &readings)
@@ -38,15 +38,15 @@ pub fn judge(moment: &Moment<'_>, facts: &Facts, standing: &mut Standing) -> Opt
         })
         .collect();
     let changed = TierChanged {
-        from: std::mem::replace(&mut standing.tier, tiers[to].name.clone()),
+        from: std::mem::replace(&mut standing.tier.name, tiers[to].name.clone()),
         to: tiers[to].name.clone(),
         direction,
-        valid_until: standing.tier_wake.map(|day| moment.zone.start(day)),
+        valid_until: standing.tier.wake.map(|day| moment.zone.start(day)),
         to_keep: needs(&tiers[to], &readings),
         to_next: tiers.get(to + 1).map_or_else(Vec::new, |next| needs(next, &readings)),
     };
-    standing.tier_since = moment.at;
-    Some(Conclusion { body: Body::TierChanged(changed), evidence })
+    standing.tier.since = moment.at;
+    concluded.push(Conclusion { body: Body::TierChanged(changed), evidence });
 }
 
 /// What a tier asks for, beside what the customer has at `moment`.
@@ -149,7 +149,8 @@ mod tests {
     use expect_test::{Expect, expect};
 
     use crate::history;
-    use crate::terms::{Terms, Window};
+    use crate::terms::Terms;
+    use crate::terms::tiers::Window;
 
     fn check(history: &str, expected: Expect) {
         expected.assert_eq(&decide(history::terms(), history));

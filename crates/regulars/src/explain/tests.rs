@@ -17,7 +17,7 @@ fn event(at: &str, body: event::Body) -> Event {
 }
 
 fn purchase(at: &str, amount_minor: i64) -> Event {
-    event(at, event::Body::Purchase(Purchase { basket_id: at.to_string(), amount_minor, margin_minor: None }))
+    event(at, event::Body::Purchase(Purchase { basket_id: at.to_string(), amount_minor, ..Purchase::default() }))
 }
 
 fn check(programme: &Programme, history: &[Event], at: &str, expected: Expect) {

@@ -88,7 +88,7 @@ impl Service {
 
     fn put(&self, id: &str) {
         let mut customer = Customer::default();
-        let purchase = Purchase { basket_id: "b".into(), amount_minor: 12_34, margin_minor: None };
+        let purchase = Purchase { basket_id: "b".into(), amount_minor: 12_34, ..Purchase::default() };
         let event = Event { id: "e".into(), customer_id: id.into(), at: noon(), body: Body::Purchase(purchase) };
         self.shared.programme.fold(&mut customer, &event, &mut Vec::new());
         let mut stored = Vec::new();

@@ -1,11 +1,13 @@
 //! Whether a message may be believed, and what the programme hears of it.
 //!
-//! The bounds are those of `events.proto`. Texts that the programme needs are moved out of the message; lines are
-//! only added up.
+//! The bounds are those of `events.proto`. Texts are moved out of the message, not copied.
 
 use std::fmt;
 
-use programme::event::{Body, ErasureRequested, Event, NpsAnswer, Purchase, PurchaseReturned, PurchaseVoided};
+use programme::event::{
+    Body, ConsentChanged, ErasureRequested, Event, FavouritesChosen, Interacted, Interaction, Line, NpsAnswer,
+    Purchase, PurchaseReturned, PurchaseVoided,
+};
 use programme::time::Timestamp;
 
 use crate::instant;
@@ -66,17 +68,24 @@ fn heard(body: Given, customer_id: &str, currency: &str) -> Result<Body, Refusal
             Ok(Body::Enrolled)
         }
         Given::Interacted(interacted) => {
-            if known::<Kind>("interacted.kind", interacted.kind)? == Kind::Unspecified {
-                return Err(missing("interacted.kind"));
-            }
+            let kind = interaction(known::<Kind>("interacted.kind", interacted.kind)?)?;
             if let Some(sentiment) = interacted.sentiment {
                 within(format_args!("interacted.sentiment"), sentiment, -1.0, 1.0)?;
             }
             amount("interacted.valueMinor", interacted.value_minor.unwrap_or(0))?;
-            Ok(Body::Unjudged)
+            Ok(Body::Interacted(Interacted {
+                kind,
+                sentiment: interacted.sentiment,
+                value_minor: interacted.value_minor,
+                refers_to: interacted.refers_to,
+                referred_customer_id: interacted.referred_customer_id,
+            }))
         }
-        Given::ConsentChanged(changed) => needed("consentChanged.purpose", &changed.purpose),
-        Given::FavouritesChosen(_) => Ok(Body::Unjudged),
+        Given::ConsentChanged(changed) => {
+            needed("consentChanged.purpose", &changed.purpose)?;
+            Ok(Body::ConsentChanged(ConsentChanged { purpose: changed.purpose, granted: changed.granted }))
+        }
+        Given::FavouritesChosen(chosen) => Ok(Body::FavouritesChosen(FavouritesChosen { skus: chosen.skus })),
         Given::RedemptionRequested(requested) => {
             id("redemptionRequested.redemptionId", &requested.redemption_id)?;
             programme_currency("redemptionRequested.currency", &requested.currency, currency)?;
@@ -140,8 +149,13 @@ fn purchase(purchase: proto::Purchase, currency: &str) -> Result<Purchase, Refus
     lines_sum("purchase", &purchase.lines, purchase.amount_minor)?;
     Ok(Purchase {
         basket_id: purchase.basket_id,
+        store_id: purchase.store_id,
+        terminal_id: purchase.terminal_id,
+        cashier_id: purchase.cashier_id,
+        channel: purchase.channel,
         amount_minor: purchase.amount_minor,
         margin_minor: purchase.margin_minor,
+        lines: purchase.lines.into_iter().map(line).collect(),
     })
 }
 
@@ -155,7 +169,42 @@ fn returned(returned: proto::PurchaseReturned) -> Result<PurchaseReturned, Refus
     Ok(PurchaseReturned {
         basket_id: returned.basket_id,
         amount_minor: returned.amount_minor,
+        lines: returned.lines.into_iter().map(line).collect(),
         whole_basket: returned.whole_basket,
+    })
+}
+
+/// A line whose quantity was found to be finite and at least 0.
+fn line(line: PurchaseLine) -> Line {
+    Line {
+        sku: line.sku,
+        category: line.category,
+        department: line.department,
+        private_label: line.private_label,
+        // What is beyond every shop becomes the largest number there is.
+        quantity_milli: (line.quantity * 1000.0) as i64,
+        amount_minor: line.amount_minor,
+        redemption_excluded: line.redemption_excluded,
+        accrual_excluded: line.accrual_excluded,
+    }
+}
+
+fn interaction(kind: Kind) -> Result<Interaction, Refusal> {
+    Ok(match kind {
+        Kind::Unspecified => return Err(missing("interacted.kind")),
+        Kind::ReferralMade => Interaction::ReferralMade,
+        Kind::ReferralConverted => Interaction::ReferralConverted,
+        Kind::Review => Interaction::Review,
+        Kind::Share => Interaction::Share,
+        Kind::Like => Interaction::Like,
+        Kind::Idea => Interaction::Idea,
+        Kind::ProductTest => Interaction::ProductTest,
+        Kind::Complaint => Interaction::Complaint,
+        Kind::ComplaintAnswered => Interaction::ComplaintAnswered,
+        Kind::Visit => Interaction::Visit,
+        Kind::ContentView => Interaction::ContentView,
+        Kind::EventAttended => Interaction::EventAttended,
+        Kind::MessageOpened => Interaction::MessageOpened,
     })
 }
 
@@ -237,10 +286,10 @@ fn id(field: &str, id: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn needed(field: &str, text: &str) -> Result<Body, Refusal> {
+fn needed(field: &str, text: &str) -> Result<(), Refusal> {
     match text.is_empty() {
         true => Err(missing(field)),
-        false => Ok(Body::Unjudged),
+        false => Ok(()),
     }
 }
 

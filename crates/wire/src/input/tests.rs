@@ -79,9 +79,9 @@ fn purchases() {
             r#""purchase": {"basketId": "b1", "currency": "USD", "lines": [{"amountMinor": true}]}"#,
         ],
         expect![[r#"
-            Purchase(Purchase { basket_id: "b1", amount_minor: 620, margin_minor: Some(-5) }) unknown=0
-            Purchase(Purchase { basket_id: "b1", amount_minor: 620, margin_minor: None }) unknown=0
-            Purchase(Purchase { basket_id: "b1", amount_minor: 0, margin_minor: None }) unknown=1
+            Purchase(Purchase { basket_id: "b1", store_id: "", terminal_id: "", cashier_id: "", channel: "", amount_minor: 620, margin_minor: Some(-5), lines: [] }) unknown=0
+            Purchase(Purchase { basket_id: "b1", store_id: "", terminal_id: "", cashier_id: "", channel: "", amount_minor: 620, margin_minor: None, lines: [Line { sku: "a", category: "", department: "", private_label: false, quantity_milli: 1000, amount_minor: 700, redemption_excluded: false, accrual_excluded: false }, Line { sku: "b", category: "", department: "", private_label: false, quantity_milli: 2500, amount_minor: -80, redemption_excluded: false, accrual_excluded: false }] }) unknown=0
+            Purchase(Purchase { basket_id: "b1", store_id: "", terminal_id: "", cashier_id: "", channel: "", amount_minor: 0, margin_minor: None, lines: [] }) unknown=1
             lines_do_not_sum: event e1 of customer c1: purchase.amountMinor 620 is not 600, the sum of its 1 lines
             negative_amount: event e1 of customer c1: purchase.amountMinor -300 below 0
             amount_too_large: event e1 of customer c1: purchase.amountMinor 1000000000001 beyond 1000000000000
@@ -111,8 +111,8 @@ fn returns_and_voids() {
             r#""purchase_voided": {}"#,
         ],
         expect![[r#"
-            PurchaseReturned(PurchaseReturned { basket_id: "b1", amount_minor: 300, whole_basket: false }) unknown=0
-            PurchaseReturned(PurchaseReturned { basket_id: "b1", amount_minor: 0, whole_basket: true }) unknown=0
+            PurchaseReturned(PurchaseReturned { basket_id: "b1", amount_minor: 300, lines: [], whole_basket: false }) unknown=0
+            PurchaseReturned(PurchaseReturned { basket_id: "b1", amount_minor: 0, lines: [Line { sku: "", category: "", department: "", private_label: false, quantity_milli: 0, amount_minor: 9, redemption_excluded: false, accrual_excluded: false }], whole_basket: true }) unknown=0
             lines_do_not_sum: event e1 of customer c1: purchaseReturned.amountMinor 8 is not 9, the sum of its 1 lines
             negative_amount: event e1 of customer c1: purchaseReturned.amountMinor -300 below 0
             PurchaseVoided(PurchaseVoided { basket_id: "b1" }) unknown=0
@@ -195,15 +195,15 @@ fn other_bodies() {
             r#""erasureRequested": {}"#,
         ],
         expect![[r#"
-            Unjudged unknown=0
+            Interacted(Interacted { kind: Complaint, sentiment: Some(-1.0), value_minor: None, refers_to: Some("p1"), referred_customer_id: None }) unknown=0
             bad_score: event e1 of customer c1: interacted.sentiment -1.5 must lie between -1 and 1
             negative_amount: event e1 of customer c1: interacted.valueMinor -1 below 0
             missing_field: event e1 of customer c1: interacted.kind is not given
             Enrolled unknown=0
             unknown_enum: JSON: enrolled.channelRole: "BUYER" is not known at line 1 column 118
-            Unjudged unknown=0
+            ConsentChanged(ConsentChanged { purpose: "marketing", granted: true }) unknown=0
             missing_field: event e1 of customer c1: consentChanged.purpose is not given
-            Unjudged unknown=0
+            FavouritesChosen(FavouritesChosen { skus: ["a", "b"] }) unknown=0
             malformed: JSON: favouritesChosen.skus: invalid type: null, expected a text at line 1 column 122
             contradiction: event e1 of customer c1: redemptionRequested: 10 eligible of a basket of 9
             negative_amount: event e1 of customer c1: redemptionRequested.points -5 below 0

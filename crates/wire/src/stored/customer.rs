@@ -2,7 +2,7 @@
 //!
 //! Differences wrap around, so that every customer can be written, whatever its numbers, and reads back the same.
 
-use programme::customer::{Customer, Standing};
+use programme::customer::{Customer, RiskStanding, Standing, TierStanding};
 use programme::facts::baskets::{Basket, Baskets};
 use programme::facts::days::{Bucket, Days};
 use programme::facts::rhythm::Rhythm;
@@ -50,12 +50,12 @@ pub(super) fn message(customer: &Customer) -> StoredCustomer {
         nps: nps.map(|nps| StoredNps { score: nps.score.into(), at_ms: nps.at.0 }),
         sequence: standing.sequence,
         clock_ms,
-        tier: standing.tier.clone(),
-        tier_since_before_clock_ms: clock_ms.wrapping_sub(standing.tier_since.0),
-        tier_wake_day: standing.tier_wake.map(|day| day.0),
-        risk: standing.risk.clone(),
-        risk_since_before_clock_ms: clock_ms.wrapping_sub(standing.risk_since.0),
-        risk_wake_day: standing.risk_wake.map(|day| day.0),
+        tier: standing.tier.name.clone(),
+        tier_since_before_clock_ms: clock_ms.wrapping_sub(standing.tier.since.0),
+        tier_wake_day: standing.tier.wake.map(|day| day.0),
+        risk: standing.risk.band.clone(),
+        risk_since_before_clock_ms: clock_ms.wrapping_sub(standing.risk.since.0),
+        risk_wake_day: standing.risk.wake.map(|day| day.0),
         wake_at_ms: wake_at.map(|at| at.0),
         erased_at_ms: erased_at.map(|at| at.0),
     }
@@ -82,12 +82,16 @@ pub(super) fn customer(message: StoredCustomer) -> Result<Customer, CorruptState
     let standing = Standing {
         sequence: message.sequence,
         clock: Timestamp(message.clock_ms),
-        tier: message.tier,
-        tier_since: before_clock(message.tier_since_before_clock_ms),
-        tier_wake: message.tier_wake_day.map(Day),
-        risk: message.risk,
-        risk_since: before_clock(message.risk_since_before_clock_ms),
-        risk_wake: message.risk_wake_day.map(Day),
+        tier: TierStanding {
+            name: message.tier,
+            since: before_clock(message.tier_since_before_clock_ms),
+            wake: message.tier_wake_day.map(Day),
+        },
+        risk: RiskStanding {
+            band: message.risk,
+            since: before_clock(message.risk_since_before_clock_ms),
+            wake: message.risk_wake_day.map(Day),
+        },
     };
     let wake_at = message.wake_at_ms.map(Timestamp);
     Ok(Customer { facts, standing, wake_at, erased_at: message.erased_at_ms.map(Timestamp) })

@@ -1,0 +1,80 @@
+//! The numbers of the churn mechanic.
+
+use serde::{Deserialize, Serialize};
+
+use super::finding::Findings;
+use crate::probability;
+
+/// How the risk of losing a customer is judged (`science.md`, section 4).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Churn {
+    /// The probability is that of no purchase within this many days.
+    pub horizon_days: u32,
+    /// How fast old purchases fade, days.
+    pub tau_days: f64,
+    /// Fewer distinct shopping days than this are not judged.
+    pub shopping_days_min: u32,
+    /// MBG/NBD: shape of the purchase rate among customers.
+    pub r: f64,
+    /// MBG/NBD: scale of the purchase rate, days.
+    pub alpha_days: f64,
+    /// MBG/NBD: first parameter of the chance to leave after a purchase.
+    pub a: f64,
+    /// MBG/NBD: second parameter of the chance to leave after a purchase.
+    pub b: f64,
+    /// Bands of risk, lowest first; none switches the mechanic off.
+    #[serde(default)]
+    pub band: Vec<Band>,
+}
+
+/// The numbers of the churn score are at least this: smaller ones say nothing else, and vanish where they are divided.
+const PARAMETER_MIN: f64 = 1e-12;
+
+/// One band of churn risk.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Band {
+    /// Lower-case name, unique.
+    pub name: String,
+    /// The band begins at this probability, 0 to 1 exclusive.
+    pub probability_min: f64,
+}
+
+impl Churn {
+    pub(super) fn check(&self, findings: &mut Findings) {
+        findings.range("churn.horizon_days", self.horizon_days, 1, 3660);
+        findings.range("churn.shopping_days_min", self.shopping_days_min, 1, 1000);
+        for (key, value, max) in [
+            ("churn.tau_days", self.tau_days, 36_600.0),
+            ("churn.r", self.r, 1e6),
+            ("churn.alpha_days", self.alpha_days, 1e6),
+            ("churn.a", self.a, 1e6),
+            ("churn.b", self.b, 1e6),
+        ] {
+            findings.check((PARAMETER_MIN..=max).contains(&value), key, || {
+                format!("{value} must lie between {PARAMETER_MIN:e} and {max}")
+            });
+        }
+        if !findings.0.is_empty() {
+            return;
+        }
+        if let Some(lowest) = self.band.first() {
+            let fresh = probability::no_purchase_max_after_purchase(self);
+            findings.check(lowest.probability_min > fresh, "churn.band.0.probability_min", || {
+                let p = lowest.probability_min;
+                format!("{p} must be above {fresh:.4}, which a customer can have on the day of a purchase")
+            });
+        }
+        let mut below = 0.0;
+        for (i, band) in self.band.iter().enumerate() {
+            let p = band.probability_min;
+            findings.check(p > below && p < 1.0, &format!("churn.band.{i}.probability_min"), || {
+                format!("{p} must be above {below} (bands stand lowest first) and below 1")
+            });
+            below = p;
+            let earlier = self.band[..i].iter().any(|other| other.name == band.name);
+            findings.name(&format!("churn.band.{i}.name"), &band.name, earlier);
+        }
+    }
+}
