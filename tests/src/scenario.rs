@@ -189,6 +189,11 @@ impl Run {
                 write!(said, "churn_risk_changed {from} -> {to} at {:.3}", changed.probability).unwrap();
                 write!(said, " last_purchase={last}").unwrap();
             }
+            Body::PointsChanged(_)
+            | Body::EngagementChanged(_)
+            | Body::ChallengeChanged(_)
+            | Body::OfferSuggested(_)
+            | Body::FraudSuspected(_) => write!(said, "{}", decision.body).unwrap(),
             Body::CustomerErased(erased) => write!(said, "erased by {}", erased.request_id).unwrap(),
         }
         let reason = match decision.reason {

@@ -63,6 +63,11 @@ impl Tally {
                 let name = |band: &Option<String>| band.clone().unwrap_or_default();
                 *self.risk_changes.entry((name(&changed.from), name(&changed.to))).or_default() += 1;
             }
+            Body::PointsChanged(_)
+            | Body::EngagementChanged(_)
+            | Body::ChallengeChanged(_)
+            | Body::OfferSuggested(_)
+            | Body::FraudSuspected(_) => {}
             Body::CustomerErased(_) => self.erasures += 1,
         }
     }

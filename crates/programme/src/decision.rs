@@ -1,5 +1,7 @@
 //! What the programme concludes: the pure output, before it has a wire form.
 
+mod words;
+
 use crate::time::{Day, Timestamp};
 
 /// One conclusion about one customer, with everything needed to explain it.
@@ -85,6 +87,16 @@ pub enum Body {
     TierChanged(TierChanged),
     /// The customer's churn risk moved to another band.
     ChurnRiskChanged(ChurnRiskChanged),
+    /// A balance of points changed, or a request to pay with points was declined.
+    PointsChanged(PointsChanged),
+    /// The customer was classed anew.
+    EngagementChanged(EngagementChanged),
+    /// A challenge moved on.
+    ChallengeChanged(ChallengeChanged),
+    /// Something to offer to the customer.
+    OfferSuggested(OfferSuggested),
+    /// The programme is perhaps abused.
+    FraudSuspected(FraudSuspected),
     /// Nothing is known of the customer any more.
     CustomerErased(CustomerErased),
 }
@@ -113,6 +125,12 @@ pub enum Direction {
     Up,
     /// Towards the lowest tier.
     Down,
+    /// It stays, and holds for longer.
+    Prolonged,
+    /// An operator set or lifted a floor.
+    Overridden,
+    /// It stays, and ends soon unless something is bought: the warning ahead of the date.
+    EndsSoon,
 }
 
 /// One condition of a tier, beside what the customer has.
@@ -145,6 +163,175 @@ pub struct ChurnRiskChanged {
     pub reasons: Vec<ChurnReason>,
     /// Margin that the horizon would bring at the customer's own rate of spend, minor units.
     pub value_at_risk_minor: i64,
+}
+
+/// A balance of points changed, or a request to pay with points was declined.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PointsChanged {
+    /// ISO 4217 code of the account.
+    pub currency: String,
+    /// What happened to the points.
+    pub kind: PointsKind,
+    /// Whole points that moved; below 0 when they left the account. 0 where nothing moved.
+    pub points: i64,
+    /// Whole points that can be spent afterwards.
+    pub balance: i64,
+    /// Whole points that wait to be activated afterwards.
+    pub pending: i64,
+    /// The points that expire next; absent when none do.
+    pub expires_next: Option<ExpiringPoints>,
+    /// The basket that it is about; absent where it is about none.
+    pub basket_id: Option<String>,
+    /// The payment with points that it is about; absent where it is about none.
+    pub redemption_id: Option<String>,
+    /// Where the points that moved were earned; their points add up to `points`.
+    pub parts: Vec<PointsPart>,
+}
+
+/// What happened to points.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PointsKind {
+    /// Earned, and to be spent at once.
+    Accrued,
+    /// Earned, and not to be spent yet.
+    Pending,
+    /// No longer pending.
+    Activated,
+    /// Spent, or set aside for a payment that is not settled yet.
+    Redeemed,
+    /// A request to pay with points was declined; nothing moved.
+    Declined,
+    /// Taken back with the purchase that they came from, or given back with the payment that they were spent on.
+    Reversed,
+    /// Their time ran out.
+    Expired,
+    /// Corrected by an operator.
+    Adjusted,
+    /// Their time runs out soon; nothing moved.
+    ExpiresSoon,
+}
+
+/// Points with an end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ExpiringPoints {
+    /// Whole points.
+    pub points: i64,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A part of the points that moved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PointsPart {
+    /// Where they were earned: a basket's id, or that of the event that brought them.
+    pub source: String,
+    /// Whole points; below 0 when they left the account.
+    pub points: i64,
+}
+
+/// The customer was classed anew. What did not change is absent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EngagementChanged {
+    /// The RFM segment.
+    pub segment: Option<Move>,
+    /// The group of buyers by cost and frequency (`domain.md` RM-1).
+    pub buyer_group: Option<Move>,
+    /// Whether the member is active (`domain.md` RC-9): `active` or `inactive`.
+    pub activity: Option<Move>,
+}
+
+/// A class that changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Move {
+    /// Absent when there was none.
+    pub from: Option<String>,
+    /// Absent when there is none any more.
+    pub to: Option<String>,
+}
+
+/// A challenge moved on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChallengeChanged {
+    /// The challenge's name in the terms.
+    pub challenge: String,
+    /// Where it stands.
+    pub kind: ChallengeKind,
+    /// How far the customer has come, in the challenge's own unit.
+    pub progress: i64,
+    /// How far there is to go from 0, in the same unit.
+    pub target: i64,
+    /// When it ends; absent where it has no end.
+    pub ends_at: Option<Timestamp>,
+    /// Whole points that completing it earns, in the account of the programme's currency.
+    pub reward_points: i64,
+}
+
+/// Where a challenge stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChallengeKind {
+    /// It is on.
+    Started,
+    /// The customer came closer, or fell back.
+    Progressed,
+    /// The customer has done it; the reward is earned.
+    Completed,
+    /// Its time ran out first.
+    Failed,
+    /// A purchase that counted was taken back; so is the reward.
+    Reversed,
+}
+
+/// Something to offer to the customer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OfferSuggested {
+    /// The offer's name in the terms.
+    pub offer: String,
+    /// The use of the data that the customer has to allow.
+    pub purpose: String,
+    /// The category that it is about; empty where it is about none.
+    pub category: String,
+    /// The goods that it is about; none where it is about no particular ones.
+    pub skus: Vec<String>,
+    /// Thousandths of the price; 0 where it is no discount.
+    pub discount_permille: u32,
+    /// Whole points; 0 where it gives none.
+    pub points: i64,
+    /// Absent where it has no end.
+    pub valid_until: Option<Timestamp>,
+}
+
+/// The programme is perhaps abused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FraudSuspected {
+    /// What it looks like.
+    pub pattern: FraudPattern,
+    /// Where it was seen; empty where it is not about one place.
+    pub store_id: String,
+    /// The till; empty where it is not about one.
+    pub terminal_id: String,
+    /// The cashier; empty where it is not about one.
+    pub cashier_id: String,
+    /// The baskets that it rests on.
+    pub basket_ids: Vec<String>,
+    /// The hard limit was passed: what these baskets earn stays pending until somebody has looked.
+    pub held: bool,
+}
+
+/// What abuse looks like (`domain.md` BY-17).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FraudPattern {
+    /// Too many purchases in too short a time.
+    Velocity,
+    /// Two stores, and too little time to go from one to the other.
+    ImpossibleTravel,
+    /// Goods went back after the points that they earned were spent.
+    ReturnAfterRedemption,
+    /// A cashier's own card, shown for other people's baskets.
+    CashierSelfAccrual,
+    /// One card, several shoppers.
+    CardSharing,
+    /// One purchase, split into several receipts.
+    SplitReceipts,
 }
 
 /// Nothing is known of the customer any more: this is the last that is said, and nothing said before holds.

@@ -112,6 +112,11 @@ fn show(decision: &Decision) -> String {
             let name = |band: &Option<String>| band.clone().unwrap_or("none".into());
             format!("risk {} -> {}", name(&changed.from), name(&changed.to))
         }
+        Body::PointsChanged(_)
+        | Body::EngagementChanged(_)
+        | Body::ChallengeChanged(_)
+        | Body::OfferSuggested(_)
+        | Body::FraudSuspected(_) => decision.body.to_string(),
         Body::CustomerErased(erased) => format!("erased by {}", erased.request_id),
     };
     let value = |value: &Value| match value {

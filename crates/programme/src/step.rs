@@ -171,6 +171,11 @@ impl Cause<'_> {
             None => match body {
                 Body::TierChanged(_) => Reason::WindowMoved,
                 Body::ChurnRiskChanged(_) => Reason::Silence,
+                Body::EngagementChanged(_) => Reason::WindowMoved,
+                Body::PointsChanged(_)
+                | Body::ChallengeChanged(_)
+                | Body::OfferSuggested(_)
+                | Body::FraudSuspected(_) => Reason::TimePassed,
                 Body::CustomerErased(_) => unreachable!("nobody is erased by the passing of time"),
             },
         }
@@ -202,6 +207,11 @@ fn kind(body: &Body) -> &'static str {
     match body {
         Body::TierChanged(_) => "tier",
         Body::ChurnRiskChanged(_) => "churn_risk",
+        Body::PointsChanged(_) => "points",
+        Body::EngagementChanged(_) => "engagement",
+        Body::ChallengeChanged(_) => "challenge",
+        Body::OfferSuggested(_) => "offer",
+        Body::FraudSuspected(_) => "fraud",
         Body::CustomerErased(_) => "erased",
     }
 }

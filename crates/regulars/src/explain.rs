@@ -249,7 +249,12 @@ fn change(decision: &Decision) -> String {
             let probability = percent(changed.probability);
             format!("churn risk {} -> {} ({probability})", name(&changed.from), name(&changed.to))
         }
-        Body::CustomerErased(erased) => format!("erased by request {}", erased.request_id),
+        Body::PointsChanged(_)
+        | Body::EngagementChanged(_)
+        | Body::ChallengeChanged(_)
+        | Body::OfferSuggested(_)
+        | Body::FraudSuspected(_)
+        | Body::CustomerErased(_) => decision.body.to_string(),
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! The same decision with the same stamp gives the same bytes, the recorded time aside.
 
+mod body;
+
 use std::fmt::{self, Write};
 
 use programme::decision::{Body, ChurnReason, Decision, Direction, Evidence, Need, Reason, Value};
@@ -58,6 +60,9 @@ pub fn decision_topic(decision: &Decision) -> &'static str {
     match decision.body {
         Body::TierChanged(_) => topics::TIER_CHANGED,
         Body::ChurnRiskChanged(_) => topics::CHURN_RISK_CHANGED,
+        Body::PointsChanged(_) => topics::POINTS_CHANGED,
+        Body::EngagementChanged(_) => topics::ENGAGEMENT_CHANGED,
+        Body::ChallengeChanged(_) | Body::OfferSuggested(_) | Body::FraudSuspected(_) => topics::PROGRAMME_CHANGED,
         Body::CustomerErased(_) => topics::CUSTOMER_ERASED,
     }
 }
@@ -67,6 +72,11 @@ fn decision_type(decision: &Decision) -> &'static str {
     match decision.body {
         Body::TierChanged(_) => "loyalty.tier.changed.v1",
         Body::ChurnRiskChanged(_) => "loyalty.churn-risk.changed.v1",
+        Body::PointsChanged(_) => "loyalty.points.changed.v1",
+        Body::EngagementChanged(_) => "loyalty.engagement.changed.v1",
+        Body::ChallengeChanged(_) => "loyalty.challenge.changed.v1",
+        Body::OfferSuggested(_) => "loyalty.offer.suggested.v1",
+        Body::FraudSuspected(_) => "loyalty.fraud.suspected.v1",
         Body::CustomerErased(_) => "loyalty.customer.erased.v1",
     }
 }
@@ -153,6 +163,11 @@ fn body(body: &Body) -> proto::decision::Body {
             reasons: changed.reasons.iter().map(|reason| churn_reason(*reason).into()).collect(),
             value_at_risk_minor: changed.value_at_risk_minor,
         }),
+        Body::PointsChanged(changed) => proto::decision::Body::PointsChanged(body::points(changed)),
+        Body::EngagementChanged(changed) => proto::decision::Body::EngagementChanged(body::classes(changed)),
+        Body::ChallengeChanged(changed) => proto::decision::Body::ChallengeChanged(body::challenge(changed)),
+        Body::OfferSuggested(offer) => proto::decision::Body::OfferSuggested(body::offer(offer)),
+        Body::FraudSuspected(suspected) => proto::decision::Body::FraudSuspected(body::fraud(suspected)),
         Body::CustomerErased(erased) => {
             proto::decision::Body::CustomerErased(proto::CustomerErased { request_id: erased.request_id.clone() })
         }
@@ -212,6 +227,9 @@ fn direction(direction: Direction) -> proto::tier_changed::Direction {
     match direction {
         Direction::Up => proto::tier_changed::Direction::Up,
         Direction::Down => proto::tier_changed::Direction::Down,
+        Direction::Prolonged => proto::tier_changed::Direction::Prolonged,
+        Direction::Overridden => proto::tier_changed::Direction::Overridden,
+        Direction::EndsSoon => proto::tier_changed::Direction::EndsSoon,
     }
 }
 

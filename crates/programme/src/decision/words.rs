@@ -1,0 +1,70 @@
+//! A conclusion in one line of words, for people and for tests.
+
+use std::fmt;
+
+use super::{Body, ChallengeChanged, EngagementChanged, FraudSuspected, Move, OfferSuggested, PointsChanged};
+
+impl fmt::Display for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Body::TierChanged(changed) => write!(f, "tier {} -> {}", changed.from, changed.to),
+            Body::ChurnRiskChanged(changed) => {
+                write!(f, "churn risk {} -> {}", class(changed.from.as_ref()), class(changed.to.as_ref()))
+            }
+            Body::PointsChanged(changed) => points(changed, f),
+            Body::EngagementChanged(changed) => classes(changed, f),
+            Body::ChallengeChanged(changed) => challenge(changed, f),
+            Body::OfferSuggested(offer) => suggested(offer, f),
+            Body::FraudSuspected(suspected) => fraud(suspected, f),
+            Body::CustomerErased(erased) => write!(f, "erased by request {}", erased.request_id),
+        }
+    }
+}
+
+fn class(name: Option<&String>) -> &str {
+    name.map_or("none", String::as_str)
+}
+
+fn points(changed: &PointsChanged, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    write!(f, "points {:?} {:+} {}", changed.kind, changed.points, changed.currency)?;
+    for (i, part) in changed.parts.iter().enumerate() {
+        write!(f, "{} {}:{:+}", if i == 0 { " of" } else { "" }, part.source, part.points)?;
+    }
+    write!(f, ", balance {} pending {}", changed.balance, changed.pending)?;
+    match changed.expires_next {
+        Some(next) => write!(f, ", {} expire {}", next.points, next.at),
+        None => Ok(()),
+    }
+}
+
+fn classes(changed: &EngagementChanged, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let classes =
+        [("segment", &changed.segment), ("buyer group", &changed.buyer_group), ("activity", &changed.activity)];
+    let moved = classes.into_iter().filter_map(|(name, moved)| Some((name, moved.as_ref()?)));
+    for (i, (name, Move { from, to })) in moved.enumerate() {
+        let apart = if i == 0 { "" } else { ", " };
+        write!(f, "{apart}{name} {} -> {}", class(from.as_ref()), class(to.as_ref()))?;
+    }
+    Ok(())
+}
+
+fn challenge(changed: &ChallengeChanged, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let ChallengeChanged { challenge, kind, progress, target, reward_points, .. } = changed;
+    write!(f, "challenge {challenge} {kind:?} {progress}/{target} reward {reward_points}")
+}
+
+fn suggested(offer: &OfferSuggested, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    write!(f, "offer {}", offer.offer)?;
+    match offer.category.is_empty() {
+        true => Ok(()),
+        false => write!(f, " of {}", offer.category),
+    }
+}
+
+fn fraud(suspected: &FraudSuspected, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    write!(f, "fraud {:?}", suspected.pattern)?;
+    for basket in &suspected.basket_ids {
+        write!(f, " {basket}")?;
+    }
+    f.write_str(if suspected.held { ", held" } else { "" })
+}
