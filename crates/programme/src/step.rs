@@ -1,15 +1,17 @@
 //! One step of one customer: an event or the passing of time goes in, decisions come out.
 
-use xxhash_rust::xxh3::Xxh3;
+mod judgement;
 
 use crate::customer::Customer;
-use crate::decision::{Body, CustomerErased, Decision, Reason};
+use crate::decision::{Body, CustomerErased, Decision};
 use crate::event::{self, ErasureRequested, Event};
 use crate::facts::Folded;
-use crate::mechanic::{Conclusion, Happened, MECHANICS, Moment};
+use crate::mechanic::{Conclusion, Happened, Moment};
 use crate::terms::Terms;
 use crate::terms::finding::Finding;
 use crate::time::{Timestamp, Zone};
+
+use judgement::{Cause, kind};
 
 /// A programme ready to judge: checked terms and their time zone.
 #[derive(Clone, Debug)]
@@ -78,36 +80,6 @@ impl Programme {
     pub fn moment(&self, at: Timestamp) -> Moment<'_> {
         Moment { terms: &self.terms, zone: &self.zone, at, day: self.zone.day(at), happened: None }
     }
-
-    fn judge(
-        &self,
-        customer_id: &str,
-        customer: &mut Customer,
-        at: Timestamp,
-        cause: &Cause<'_>,
-        decisions: &mut Vec<Decision>,
-    ) {
-        let moment = Moment { happened: cause.happened, ..self.moment(at) };
-        let Customer { facts, standing, wake_at, erased_at: _ } = customer;
-        standing.clock = at;
-        if standing.tier.name.is_empty() {
-            standing.risk.since = at;
-        }
-        let mut concluded = Vec::new();
-        for mechanic in MECHANICS {
-            mechanic(&moment, facts, standing, &mut concluded);
-        }
-        let mut kinds: Vec<&str> = Vec::new();
-        for conclusion in concluded {
-            standing.sequence += 1;
-            let kind = kind(&conclusion.body);
-            let before = kinds.iter().filter(|earlier| **earlier == kind).count();
-            kinds.push(kind);
-            let id = cause.decision_id(customer_id, at, kind, before);
-            decisions.push(cause.decision(id, customer_id, standing.sequence, at, conclusion));
-        }
-        *wake_at = standing.wake_at(&self.zone);
-    }
 }
 
 /// Forgets everything but the instant. A request that comes after later events takes those along: what was folded
@@ -121,99 +93,6 @@ fn erase(customer: &mut Customer, event: &Event, request: &ErasureRequested) -> 
     let cause = Cause { happened: Some(Happened { event, booked: None }), correction };
     let id = cause.decision_id(&event.customer_id, at, kind(&body), 0);
     cause.decision(id, &event.customer_id, sequence, at, Conclusion { body, evidence: Vec::new() })
-}
-
-/// What made the programme look at a customer.
-struct Cause<'a> {
-    /// The event; `None` when time alone did.
-    happened: Option<Happened<'a>>,
-    /// The event came after later ones had been judged.
-    correction: bool,
-}
-
-impl Cause<'_> {
-    fn decision(
-        &self,
-        id: u128,
-        customer_id: &str,
-        sequence: u64,
-        at: Timestamp,
-        conclusion: Conclusion,
-    ) -> Decision {
-        Decision {
-            id,
-            customer_id: customer_id.to_string(),
-            sequence,
-            effective_at: at,
-            causes: self.happened.iter().map(|happened| happened.event.id.clone()).collect(),
-            reason: self.reason(&conclusion.body),
-            evidence: conclusion.evidence,
-            correction: self.correction,
-            body: conclusion.body,
-        }
-    }
-
-    fn reason(&self, body: &Body) -> Reason {
-        match self.happened.map(|happened| &happened.event.body) {
-            Some(event::Body::Purchase(_)) => Reason::Purchased,
-            Some(event::Body::PurchaseReturned(_) | event::Body::PurchaseVoided(_)) => Reason::PurchaseTakenBack,
-            Some(event::Body::SurveyAnswered(_)) => Reason::SurveyAnswered,
-            Some(event::Body::RedemptionRequested(_)) => Reason::RedemptionRequested,
-            Some(event::Body::RedemptionSettled(_)) => Reason::RedemptionSettled,
-            Some(event::Body::PointsAdjusted(_) | event::Body::TierOverridden(_)) => Reason::Operator,
-            Some(
-                event::Body::Interacted(_)
-                | event::Body::Enrolled
-                | event::Body::FavouritesChosen(_)
-                | event::Body::ConsentChanged(_),
-            ) => Reason::OtherEvent,
-            Some(event::Body::ErasureRequested(_)) => Reason::ErasureRequested,
-            None => match body {
-                Body::TierChanged(_) => Reason::WindowMoved,
-                Body::ChurnRiskChanged(_) => Reason::Silence,
-                Body::EngagementChanged(_) => Reason::WindowMoved,
-                Body::PointsChanged(_)
-                | Body::ChallengeChanged(_)
-                | Body::OfferSuggested(_)
-                | Body::FraudSuspected(_) => Reason::TimePassed,
-                Body::CustomerErased(_) => unreachable!("nobody is erased by the passing of time"),
-            },
-        }
-    }
-
-    /// A function of customer, cause and kind, and of how many of the same cause and kind come before. Fields are set
-    /// apart by a byte that occurs in no text.
-    fn decision_id(&self, customer_id: &str, at: Timestamp, kind: &str, before: usize) -> u128 {
-        const APART: &[u8] = &[0xff];
-        let mut hash = Xxh3::new();
-        hash.update(customer_id.as_bytes());
-        hash.update(APART);
-        hash.update(kind.as_bytes());
-        hash.update(APART);
-        match self.happened {
-            Some(happened) => hash.update(happened.event.id.as_bytes()),
-            None => hash.update(&at.0.to_be_bytes()),
-        }
-        if before > 0 {
-            hash.update(APART);
-            hash.update(&(before as u64).to_be_bytes());
-        }
-        hash.digest128()
-    }
-}
-
-/// What a decision is about, as part of its id.
-fn kind(body: &Body) -> &'static str {
-    match body {
-        Body::TierChanged(_) => "tier",
-        Body::ChurnRiskChanged(_) => "churn_risk",
-        Body::PointsChanged(_) => "points",
-        Body::EngagementChanged(_) => "engagement",
-        Body::ChallengeChanged(_) => "challenge",
-        Body::OfferSuggested(_) => "offer",
-        Body::FraudSuspected(_) => "fraud",
-        Body::CustomerErased(_) => "erased",
-    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,138 @@
+//! One look at one customer: every mechanic judges, and what they conclude becomes decisions.
+
+use xxhash_rust::xxh3::Xxh3;
+
+use crate::customer::Customer;
+use crate::decision::{Body, Decision, Reason};
+use crate::event;
+use crate::mechanic::{Conclusion, Happened, MECHANICS, Moment};
+use crate::time::Timestamp;
+
+use super::Programme;
+
+impl Programme {
+    /// Looks at `customer` at `at`, and appends what follows to `decisions`.
+    pub(super) fn judge(
+        &self,
+        customer_id: &str,
+        customer: &mut Customer,
+        at: Timestamp,
+        cause: &Cause<'_>,
+        decisions: &mut Vec<Decision>,
+    ) {
+        let moment = Moment { happened: cause.happened, ..self.moment(at) };
+        let Customer { facts, standing, wake_at, erased_at: _ } = customer;
+        standing.clock = at;
+        if standing.tier.name.is_empty() {
+            standing.risk.since = at;
+        }
+        let mut concluded = Vec::new();
+        for mechanic in MECHANICS {
+            mechanic(&moment, facts, standing, &mut concluded);
+        }
+        let mut kinds: Vec<&str> = Vec::new();
+        for conclusion in concluded {
+            standing.sequence += 1;
+            let kind = kind(&conclusion.body);
+            let before = kinds.iter().filter(|earlier| **earlier == kind).count();
+            kinds.push(kind);
+            let id = cause.decision_id(customer_id, at, kind, before);
+            decisions.push(cause.decision(id, customer_id, standing.sequence, at, conclusion));
+        }
+        *wake_at = standing.wake_at(&self.zone);
+    }
+}
+
+/// What made the programme look at a customer.
+pub(super) struct Cause<'a> {
+    /// The event; `None` when time alone did.
+    pub(super) happened: Option<Happened<'a>>,
+    /// The event came after later ones had been judged.
+    pub(super) correction: bool,
+}
+
+impl Cause<'_> {
+    /// The decision that announces `conclusion`.
+    pub(super) fn decision(
+        &self,
+        id: u128,
+        customer_id: &str,
+        sequence: u64,
+        at: Timestamp,
+        conclusion: Conclusion,
+    ) -> Decision {
+        Decision {
+            id,
+            customer_id: customer_id.to_string(),
+            sequence,
+            effective_at: at,
+            causes: self.happened.iter().map(|happened| happened.event.id.clone()).collect(),
+            reason: self.reason(&conclusion.body),
+            evidence: conclusion.evidence,
+            correction: self.correction,
+            body: conclusion.body,
+        }
+    }
+
+    fn reason(&self, body: &Body) -> Reason {
+        match self.happened.map(|happened| &happened.event.body) {
+            Some(event::Body::Purchase(_)) => Reason::Purchased,
+            Some(event::Body::PurchaseReturned(_) | event::Body::PurchaseVoided(_)) => Reason::PurchaseTakenBack,
+            Some(event::Body::SurveyAnswered(_)) => Reason::SurveyAnswered,
+            Some(event::Body::RedemptionRequested(_)) => Reason::RedemptionRequested,
+            Some(event::Body::RedemptionSettled(_)) => Reason::RedemptionSettled,
+            Some(event::Body::PointsAdjusted(_) | event::Body::TierOverridden(_)) => Reason::Operator,
+            Some(
+                event::Body::Interacted(_)
+                | event::Body::Enrolled
+                | event::Body::FavouritesChosen(_)
+                | event::Body::ConsentChanged(_),
+            ) => Reason::OtherEvent,
+            Some(event::Body::ErasureRequested(_)) => Reason::ErasureRequested,
+            None => match body {
+                Body::TierChanged(_) => Reason::WindowMoved,
+                Body::ChurnRiskChanged(_) => Reason::Silence,
+                Body::EngagementChanged(_) => Reason::WindowMoved,
+                Body::PointsChanged(_)
+                | Body::ChallengeChanged(_)
+                | Body::OfferSuggested(_)
+                | Body::FraudSuspected(_) => Reason::TimePassed,
+                Body::CustomerErased(_) => unreachable!("nobody is erased by the passing of time"),
+            },
+        }
+    }
+
+    /// A function of customer, cause and kind, and of how many of the same cause and kind come before. Fields are set
+    /// apart by a byte that occurs in no text.
+    pub(super) fn decision_id(&self, customer_id: &str, at: Timestamp, kind: &str, before: usize) -> u128 {
+        const APART: &[u8] = &[0xff];
+        let mut hash = Xxh3::new();
+        hash.update(customer_id.as_bytes());
+        hash.update(APART);
+        hash.update(kind.as_bytes());
+        hash.update(APART);
+        match self.happened {
+            Some(happened) => hash.update(happened.event.id.as_bytes()),
+            None => hash.update(&at.0.to_be_bytes()),
+        }
+        if before > 0 {
+            hash.update(APART);
+            hash.update(&(before as u64).to_be_bytes());
+        }
+        hash.digest128()
+    }
+}
+
+/// What a decision is about, as part of its id.
+pub(super) fn kind(body: &Body) -> &'static str {
+    match body {
+        Body::TierChanged(_) => "tier",
+        Body::ChurnRiskChanged(_) => "churn_risk",
+        Body::PointsChanged(_) => "points",
+        Body::EngagementChanged(_) => "engagement",
+        Body::ChallengeChanged(_) => "challenge",
+        Body::OfferSuggested(_) => "offer",
+        Body::FraudSuspected(_) => "fraud",
+        Body::CustomerErased(_) => "erased",
+    }
+}
