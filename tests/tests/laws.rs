@@ -11,6 +11,7 @@ use engine::log::TaskId;
 use engine::store::stores::{StoreOptions, Stores};
 use engine::store::wakeups;
 use programme::customer::Customer;
+use programme::decision::{self, Decision};
 use programme::event::{
     Body, ErasureRequested, Event, Interacted, Interaction, NpsAnswer, Purchase, PurchaseReturned, PurchaseVoided,
 };
@@ -165,10 +166,46 @@ proptest! {
         }
     }
 
+    // A till that was offline for a day or two costs nobody a tier: what comes late within the days of the terms leaves the
+    // customer as if it had come in time, and what was said along the way adds up to that.
+    #[test]
+    fn what_comes_late_might_as_well_have_come_in_time(events in events_and_delays()) {
+        let mut terms = terms::plain();
+        terms.memory.late_days = LATE_DAYS;
+        let programme = Programme::new(terms).expect("test terms are accepted");
+        let fold = |key: fn(&(Event, i64)) -> i64| {
+            let mut events = events.clone();
+            events.sort_by_key(key);
+            let (mut customer, mut decisions) = (Customer::default(), Vec::new());
+            for (event, _) in &events {
+                programme.fold(&mut customer, event, &mut decisions);
+            }
+            let end = BEGINNING.plus_ms(400 * 86_400_000);
+            programme.wake_until("c", &mut customer, end, &mut decisions);
+            (customer, decisions)
+        };
+        let (in_time, _) = fold(|(event, _)| event.at.0);
+        let (late, said) = fold(|(event, delay_ms)| event.at.0 + delay_ms);
+        let mut one = in_time.without_past();
+        let mut other = late.without_past();
+        let stands = (other.standing.tier.name.clone(), other.standing.risk.band.clone());
+        prop_assert!(late.is_unknown() || last_said(&said) == stands);
+        let sequences = said.iter().map(|decision| decision.sequence);
+        prop_assert!(sequences.eq(1..=said.len() as u64));
+        // How many decisions it took is what may differ.
+        for customer in [&mut one, &mut other] {
+            customer.standing.sequence = 0;
+            customer.facts = normal(std::mem::take(&mut customer.facts));
+        }
+        prop_assert_eq!(one, other);
+    }
+
     // A customer who is written and read again is the same customer, to the last bit.
     #[test]
-    fn customers_survive_the_store(events in prop::collection::vec(event(), 0..30)) {
-        let programme = Programme::new(terms::plain()).expect("test terms are accepted");
+    fn customers_survive_the_store(events in prop::collection::vec(event(), 0..30), late_days in 0..40u32) {
+        let mut terms = terms::plain();
+        terms.memory.late_days = late_days.saturating_sub(9);
+        let programme = Programme::new(terms).expect("test terms are accepted");
         let mut customer = Customer::default();
         for event in &events {
             programme.fold(&mut customer, event, &mut Vec::new());
@@ -179,6 +216,40 @@ proptest! {
             customer = read;
         }
     }
+}
+
+const LATE_DAYS: u32 = 20;
+
+/// The tier and the band that a customer was told last.
+fn last_said(decisions: &[Decision]) -> (String, Option<String>) {
+    let mut last = ("newcomer".to_string(), None);
+    for decision in decisions {
+        match &decision.body {
+            decision::Body::TierChanged(changed) => {
+                assert_eq!(changed.from, last.0, "each change begins where the one before it ended");
+                last.0.clone_from(&changed.to);
+            }
+            decision::Body::ChurnRiskChanged(changed) => {
+                assert_eq!(changed.from, last.1, "each change begins where the one before it ended");
+                last.1.clone_from(&changed.to);
+            }
+            body => panic!("nothing else is announced: {body}"),
+        }
+    }
+    last
+}
+
+/// Different events without an erasure, and by how many milliseconds each comes late: less than the days of the terms.
+fn events_and_delays() -> impl Strategy<Value = Vec<(Event, i64)>> {
+    events_and_order().prop_flat_map(|(mut events, _)| {
+        events.retain(|event| !matches!(event.body, Body::ErasureRequested(_)));
+        // No two at one instant: which of them comes first is then a matter of arrival.
+        events.sort_by_key(|event| event.at);
+        events.dedup_by_key(|event| event.at);
+        let late = prop_oneof![1 => Just(0), 1 => 0..i64::from(LATE_DAYS) * 86_400_000];
+        let delays = prop::collection::vec(late, events.len());
+        delays.prop_map(move |delays| events.clone().into_iter().zip(delays).collect())
+    })
 }
 
 /// An order-free view of facts: lists that are in the order of arrival are sorted.

@@ -59,12 +59,12 @@ impl Programme {
     /// Reads the card of `customer` as it will be at `at` if nothing happens until then. An instant before the
     /// customer was last judged counts as that moment: the past is not kept.
     pub fn card(&self, customer_id: &str, customer: &Customer, at: Timestamp) -> Card {
-        let mut customer = customer.clone();
+        let mut customer = customer.without_past();
         let at = at.max(customer.standing.clock);
-        self.wake_until(customer_id, &mut customer, at, &mut Vec::new());
+        self.fire(customer_id, &mut customer, at, &mut Vec::new());
         let moment = self.moment(at);
         let terms = self.terms();
-        let Customer { facts, standing, wake_at, erased_at: _ } = customer;
+        let Customer { facts, standing, wake_at, erased_at: _, past: _ } = customer;
         let tier = terms.tier.iter().position(|tier| tier.name == standing.tier.name).unwrap_or(0);
         let needs = |index: usize| terms.tier.get(index).map(|tier| tiers::needs_at(&moment, &facts, tier));
         let judged = facts.rhythm.filter(|rhythm| rhythm.repeats + 1 >= terms.churn.shopping_days_min);

@@ -1,5 +1,6 @@
 //! What is known of one customer: facts, standing, and when to look again.
 
+use crate::event::Event;
 use crate::facts::Facts;
 use crate::time::{Day, Timestamp, Zone};
 
@@ -15,12 +16,36 @@ pub struct Customer {
     /// When somebody of this id was erased; what happened until then is not taken in again. It says nothing about
     /// that person, and outlives everything else.
     pub erased_at: Option<Timestamp>,
+    /// What is needed to judge the last days again; `None` where the terms ask for none.
+    pub past: Option<Box<Past>>,
+}
+
+/// A customer as some days ago, and what has happened since: with it, what comes late is judged as if it had come in time.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Past {
+    /// Before the first of the events, and before everything that was concluded since. Has no past of its own; what is said
+    /// in it of how many decisions were announced does not count.
+    pub before: Customer,
+    /// What was taken in since, in order of time; what came first of the same instant stands first.
+    pub events: Vec<Event>,
 }
 
 impl Customer {
     /// Nothing is known of this customer: no event was ever folded, or none since an erasure.
     pub fn is_unknown(&self) -> bool {
         self.standing.tier.name.is_empty()
+    }
+
+    /// The customer as they are, without what is needed to judge the last days again.
+    #[must_use]
+    pub fn without_past(&self) -> Customer {
+        Customer {
+            facts: self.facts.clone(),
+            standing: self.standing.clone(),
+            wake_at: self.wake_at,
+            erased_at: self.erased_at,
+            past: None,
+        }
     }
 }
 

@@ -130,6 +130,15 @@ impl Facts {
         Ok(None)
     }
 
+    /// Whether [`Facts::fold`] would find that `event` was taken in already.
+    pub fn knows(&self, event: &Event) -> bool {
+        let arrived = match &event.body {
+            Body::Purchase(purchase) => self.baskets.has_arrived(seen::fingerprint(&purchase.basket_id)),
+            _ => false,
+        };
+        arrived || self.seen.contains(seen::fingerprint(&event.id))
+    }
+
     /// The longest time, in days, that purchases are remembered by day.
     pub fn days_kept(terms: &Terms) -> i32 {
         let days = terms.window.days_max().max(terms.memory.returns_days);

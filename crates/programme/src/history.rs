@@ -29,7 +29,7 @@ pub(crate) fn terms() -> Terms {
         time_zone: "UTC".into(),
         lateness_s: 0,
         future_skew_s_max: 86_400,
-        memory: Memory { event_ids_max: 32, baskets_max: 64, returns_days: 90 },
+        memory: Memory { event_ids_max: 32, baskets_max: 64, returns_days: 90, late_days: 0 },
         window: Window::RollingDays { days: 30 },
         ltv: Ltv { margin_permille: 250, lifetime_months: 36, nps_days: 365 },
         tier: vec![

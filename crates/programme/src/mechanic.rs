@@ -46,8 +46,15 @@ pub struct Conclusion {
     pub evidence: Vec<Evidence>,
 }
 
-/// Judges, updates the standing (with when it wants to look again), and appends what changed.
-pub type Mechanic = fn(&Moment<'_>, &Facts, &mut Standing, &mut Vec<Conclusion>);
+/// One rule of the programme.
+#[derive(Clone, Copy, Debug)]
+pub struct Mechanic {
+    /// Judges, updates the standing (with when it wants to look again), and appends what changed.
+    pub judge: fn(&Moment<'_>, &Facts, &mut Standing, &mut Vec<Conclusion>),
+    /// Appends what has to be said because the standing, judged again after something came late, is not the one that was
+    /// announced.
+    pub correct: fn(&Moment<'_>, &Facts, &Standing, &mut Standing, &mut Vec<Conclusion>),
+}
 
 /// All mechanics, in the order in which they judge.
-pub const MECHANICS: [Mechanic; 2] = [tiers::judge, churn::judge];
+pub const MECHANICS: [Mechanic; 2] = [tiers::MECHANIC, churn::MECHANIC];

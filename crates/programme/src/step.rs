@@ -1,6 +1,7 @@
 //! One step of one customer: an event or the passing of time goes in, decisions come out.
 
 mod judgement;
+mod late;
 
 use crate::customer::Customer;
 use crate::decision::{Body, CustomerErased, Decision};
@@ -47,22 +48,50 @@ impl Programme {
         if customer.erased_at.is_some_and(|erased_at| event.at <= erased_at) {
             return Folded::Suppressed;
         }
-        self.wake_until(&event.customer_id, customer, event.at, decisions);
         if let event::Body::ErasureRequested(request) = &event.body {
+            self.fire(&event.customer_id, customer, event.at, decisions);
             decisions.push(erase(customer, event, request));
             return Folded::New;
         }
+        if late::comes_late(customer, event) {
+            return self.fold_late(customer, event, decisions);
+        }
+        self.wake_until(&event.customer_id, customer, event.at, decisions);
+        self.look_back(customer, event.at);
+        let folded = self.take(customer, event, decisions);
+        if folded == Folded::New {
+            self.remember(customer, event);
+        }
+        folded
+    }
+
+    /// Takes one event in and judges, at its own instant or, where the customer was judged later already, at that one.
+    fn take(&self, customer: &mut Customer, event: &Event, decisions: &mut Vec<Decision>) -> Folded {
         let Ok(booked) = customer.facts.fold(event, &self.terms, &self.zone) else { return Folded::Duplicate };
-        let judged_later_ones = !customer.is_unknown() && event.at < customer.standing.clock;
-        let at = if judged_later_ones { customer.standing.clock } else { event.at };
+        let correction = late::comes_late(customer, event);
+        let at = if correction { customer.standing.clock } else { event.at };
         let happened = Happened { event, booked: booked.as_ref() };
-        let cause = Cause { happened: Some(happened), correction: judged_later_ones };
+        let cause = Cause { happened: Some(happened), correction };
         self.judge(&event.customer_id, customer, at, &cause, decisions);
         Folded::New
     }
 
     /// Fires the wakeups that are due at or before `until`, each at its own instant.
     pub fn wake_until(
+        &self,
+        customer_id: &str,
+        customer: &mut Customer,
+        until: Timestamp,
+        decisions: &mut Vec<Decision>,
+    ) {
+        if let Some(at) = customer.wake_at.filter(|wake_at| *wake_at <= until) {
+            self.look_back(customer, at);
+            self.fire(customer_id, customer, until, decisions);
+        }
+    }
+
+    /// Fires the wakeups that are due at or before `until`.
+    pub(crate) fn fire(
         &self,
         customer_id: &str,
         customer: &mut Customer,
@@ -85,7 +114,7 @@ impl Programme {
 /// Forgets everything but the instant. A request that comes after later events takes those along: what was folded
 /// cannot be told apart.
 fn erase(customer: &mut Customer, event: &Event, request: &ErasureRequested) -> Decision {
-    let correction = !customer.is_unknown() && event.at < customer.standing.clock;
+    let correction = late::comes_late(customer, event);
     let at = if correction { customer.standing.clock } else { event.at };
     let sequence = customer.standing.sequence + 1;
     *customer = Customer { erased_at: Some(at), ..Customer::default() };

@@ -52,6 +52,9 @@ pub struct Memory {
     pub baskets_max: u32,
     /// For how long after a purchase a return or void is booked at the purchase's own day, days.
     pub returns_days: u32,
+    /// What comes late by up to this many days is judged as if it had come in time; 0 where it is judged when it comes.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub late_days: u32,
 }
 
 /// How lifetime value is figured (`domain.md` BY-1).
@@ -64,6 +67,12 @@ pub struct Ltv {
     pub lifetime_months: u32,
     /// How long an answer to "would you recommend us" counts, days.
     pub nps_days: u32,
+}
+
+/// Terms that do not speak of a number hash as they did before it existed.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature is serde's")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 impl Terms {
@@ -83,6 +92,7 @@ impl Terms {
         findings.range("memory.event_ids_max", self.memory.event_ids_max, 1, 4096);
         findings.range("memory.baskets_max", self.memory.baskets_max, 1, 4096);
         findings.range("memory.returns_days", self.memory.returns_days, 1, 800);
+        findings.range("memory.late_days", self.memory.late_days, 0, 31);
         self.window.check(&mut findings);
         findings.range("ltv.margin_permille", self.ltv.margin_permille, 0, 1000);
         findings.range("ltv.lifetime_months", self.ltv.lifetime_months, 1, 600);

@@ -3,7 +3,7 @@
 //! A record that cannot be read, or says what cannot be, is a dead letter and never an error: nothing here fails or
 //! panics, whatever the bytes. Where a refused record goes is not decided here.
 
-mod accept;
+pub(crate) mod accept;
 mod content;
 pub mod told;
 

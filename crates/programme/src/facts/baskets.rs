@@ -107,6 +107,11 @@ impl Baskets {
         Some((before, basket.clone()))
     }
 
+    /// Whether the purchase of the basket with fingerprint `id` has arrived.
+    pub fn has_arrived(&self, id: u64) -> bool {
+        self.baskets.iter().any(|basket| basket.id == id && basket.arrived)
+    }
+
     /// Forgets the baskets paid, or first heard of, before `instant`.
     pub fn forget_before(&mut self, instant: Timestamp) {
         if self.baskets.iter().any(|basket| basket.at < instant) {

@@ -8,9 +8,14 @@ pub struct Seen {
 }
 
 impl Seen {
+    /// Whether `fingerprint` is remembered.
+    pub fn contains(&self, fingerprint: u64) -> bool {
+        self.fingerprints.contains(&fingerprint)
+    }
+
     /// Remembers `fingerprint`, forgetting the oldest beyond `max`. False when it was known.
     pub fn insert(&mut self, fingerprint: u64, max: usize) -> bool {
-        if self.fingerprints.contains(&fingerprint) {
+        if self.contains(fingerprint) {
             return false;
         }
         if self.fingerprints.len() >= max {

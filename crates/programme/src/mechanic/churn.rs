@@ -7,30 +7,72 @@ use crate::customer::Standing;
 use crate::decision::{Body, ChurnReason, ChurnRiskChanged, Evidence, Value};
 use crate::facts::Facts;
 use crate::facts::rhythm::Rhythm;
-use crate::mechanic::{Conclusion, Moment};
+use crate::mechanic::{Conclusion, Mechanic, Moment};
 use crate::probability::{self, Score};
 use crate::terms::churn::{Band, Churn};
 use crate::time::Day;
 
 const DAY_MS: f64 = 86_400_000.0;
 
+/// Raises and clears the risk of losing a customer.
+pub const MECHANIC: Mechanic = Mechanic { judge, correct };
+
 /// Judges the band of churn risk at `moment`.
-pub fn judge(moment: &Moment<'_>, facts: &Facts, standing: &mut Standing, concluded: &mut Vec<Conclusion>) {
+fn judge(moment: &Moment<'_>, facts: &Facts, standing: &mut Standing, concluded: &mut Vec<Conclusion>) {
     let churn = &moment.terms.churn;
-    let judged = facts.rhythm.filter(|rhythm| rhythm.repeats + 1 >= churn.shopping_days_min);
-    let Some(rhythm) = judged.filter(|_| !churn.band.is_empty()) else {
-        standing.risk.wake = None;
-        // Too few shopping days are left after a void: whatever was announced rests on nothing now.
-        let rhythm = facts.rhythm.unwrap_or(Rhythm::first(moment.day));
-        let score = Score { alive: 1.0, no_purchase: 0.0 };
-        concluded.extend(announce(moment, facts, &rhythm, score, None, standing));
-        return;
+    let reading = Reading::at(moment, facts);
+    standing.risk.wake = match reading.is_judged {
+        true => {
+            let next_band = churn.band.get(reading.band.map_or(0, |band| band + 1));
+            next_band.and_then(|next| next_wake(moment, &reading.rhythm, next, standing.risk.wake))
+        }
+        false => None,
     };
-    let score = probability::score(&rhythm, churn, moment.day);
-    let band = churn.band.iter().rposition(|band| score.no_purchase >= band.probability_min);
-    let next_band = churn.band.get(band.map_or(0, |band| band + 1));
-    standing.risk.wake = next_band.and_then(|next| next_wake(moment, &rhythm, next, standing.risk.wake));
-    concluded.extend(announce(moment, facts, &rhythm, score, band, standing));
+    let to = reading.band.map(|band| &churn.band[band].name);
+    if to == standing.risk.band.as_ref() {
+        return;
+    }
+    let from = std::mem::replace(&mut standing.risk.band, to.cloned());
+    standing.risk.since = moment.at;
+    concluded.push(changed(moment, facts, &reading, from));
+}
+
+/// Says that the band is not the one that was announced.
+fn correct(
+    moment: &Moment<'_>,
+    facts: &Facts,
+    announced: &Standing,
+    standing: &mut Standing,
+    concluded: &mut Vec<Conclusion>,
+) {
+    if standing.risk.band != announced.risk.band {
+        let reading = Reading::at(moment, facts);
+        concluded.push(changed(moment, facts, &reading, announced.risk.band.clone()));
+    }
+}
+
+/// What is read of a customer at one moment.
+struct Reading {
+    /// There are shopping days enough to judge by, and bands to judge.
+    is_judged: bool,
+    rhythm: Rhythm,
+    score: Score,
+    band: Option<usize>,
+}
+
+impl Reading {
+    fn at(moment: &Moment<'_>, facts: &Facts) -> Reading {
+        let churn = &moment.terms.churn;
+        let judged = facts.rhythm.filter(|rhythm| rhythm.repeats + 1 >= churn.shopping_days_min);
+        let Some(rhythm) = judged.filter(|_| !churn.band.is_empty()) else {
+            // Too few shopping days are left after a void: whatever was announced rests on nothing now.
+            let rhythm = facts.rhythm.unwrap_or(Rhythm::first(moment.day));
+            return Reading { is_judged: false, rhythm, score: Score { alive: 1.0, no_purchase: 0.0 }, band: None };
+        };
+        let score = probability::score(&rhythm, churn, moment.day);
+        let band = churn.band.iter().rposition(|band| score.no_purchase >= band.probability_min);
+        Reading { is_judged: true, rhythm, score, band }
+    }
 }
 
 /// When to look again for `next`. The wakeup that is already armed is kept where it still comes early enough: a
@@ -45,21 +87,11 @@ fn next_wake(moment: &Moment<'_>, rhythm: &Rhythm, next: &Band, armed: Option<Da
         .or_else(|| probability::first_day_at(rhythm, churn, next.probability_min, moment.day))
 }
 
-fn announce(
-    moment: &Moment<'_>,
-    facts: &Facts,
-    rhythm: &Rhythm,
-    score: Score,
-    band: Option<usize>,
-    standing: &mut Standing,
-) -> Option<Conclusion> {
+/// The conclusion that the band `from` was left for that of `reading`.
+fn changed(moment: &Moment<'_>, facts: &Facts, reading: &Reading, from: Option<String>) -> Conclusion {
     let churn = &moment.terms.churn;
+    let Reading { is_judged: _, rhythm, score, band } = reading;
     let to = band.map(|band| &churn.band[band]);
-    if to.map(|band| band.name.as_str()) == standing.risk.band.as_deref() {
-        return None;
-    }
-    let from = std::mem::replace(&mut standing.risk.band, to.map(|band| band.name.clone()));
-    standing.risk.since = moment.at;
     // Cleared: the bound that the score fell below is that of the band left behind.
     let left = churn.band.iter().find(|band| Some(&band.name) == from.as_ref());
     let threshold = to.or(left).map(|band| Value::Ratio(band.probability_min));
@@ -73,16 +105,16 @@ fn announce(
     let last_purchase_at = facts.last_purchase_at.unwrap_or(moment.zone.start(rhythm.last));
     let changed = ChurnRiskChanged {
         from,
-        to: standing.risk.band.clone(),
+        to: to.map(|band| band.name.clone()),
         probability: score.no_purchase,
         horizon_days: churn.horizon_days,
         expected_next_purchase: mean_gap_days(rhythm)
             .map(|gap| last_purchase_at.plus_ms(libm::round(gap * DAY_MS) as i64)),
         last_purchase_at,
-        reasons: if band.is_some() { reasons(moment, rhythm, score) } else { Vec::new() },
+        reasons: if band.is_some() { reasons(moment, rhythm, *score) } else { Vec::new() },
         value_at_risk_minor: value_at_risk_minor(moment, facts, rhythm),
     };
-    Some(Conclusion { body: Body::ChurnRiskChanged(changed), evidence })
+    Conclusion { body: Body::ChurnRiskChanged(changed), evidence }
 }
 
 /// Mean days between shopping days; `None` below two of them.

@@ -7,12 +7,15 @@ use crate::customer::Standing;
 use crate::decision::{Body, Direction, Evidence, Need, TierChanged, Value};
 use crate::facts::Facts;
 use crate::measure::{self, InWindow};
-use crate::mechanic::{Conclusion, Moment};
+use crate::mechanic::{Conclusion, Mechanic, Moment};
 use crate::terms::tiers::Tier;
 use crate::time::Day;
 
+/// Lifts and lowers a customer's tier.
+pub const MECHANIC: Mechanic = Mechanic { judge, correct };
+
 /// Judges the tier at `moment`. A customer never judged before stands in the lowest tier, unannounced.
-pub fn judge(moment: &Moment<'_>, facts: &Facts, standing: &mut Standing, concluded: &mut Vec<Conclusion>) {
+fn judge(moment: &Moment<'_>, facts: &Facts, standing: &mut Standing, concluded: &mut Vec<Conclusion>) {
     let tiers = &moment.terms.tier;
     if standing.tier.name.is_empty() {
         standing.tier.name.clone_from(&tiers[0].name);
@@ -25,11 +28,41 @@ pub fn judge(moment: &Moment<'_>, facts: &Facts, standing: &mut Standing, conclu
         return;
     }
 
+    let from = std::mem::replace(&mut standing.tier.name, tiers[to].name.clone());
+    standing.tier.since = moment.at;
+    concluded.push(changed(moment, &readings, from, to, standing));
+}
+
+/// Says that the tier is not the one that was announced.
+fn correct(
+    moment: &Moment<'_>,
+    facts: &Facts,
+    announced: &Standing,
+    standing: &mut Standing,
+    concluded: &mut Vec<Conclusion>,
+) {
+    if standing.tier.name == announced.tier.name {
+        return;
+    }
+    let to = moment.terms.tier.iter().position(|tier| tier.name == standing.tier.name).unwrap_or(0);
+    let readings = Readings::at(moment, facts, moment.day);
+    concluded.push(changed(moment, &readings, announced.tier.name.clone(), to, standing));
+}
+
+/// The conclusion that the tier `from` was left for that at `to`.
+fn changed(
+    moment: &Moment<'_>,
+    readings: &Readings,
+    from_name: String,
+    to: usize,
+    standing: &Standing,
+) -> Conclusion {
+    let tiers = &moment.terms.tier;
     // A name that the terms no longer have stands below all others: whoever held it is judged anew.
-    let from = tiers.iter().position(|tier| tier.name == standing.tier.name);
+    let from = tiers.iter().position(|tier| tier.name == from_name);
     let direction = if from.is_none_or(|from| from < to) { Direction::Up } else { Direction::Down };
     let decisive = &tiers[from.unwrap_or(0).max(to)];
-    let evidence = conditions(decisive, &readings)
+    let evidence = conditions(decisive, readings)
         .map(|condition| Evidence {
             measure: condition.measure,
             value: condition.current.map_or(Value::Absent, Value::Integer),
@@ -38,15 +71,14 @@ pub fn judge(moment: &Moment<'_>, facts: &Facts, standing: &mut Standing, conclu
         })
         .collect();
     let changed = TierChanged {
-        from: std::mem::replace(&mut standing.tier.name, tiers[to].name.clone()),
+        from: from_name,
         to: tiers[to].name.clone(),
         direction,
         valid_until: standing.tier.wake.map(|day| moment.zone.start(day)),
-        to_keep: needs(&tiers[to], &readings),
-        to_next: tiers.get(to + 1).map_or_else(Vec::new, |next| needs(next, &readings)),
+        to_keep: needs(&tiers[to], readings),
+        to_next: tiers.get(to + 1).map_or_else(Vec::new, |next| needs(next, readings)),
     };
-    standing.tier.since = moment.at;
-    concluded.push(Conclusion { body: Body::TierChanged(changed), evidence });
+    Conclusion { body: Body::TierChanged(changed), evidence }
 }
 
 /// What a tier asks for, beside what the customer has at `moment`.

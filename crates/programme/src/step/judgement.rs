@@ -2,7 +2,7 @@
 
 use xxhash_rust::xxh3::Xxh3;
 
-use crate::customer::Customer;
+use crate::customer::{Customer, Standing};
 use crate::decision::{Body, Decision, Reason};
 use crate::event;
 use crate::mechanic::{Conclusion, Happened, MECHANICS, Moment};
@@ -21,25 +21,54 @@ impl Programme {
         decisions: &mut Vec<Decision>,
     ) {
         let moment = Moment { happened: cause.happened, ..self.moment(at) };
-        let Customer { facts, standing, wake_at, erased_at: _ } = customer;
+        let Customer { facts, standing, wake_at, erased_at: _, past: _ } = customer;
         standing.clock = at;
         if standing.tier.name.is_empty() {
             standing.risk.since = at;
         }
         let mut concluded = Vec::new();
         for mechanic in MECHANICS {
-            mechanic(&moment, facts, standing, &mut concluded);
+            (mechanic.judge)(&moment, facts, standing, &mut concluded);
         }
-        let mut kinds: Vec<&str> = Vec::new();
-        for conclusion in concluded {
-            standing.sequence += 1;
-            let kind = kind(&conclusion.body);
-            let before = kinds.iter().filter(|earlier| **earlier == kind).count();
-            kinds.push(kind);
-            let id = cause.decision_id(customer_id, at, kind, before);
-            decisions.push(cause.decision(id, customer_id, standing.sequence, at, conclusion));
-        }
+        announce(customer_id, standing, cause, concluded, decisions);
         *wake_at = standing.wake_at(&self.zone);
+    }
+
+    /// Says what differs between `customer`, judged again after something came late, and what was `announced`.
+    pub(super) fn correct(
+        &self,
+        customer_id: &str,
+        customer: &mut Customer,
+        announced: &Standing,
+        cause: &Cause<'_>,
+        decisions: &mut Vec<Decision>,
+    ) {
+        let Customer { facts, standing, wake_at: _, erased_at: _, past: _ } = customer;
+        let moment = self.moment(standing.clock);
+        let mut concluded = Vec::new();
+        for mechanic in MECHANICS {
+            (mechanic.correct)(&moment, facts, announced, standing, &mut concluded);
+        }
+        announce(customer_id, standing, cause, concluded, decisions);
+    }
+}
+
+/// Makes a decision of each conclusion, dated at the standing's clock.
+fn announce(
+    customer_id: &str,
+    standing: &mut Standing,
+    cause: &Cause<'_>,
+    concluded: Vec<Conclusion>,
+    decisions: &mut Vec<Decision>,
+) {
+    let mut kinds: Vec<&str> = Vec::new();
+    for conclusion in concluded {
+        standing.sequence += 1;
+        let kind = kind(&conclusion.body);
+        let before = kinds.iter().filter(|earlier| **earlier == kind).count();
+        kinds.push(kind);
+        let id = cause.decision_id(customer_id, standing.clock, kind, before);
+        decisions.push(cause.decision(id, customer_id, standing.sequence, standing.clock, conclusion));
     }
 }
 

@@ -26,7 +26,7 @@ const AMOUNT_MAX: i64 = 1_000_000_000_000;
 const NPS_MAX: u8 = 10;
 
 /// Checks `message`, which came under `key` where there was one, and takes from it what the programme reads.
-pub(super) fn event(
+pub(crate) fn event(
     message: CustomerEvent,
     key: Option<&[u8]>,
     currency: &str,

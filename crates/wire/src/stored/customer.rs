@@ -2,6 +2,8 @@
 //!
 //! Differences wrap around, so that every customer can be written, whatever its numbers, and reads back the same.
 
+mod past;
+
 use programme::customer::{Customer, RiskStanding, Standing, TierStanding};
 use programme::facts::baskets::{Basket, Baskets};
 use programme::facts::days::{Bucket, Days};
@@ -21,7 +23,7 @@ const TAKEN_BACK: u32 = 2;
 
 /// The stored form of `customer`.
 pub(super) fn message(customer: &Customer) -> StoredCustomer {
-    let Customer { facts, standing, wake_at, erased_at } = customer;
+    let Customer { facts, standing, wake_at, erased_at, past } = customer;
     let Facts { since, last_purchase_at, lifetime, days, baskets, seen, rhythm, nps } = facts;
     let buckets = &days.buckets;
     let baskets = &baskets.baskets;
@@ -58,6 +60,7 @@ pub(super) fn message(customer: &Customer) -> StoredCustomer {
         risk_wake_day: standing.risk.wake.map(|day| day.0),
         wake_at_ms: wake_at.map(|at| at.0),
         erased_at_ms: erased_at.map(|at| at.0),
+        past: past.as_ref().map(|past| Box::new(self::past::message(past))),
     }
 }
 
@@ -94,7 +97,8 @@ pub(super) fn customer(message: StoredCustomer) -> Result<Customer, CorruptState
         },
     };
     let wake_at = message.wake_at_ms.map(Timestamp);
-    Ok(Customer { facts, standing, wake_at, erased_at: message.erased_at_ms.map(Timestamp) })
+    let past = message.past.map(|past| self::past::past(*past).map(Box::new)).transpose()?;
+    Ok(Customer { facts, standing, wake_at, erased_at: message.erased_at_ms.map(Timestamp), past })
 }
 
 fn days(message: &StoredCustomer) -> Result<Days, CorruptState> {

@@ -1,0 +1,36 @@
+//! A customer's last days beside their stored message.
+
+use programme::customer::Past;
+use programme::event::Event;
+use programme::time::TIMESTAMP_MAX;
+use prost::Message;
+
+use crate::input::{accept, told};
+use crate::proto::{CustomerEvent, StoredPast};
+use crate::stored::CorruptState;
+
+/// Events are kept in the currency of the programme, which need not be written beside each.
+const CURRENCY: &str = "";
+
+/// The stored form of `past`.
+pub(super) fn message(past: &Past) -> StoredPast {
+    let event = |event: &Event| told::message(event, CURRENCY).encode_to_vec();
+    StoredPast {
+        before: Some(Box::new(super::message(&past.before))),
+        events: past.events.iter().map(event).collect(),
+    }
+}
+
+/// The past whose stored form is `message`.
+pub(super) fn past(message: StoredPast) -> Result<Past, CorruptState> {
+    let before = message.before.map_or_else(|| Ok(Default::default()), |before| super::customer(*before))?;
+    if before.past.is_some() {
+        return Err(CorruptState::Contradiction("a past with a past".to_string()));
+    }
+    let event = |bytes: Vec<u8>| {
+        let message = CustomerEvent::decode(bytes.as_slice())?;
+        accept::event(message, None, CURRENCY, TIMESTAMP_MAX)
+            .map_err(|refusal| CorruptState::Contradiction(format!("an event of the past: {refusal:?}")))
+    };
+    Ok(Past { before, events: message.events.into_iter().map(event).collect::<Result<_, CorruptState>>()? })
+}
