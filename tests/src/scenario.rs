@@ -38,8 +38,8 @@ use std::fmt::Write as _;
 use jiff::tz::TimeZone;
 use programme::customer::Customer;
 use programme::decision::{Body, Decision, Reason};
+use programme::editions::Programme;
 use programme::facts::Folded;
-use programme::step::Programme;
 use programme::terms::Terms;
 use programme::time::Timestamp;
 

@@ -13,6 +13,7 @@ pub const CURRENCY: &str = "USD";
 pub fn plain() -> Terms {
     Terms {
         version: "test".into(),
+        valid_from: None,
         currency: CURRENCY.into(),
         time_zone: "America/New_York".into(),
         lateness_s: 3600,

@@ -12,11 +12,11 @@ use engine::store::stores::{StoreOptions, Stores};
 use engine::store::wakeups;
 use programme::customer::Customer;
 use programme::decision::{self, Decision};
+use programme::editions::Programme;
 use programme::event::{
     Body, ErasureRequested, Event, Interacted, Interaction, NpsAnswer, Purchase, PurchaseReturned, PurchaseVoided,
 };
 use programme::facts::Facts;
-use programme::step::Programme;
 use programme::time::{Timestamp, Zone};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed};

@@ -170,6 +170,21 @@ impl Store {
         Ok(())
     }
 
+    /// The ids of the next customers after the one with id `after`, ascending, `max` at most.
+    pub fn customers_after(&self, after: &[u8], max: usize) -> Result<Vec<Vec<u8>>, StoreError> {
+        let mut ids = Vec::new();
+        let mut entries = self.db.raw_iterator_cf(self.family(CUSTOMERS));
+        entries.seek(after);
+        while let Some((id, _)) = entries.item().filter(|_| ids.len() < max) {
+            if id > after {
+                ids.push(id.to_vec());
+            }
+            entries.next();
+        }
+        entries.status().map_err(self.fails())?;
+        Ok(ids)
+    }
+
     /// Shows every customer that belongs into the wakeup index, ascending by id, with the entry that counts.
     pub fn each_indexed<E: From<StoreError>>(
         &self,

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 use programme::customer::Customer;
 use programme::decision::Decision;
+use programme::editions::Programme;
 use programme::facts::Folded;
-use programme::step::Programme;
 use programme::time::Timestamp;
 use wire::input::{Decoder, Encoding};
 use wire::output::{self, Encodings, Stamp};
@@ -54,6 +54,10 @@ pub struct Task {
     /// No entry of the wakeup index lies before.
     due_low: Option<Timestamp>,
     overdue: bool,
+    /// The programme by which every customer of the task was judged, or waits to be when its editions begin.
+    terms: u32,
+    /// The programme has become another one: customers up to this id were seen to.
+    rejudged_through: Option<Vec<u8>>,
     changelog: ChangelogOffset,
     dead_letters: u64,
     tally: Tally,
@@ -104,6 +108,8 @@ impl Task {
             sequence: marker.map_or(0, |marker| marker.sequence),
             due_low: None,
             overdue: false,
+            terms: marker.map_or(rules.programme.id(), |marker| marker.terms),
+            rejudged_through: marker.filter(|marker| marker.terms != rules.programme.id()).map(|_| Vec::new()),
             changelog: position.map_or(ChangelogOffset(0), |position| position.changelog),
             dead_letters: 0,
             tally: Tally::default(),
@@ -121,9 +127,9 @@ impl Task {
         &mut self.holding
     }
 
-    /// Wakeups were due that did not fit into the last transaction.
+    /// Wakeups were due, or customers wait to be judged by other terms, that did not fit into the last transaction.
     pub fn overdue(&self) -> bool {
-        self.overdue
+        self.overdue || self.rejudged_through.is_some()
     }
 
     /// Records that the task's former life read are still to come again. Until then the clock stands still: the marker
@@ -219,14 +225,31 @@ impl Task {
     pub fn fold(&mut self, rules: &Rules, now: Timestamp, staged: &mut Staged) -> Result<bool, Failure> {
         let events = self.holding.release();
         let due = self.due(rules.limits.wakeups_per_turn_max)?;
+        let rejudged = self.rejudged(rules.limits.wakeups_per_turn_max)?;
         let idle = events.is_empty() && due.is_empty();
-        if idle && self.dead_letters == 0 {
+        if idle && rejudged.is_none() && self.dead_letters == 0 {
             return Ok(false);
         }
         let store = Arc::clone(&self.store);
         let mut changes = store.changes();
-        if let Some(clock) = self.holding.clock().filter(|_| !idle) {
-            self.fold_customers(&events, &due, clock, rules, now, &mut changes, staged)?;
+        let mut changed = false;
+        if let Some(clock) = self.holding.clock().filter(|_| !idle || rejudged.is_some()) {
+            let called = Called { events: &events, due: &due, rejudged: rejudged.as_deref().unwrap_or_default() };
+            changed = self.fold_customers(&called, clock, rules, now, &mut changes, staged)?;
+        }
+        if let Some(rejudged) = rejudged {
+            match rejudged.last() {
+                Some(last) => self.rejudged_through = Some(last.clone()),
+                None => {
+                    tracing::info!(task = self.id.0, "every customer is judged by the terms that hold");
+                    self.rejudged_through = None;
+                    self.terms = rules.programme.id();
+                    changed = true;
+                }
+            }
+            if idle && self.dead_letters == 0 && !changed {
+                return Ok(false);
+            }
         }
         let timers_alone = events.is_empty() && self.dead_letters == 0;
         self.stage_commit(rules, now, &mut changes, staged);
@@ -240,17 +263,16 @@ impl Task {
     #[expect(clippy::too_many_arguments, reason = "one step of `fold`, set apart for the reader")]
     fn fold_customers(
         &mut self,
-        events: &[HeldEvent],
-        due: &[DueWakeup],
+        called: &Called<'_>,
         clock: Timestamp,
         rules: &Rules,
         now: Timestamp,
         changes: &mut Changes<'_>,
         staged: &mut Staged,
-    ) -> Result<(), Failure> {
-        let mut working = Working::load(&self.store, events, due)?;
+    ) -> Result<bool, Failure> {
+        let mut working = Working::load(&self.store, called)?;
         let mut decisions = Vec::new();
-        for held in events {
+        for held in called.events {
             let touched = working.of(&held.event.customer_id);
             let unknown = touched.customer.is_unknown();
             let folded = rules.programme.fold(&mut touched.customer, &held.event, &mut decisions);
@@ -262,7 +284,7 @@ impl Task {
             }
             self.tally.customers += u64::from(unknown && !touched.customer.is_unknown());
         }
-        for entry in due {
+        for entry in called.due {
             let touched = working.of(id_text(&entry.id));
             if touched.indexed_at != Some(entry.at) {
                 // Of a store that an earlier version restored, which left entries over.
@@ -270,6 +292,7 @@ impl Task {
             }
         }
         for touched in &mut working.touched {
+            touched.changed |= rules.programme.arm(&mut touched.customer);
             let fires = touched.customer.wake_at.is_some_and(|wake_at| wake_at <= clock);
             self.tally.wakeups += u64::from(fires);
             touched.changed |= fires;
@@ -287,7 +310,17 @@ impl Task {
         for touched in &working.touched {
             self.stage_customer(rules, touched, clock, changes, staged);
         }
-        Ok(())
+        Ok(working.touched.iter().any(|touched| touched.changed))
+    }
+
+    /// The next customers to see to because the programme has become another one; none when all were seen to, and
+    /// `None` when it has not.
+    fn rejudged(&self, max: usize) -> Result<Option<Vec<Vec<u8>>>, Failure> {
+        let began = self.holding.clock().is_some() && !self.reads_again();
+        match self.rejudged_through.as_ref().filter(|_| began) {
+            None => Ok(None),
+            Some(through) => Ok(Some(self.store.customers_after(through, max)?)),
+        }
     }
 
     /// Writes what was staged into the store, after the commit; returns what the transaction did.
@@ -412,7 +445,8 @@ impl Task {
         }
         assert!(!offsets.is_empty(), "task {}: a transaction without offsets would not be fenced", self.id.0);
         let schema = u32::from(stored::FORMAT);
-        let marker = Marker { schema, sequence: self.sequence, clock: self.holding.clock(), inputs };
+        let marker =
+            Marker { schema, sequence: self.sequence, clock: self.holding.clock(), inputs, terms: self.terms };
         let start = staged.bytes.len();
         marker.encode(&mut staged.bytes);
         let marker = start..staged.bytes.len();
@@ -423,6 +457,16 @@ impl Task {
         });
         staged.commits.push(TaskCommit { task: self.id, marker, offsets });
     }
+}
+
+/// Why customers are looked at in one turn.
+struct Called<'a> {
+    /// Something happened.
+    events: &'a [HeldEvent],
+    /// They asked for it.
+    due: &'a [DueWakeup],
+    /// The programme has become another one: ids, ascending.
+    rejudged: &'a [Vec<u8>],
 }
 
 /// The customers that one turn touches, in memory.
@@ -449,10 +493,11 @@ impl Touched {
 }
 
 impl Working {
-    fn load(store: &Store, events: &[HeldEvent], due: &[DueWakeup]) -> Result<Working, Failure> {
-        let of_events = events.iter().map(|held| held.event.customer_id.as_str());
-        let of_due = due.iter().map(|entry| id_text(&entry.id));
-        let mut ids: Vec<&str> = of_events.chain(of_due).collect();
+    fn load(store: &Store, called: &Called<'_>) -> Result<Working, Failure> {
+        let of_events = called.events.iter().map(|held| held.event.customer_id.as_str());
+        let of_due = called.due.iter().map(|entry| id_text(&entry.id));
+        let of_rejudged = called.rejudged.iter().map(|id| id_text(id));
+        let mut ids: Vec<&str> = of_events.chain(of_due).chain(of_rejudged).collect();
         ids.sort_unstable();
         ids.dedup();
         let loaded = store.load(ids.iter().map(|id| id.as_bytes()))?;

@@ -2,10 +2,10 @@
 
 use crate::customer::Customer;
 use crate::decision::Need;
+use crate::editions::Programme;
 use crate::measure::{self, InWindow};
 use crate::mechanic::tiers;
 use crate::probability::{self, Score};
-use crate::step::Programme;
 use crate::time::Timestamp;
 
 /// A pure reading of a customer at an instant.

@@ -56,6 +56,8 @@ pub struct Standing {
     pub sequence: u64,
     /// The latest instant at which the customer was judged. Later events are judged no earlier.
     pub clock: Timestamp,
+    /// The id of the edition of the terms by which the customer was judged last; 0 where it is not known.
+    pub terms: u32,
     /// Which tier the customer has.
     pub tier: TierStanding,
     /// How likely the customer is to be lost.

@@ -23,6 +23,8 @@ pub struct Decision {
     pub evidence: Vec<Evidence>,
     /// It follows from an event that came after later ones had been judged.
     pub correction: bool,
+    /// The place, among the programme's editions, of the terms that it was taken under.
+    pub edition: usize,
     /// What was concluded.
     pub body: Body,
 }

@@ -8,8 +8,8 @@
 
 use crate::customer::Customer;
 use crate::decision::{Body, Decision, Value};
+use crate::editions::Programme;
 use crate::event::{self, ErasureRequested, Event, NpsAnswer, Purchase, PurchaseReturned, PurchaseVoided};
-use crate::step::Programme;
 use crate::terms::churn::{Band, Churn};
 use crate::terms::tiers::{Tier, Window};
 use crate::terms::{Ltv, Memory, Terms};
@@ -25,6 +25,7 @@ pub(crate) fn terms() -> Terms {
     };
     Terms {
         version: "test".into(),
+        valid_from: None,
         currency: "RUB".into(),
         time_zone: "UTC".into(),
         lateness_s: 0,
@@ -56,21 +57,35 @@ pub(crate) fn terms() -> Terms {
 
 /// What `programme` decides about one customer with this history, a line for each decision.
 pub(crate) fn decide(terms: Terms, history: &str) -> String {
-    let programme = Programme::new(terms).expect("the terms of the test are valid");
+    decided_by(&Programme::new(terms).expect("the terms of the test are valid"), history)
+}
+
+/// The same for a programme.
+pub(crate) fn decided_by(programme: &Programme, history: &str) -> String {
     let mut customer = Customer::default();
     let mut decisions = Vec::new();
     for (number, line) in history.lines().map(str::trim).filter(|line| !line.is_empty()).enumerate() {
         match line.strip_prefix("until ") {
             Some(until) => programme.wake_until("c", &mut customer, instant(until), &mut decisions),
             None => {
-                programme.fold(&mut customer, &event(line, number), &mut decisions);
+                programme.fold(&mut customer, &numbered_event(line, number), &mut decisions);
             }
         }
     }
+    shown(&decisions)
+}
+
+/// A line for each decision.
+pub(crate) fn shown(decisions: &[Decision]) -> String {
     decisions.iter().map(show).collect()
 }
 
-fn event(line: &str, number: usize) -> Event {
+/// The event of one line; the line is its id.
+pub(crate) fn event(line: &str) -> Event {
+    Event { id: line.to_string(), ..numbered_event(line, 0) }
+}
+
+fn numbered_event(line: &str, number: usize) -> Event {
     let words: Vec<&str> = line.split_whitespace().collect();
     let basket_id = || words[2].to_string();
     let body = match words[1] {

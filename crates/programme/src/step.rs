@@ -5,42 +5,15 @@ mod late;
 
 use crate::customer::Customer;
 use crate::decision::{Body, CustomerErased, Decision};
+use crate::editions::Programme;
 use crate::event::{self, ErasureRequested, Event};
 use crate::facts::Folded;
-use crate::mechanic::{Conclusion, Happened, Moment};
-use crate::terms::Terms;
-use crate::terms::finding::Finding;
-use crate::time::{Timestamp, Zone};
+use crate::mechanic::{Conclusion, Happened};
+use crate::time::Timestamp;
 
 use judgement::{Cause, kind};
 
-/// A programme ready to judge: checked terms and their time zone.
-#[derive(Clone, Debug)]
-pub struct Programme {
-    terms: Terms,
-    zone: Zone,
-}
-
 impl Programme {
-    /// Takes terms that pass [`Terms::check`]; the findings otherwise.
-    pub fn new(terms: Terms) -> Result<Programme, Vec<Finding>> {
-        let findings = terms.check();
-        match Zone::named(&terms.time_zone) {
-            Some(zone) if findings.is_empty() => Ok(Programme { terms, zone }),
-            _ => Err(findings),
-        }
-    }
-
-    /// The programme's numbers.
-    pub fn terms(&self) -> &Terms {
-        &self.terms
-    }
-
-    /// The programme's time zone.
-    pub fn zone(&self) -> &Zone {
-        &self.zone
-    }
-
     /// Takes one event into `customer`, after the wakeups that came due before it, and appends what follows to
     /// `decisions`. The event must be the customer's own. What happened before an erasure is not taken in: history that
     /// is read again does not bring anybody back.
@@ -50,7 +23,7 @@ impl Programme {
         }
         if let event::Body::ErasureRequested(request) = &event.body {
             self.fire(&event.customer_id, customer, event.at, decisions);
-            decisions.push(erase(customer, event, request));
+            decisions.push(self.erase(customer, event, request));
             return Folded::New;
         }
         if late::comes_late(customer, event) {
@@ -67,11 +40,13 @@ impl Programme {
 
     /// Takes one event in and judges, at its own instant or, where the customer was judged later already, at that one.
     fn take(&self, customer: &mut Customer, event: &Event, decisions: &mut Vec<Decision>) -> Folded {
-        let Ok(booked) = customer.facts.fold(event, &self.terms, &self.zone) else { return Folded::Duplicate };
         let correction = late::comes_late(customer, event);
         let at = if correction { customer.standing.clock } else { event.at };
+        let Ok(booked) = customer.facts.fold(event, self.terms_at(at), self.zone()) else {
+            return Folded::Duplicate;
+        };
         let happened = Happened { event, booked: booked.as_ref() };
-        let cause = Cause { happened: Some(happened), correction };
+        let cause = Cause { happened: Some(happened), terms_changed: false, correction };
         self.judge(&event.customer_id, customer, at, &cause, decisions);
         Folded::New
     }
@@ -84,10 +59,17 @@ impl Programme {
         until: Timestamp,
         decisions: &mut Vec<Decision>,
     ) {
-        if let Some(at) = customer.wake_at.filter(|wake_at| *wake_at <= until) {
+        if let Some((at, _)) = self.next_wakeup(customer).filter(|(at, _)| *at <= until) {
             self.look_back(customer, at);
             self.fire(customer_id, customer, until, decisions);
         }
+    }
+
+    /// When to look at `customer` next although nothing happens, and whether because the terms are others then.
+    fn next_wakeup(&self, customer: &Customer) -> Option<(Timestamp, bool)> {
+        let terms_change = self.terms_change_at(customer);
+        let at = [customer.wake_at, terms_change].into_iter().flatten().min()?;
+        Some((at, terms_change == Some(at)))
     }
 
     /// Fires the wakeups that are due at or before `until`.
@@ -98,30 +80,33 @@ impl Programme {
         until: Timestamp,
         decisions: &mut Vec<Decision>,
     ) {
-        while let Some(at) = customer.wake_at.filter(|wake_at| *wake_at <= until) {
-            self.judge(customer_id, customer, at, &Cause { happened: None, correction: false }, decisions);
+        while let Some((at, terms_changed)) = self.next_wakeup(customer).filter(|(at, _)| *at <= until) {
+            let cause = Cause { happened: None, terms_changed, correction: false };
+            self.judge(customer_id, customer, at, &cause, decisions);
             let later = customer.wake_at.is_none_or(|wake_at| wake_at > at);
             assert!(later, "a wakeup moves forward: {:?} again after {at}", customer.wake_at);
         }
     }
 
-    /// When and by which numbers: the programme seen at one instant.
-    pub fn moment(&self, at: Timestamp) -> Moment<'_> {
-        Moment { terms: &self.terms, zone: &self.zone, at, day: self.zone.day(at), happened: None }
+    /// Forgets everything but the instant. A request that comes after later events takes those along: what was folded
+    /// cannot be told apart.
+    fn erase(&self, customer: &mut Customer, event: &Event, request: &ErasureRequested) -> Decision {
+        let correction = late::comes_late(customer, event);
+        let at = if correction { customer.standing.clock } else { event.at };
+        let sequence = customer.standing.sequence + 1;
+        *customer = Customer { erased_at: Some(at), ..Customer::default() };
+        let body = Body::CustomerErased(CustomerErased { request_id: request.request_id.clone() });
+        let cause = Cause { happened: Some(Happened { event, booked: None }), terms_changed: false, correction };
+        let id = cause.decision_id(&event.customer_id, at, kind(&body), 0);
+        cause.decision(
+            id,
+            &event.customer_id,
+            sequence,
+            at,
+            self.edition_at(at),
+            Conclusion { body, evidence: Vec::new() },
+        )
     }
-}
-
-/// Forgets everything but the instant. A request that comes after later events takes those along: what was folded
-/// cannot be told apart.
-fn erase(customer: &mut Customer, event: &Event, request: &ErasureRequested) -> Decision {
-    let correction = late::comes_late(customer, event);
-    let at = if correction { customer.standing.clock } else { event.at };
-    let sequence = customer.standing.sequence + 1;
-    *customer = Customer { erased_at: Some(at), ..Customer::default() };
-    let body = Body::CustomerErased(CustomerErased { request_id: request.request_id.clone() });
-    let cause = Cause { happened: Some(Happened { event, booked: None }), correction };
-    let id = cause.decision_id(&event.customer_id, at, kind(&body), 0);
-    cause.decision(id, &event.customer_id, sequence, at, Conclusion { body, evidence: Vec::new() })
 }
 
 #[cfg(test)]

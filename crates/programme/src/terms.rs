@@ -1,7 +1,7 @@
 //! The programme's numbers: changing one changes what is concluded.
 //!
-//! A number of the programme is one field, here or in its mechanic's own file, with its check beside it. Where the text comes from, and on
-//! which line a key stands, is `wire::terms`' business; a [`Finding`] names the key.
+//! A number of the programme is one field, here or in its mechanic's own file, with its check beside it. Where the text
+//! comes from, and on which line a key stands, is `wire::terms`' business; a [`Finding`] names the key.
 
 pub mod churn;
 pub mod finding;
@@ -9,7 +9,7 @@ pub mod tiers;
 
 use serde::{Deserialize, Serialize};
 
-use crate::time::Zone;
+use crate::time::{Day, Timestamp, Zone};
 
 use churn::Churn;
 use finding::{Finding, Findings};
@@ -21,6 +21,10 @@ use tiers::{Tier, Window};
 pub struct Terms {
     /// Names this edition in every decision, for example `2024-06`.
     pub version: String,
+    /// From when it holds: a local day such as `2025-03-01`, which begins at midnight of `time_zone`, or an RFC 3339
+    /// instant. The first of several editions may leave it out: it has always held.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid_from: Option<String>,
     /// ISO 4217 code of the one currency that amounts are accepted in.
     pub currency: String,
     /// IANA name of the zone whose days and months count.
@@ -76,6 +80,12 @@ fn is_zero(number: &u32) -> bool {
 }
 
 impl Terms {
+    /// The instant from which the terms hold; `None` where they have always held, or do not say it right.
+    pub fn starts_at(&self, zone: &Zone) -> Option<Timestamp> {
+        let text = self.valid_from.as_ref()?;
+        Day::parse(text).map(|day| zone.start(day)).or_else(|| Timestamp::parse(text))
+    }
+
     /// Everything that is wrong with the numbers; empty when they can be used.
     pub fn check(&self) -> Vec<Finding> {
         let mut findings = Findings(Vec::new());
@@ -87,6 +97,11 @@ impl Terms {
         findings.check(Zone::named(&self.time_zone).is_some(), "time_zone", || {
             format!("{:?} is no IANA time zone, such as \"Europe/Moscow\"", self.time_zone)
         });
+        if let (Some(text), Some(zone)) = (&self.valid_from, Zone::named(&self.time_zone)) {
+            findings.check(self.starts_at(&zone).is_some(), "valid_from", || {
+                format!("{text:?} is neither a day such as \"2025-03-01\" nor an instant such as \"2025-03-01T06:00:00Z\"")
+            });
+        }
         findings.range("lateness_s", self.lateness_s, 0, 604_800);
         findings.range("future_skew_s_max", self.future_skew_s_max, 0, 604_800);
         findings.range("memory.event_ids_max", self.memory.event_ids_max, 1, 4096);

@@ -51,6 +51,12 @@ impl fmt::Display for Timestamp {
 pub struct Day(pub i32);
 
 impl Day {
+    /// Reads a day such as `2017-01-01`. `None` when the text is not one, or lies outside the years 1900 to 2199.
+    pub fn parse(text: &str) -> Option<Day> {
+        let date: Date = text.parse().ok()?;
+        (1900..2200).contains(&date.year()).then(|| Day::from_date(date))
+    }
+
     /// The day `days` later (earlier where negative).
     #[must_use]
     pub fn plus(self, days: i32) -> Day {

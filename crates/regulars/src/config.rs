@@ -34,8 +34,8 @@ pub const DEFAULT_ABORTS_MAX: u32 = 20;
 /// A checked configuration.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The file of the terms.
-    pub programme: PathBuf,
+    /// The files of the terms, one for each edition; at least one.
+    pub programme: Vec<PathBuf>,
     /// Directory of the customers' state.
     pub data: PathBuf,
     /// Where records come from and decisions go.
@@ -98,7 +98,7 @@ impl Config {
     }
 
     /// The configuration of `regulars run` on files, without a configuration file.
-    pub fn of_files(programme: PathBuf, data: PathBuf, files: Files) -> Config {
+    pub fn of_files(programme: Vec<PathBuf>, data: PathBuf, files: Files) -> Config {
         Config {
             programme,
             data,
@@ -144,7 +144,7 @@ impl Config {
         });
         match log {
             Some(log) if findings.found.is_empty() => Ok(Config {
-                programme: folder.join(file.programme),
+                programme: file.programme.paths().iter().map(|path| folder.join(path)).collect(),
                 data: folder.join(file.data),
                 source: file.output.source.unwrap_or_else(|| match &log {
                     LogConfig::Kafka(kafka) => default_source(&kafka.settings.application_id),

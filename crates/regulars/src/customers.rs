@@ -14,7 +14,7 @@ use wire::stored::{self, Marker};
 
 use crate::fault::Fault;
 use crate::replay::instant;
-use crate::terms_file::TermsFile;
+use crate::terms_file::TermsFiles;
 
 /// What `regulars customers` is told.
 #[derive(Debug, clap::Args)]
@@ -29,13 +29,13 @@ pub struct Args {
     #[arg(long, value_name = "INSTANT", value_parser = instant)]
     as_of: Option<Timestamp>,
     /// The terms; those that were used unless given
-    #[arg(long, value_name = "FILE")]
-    programme: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    programme: Vec<PathBuf>,
 }
 
 /// Prints a line for each customer, by task and id.
 pub fn run(args: Args) -> Result<(), Fault> {
-    let programme = TermsFile::given_or_kept(args.programme.as_deref(), &args.data)?.programme();
+    let programme = TermsFiles::given_or_kept(&args.programme, &args.data)?.programme();
     let tasks = open(&args.data)?;
     let mut out = BufWriter::new(io::stdout().lock());
     let printed = match &args.id {

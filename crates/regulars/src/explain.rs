@@ -9,8 +9,8 @@ use std::path::PathBuf;
 use programme::card::Card;
 use programme::customer::Customer;
 use programme::decision::{Body, Decision, Need};
+use programme::editions::Programme;
 use programme::facts::rhythm::Rhythm;
-use programme::step::Programme;
 use programme::terms::tiers::{Tier, Window};
 use programme::time::Timestamp;
 
@@ -18,7 +18,7 @@ use crate::customers;
 use crate::fault::Fault;
 use crate::replay::instant;
 use crate::summary::money;
-use crate::terms_file::TermsFile;
+use crate::terms_file::TermsFiles;
 
 /// What `regulars explain` is told.
 #[derive(Debug, clap::Args)]
@@ -33,13 +33,13 @@ pub struct Args {
     #[arg(long, value_name = "INSTANT", value_parser = instant)]
     as_of: Option<Timestamp>,
     /// The terms; those that were used unless given
-    #[arg(long, value_name = "FILE")]
-    programme: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    programme: Vec<PathBuf>,
 }
 
 /// Prints the explanation.
 pub fn run(args: Args) -> Result<(), Fault> {
-    let programme = TermsFile::given_or_kept(args.programme.as_deref(), &args.data)?.programme();
+    let programme = TermsFiles::given_or_kept(&args.programme, &args.data)?.programme();
     let tasks = customers::open(&args.data)?;
     let (task, customer) = customers::find(&tasks, &args.id, &args.data)?;
     customers::print(&explanation(&programme, &args.id, &customer, args.as_of.unwrap_or(task.clock)))

@@ -25,7 +25,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 use engine::store::stores::Stores;
 use metrics_exporter_prometheus::PrometheusHandle;
-use programme::step::Programme;
+use programme::editions::Programme;
 use programme::time::Timestamp;
 use serde_json::json;
 

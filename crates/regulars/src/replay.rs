@@ -25,16 +25,16 @@ use crate::files_log::{self, FilesLog, FilesSettings};
 use crate::run::wall_clock;
 use crate::summary::usage::Usage;
 use crate::summary::{Summary, SummaryFormat};
-use crate::terms_file::TermsFile;
+use crate::terms_file::TermsFiles;
 
 use progress::Progress;
 
 /// What `regulars replay` is told.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The terms of the programme
-    #[arg(long, value_name = "FILE")]
-    programme: PathBuf,
+    /// The terms of the programme; several editions, each from its own `valid_from`, stand side by side
+    #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
+    programme: Vec<PathBuf>,
     /// Files or directories of events: JSON lines in .jsonl or .jsonl.zst
     #[arg(long, value_name = "PATH", required = true, num_args = 1..)]
     input: Vec<PathBuf>,
@@ -72,7 +72,7 @@ pub fn run(args: Args) -> Result<(), Fault> {
 /// Replays the inputs; returns the summary, which is empty when everything was replayed before.
 fn replay(args: Args) -> Result<String, Fault> {
     let began = Instant::now();
-    let terms = TermsFile::read(&args.programme)?;
+    let terms = TermsFiles::read(&args.programme)?;
     let inputs = inputs::found_in(&args.input, &wire::topics::INPUTS).map_err(refused)?;
     let data = args.data.clone().unwrap_or_else(|| args.output.join(".data"));
     let stores = Stores::new(data.clone(), StoreOptions::default());
@@ -84,7 +84,7 @@ fn replay(args: Args) -> Result<String, Fault> {
     let log = open(&args.output, inputs, &limits)?;
     let continued = log.committed_transactions() > 0;
     check_terms(&args.output, &terms, continued)?;
-    terms.keep_copy(&data)?;
+    terms.keep_copies(&data)?;
 
     let rules = rules(&terms, &log, limits);
     let mut worker = Worker::new(log, rules, stores, ClockRule { wall: false, until: args.until });
@@ -102,7 +102,7 @@ fn replay(args: Args) -> Result<String, Fault> {
         eprintln!("regulars: went on with an earlier replay; what follows counts this part alone");
     }
     let usage = Usage::of_this_process();
-    let summary = Summary { tally, terms: &terms.read.terms, took: began.elapsed(), usage };
+    let summary = Summary { tally, terms: terms.latest(), took: began.elapsed(), usage };
     Ok(summary.write(args.summary))
 }
 
@@ -123,12 +123,11 @@ fn open(output: &Path, inputs: Vec<FilesInput>, limits: &Limits) -> Result<Files
     Ok(FilesLog::open(FilesSettings { sync: false, line_bytes_max: limits.record_bytes_max, ..settings })?)
 }
 
-fn rules(terms: &TermsFile, log: &FilesLog, limits: Limits) -> Rules {
-    let decoder = Decoder::new(&terms.read.terms, limits.record_bytes_max).keyless();
+fn rules(terms: &TermsFiles, log: &FilesLog, limits: Limits) -> Rules {
+    let decoder = Decoder::new(terms.latest(), limits.record_bytes_max).keyless();
     let stamp = Stamp {
         source: "/regulars/replay".to_string(),
-        terms_version: terms.read.terms.version.clone(),
-        terms_hash: terms.read.hash.clone(),
+        editions: terms.stamps(),
         model_version: String::new(),
         replay: true,
     };
@@ -144,10 +143,10 @@ fn rules(terms: &TermsFile, log: &FilesLog, limits: Limits) -> Rules {
 
 /// Half a year under one programme and half a year under another is nobody's history: refuses to go on under other
 /// terms than those that the replay began with.
-fn check_terms(output: &Path, terms: &TermsFile, continued: bool) -> Result<(), Fault> {
+fn check_terms(output: &Path, terms: &TermsFiles, continued: bool) -> Result<(), Fault> {
     let path = output.join(".changelog").join("terms");
     let failed = |error: std::io::Error| Fault::Failed(format!("{}: {error}", path.display()));
-    let hash = &terms.read.hash;
+    let hash = terms.hashes();
     if continued {
         if !path.exists() {
             let output = output.display();
@@ -162,7 +161,7 @@ fn check_terms(output: &Path, terms: &TermsFile, continued: bool) -> Result<(), 
                  or choose another output directory",
                 output.display(),
                 before.trim(),
-                terms.path.display()
+                terms.files[0].path.display()
             )));
         }
         return Ok(());

@@ -40,8 +40,8 @@ pub struct Args {
     #[arg(conflicts_with_all = ["programme", "input", "output", "data"])]
     config: Option<PathBuf>,
     /// The terms of the programme
-    #[arg(long, value_name = "FILE", requires = "input")]
-    programme: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", num_args = 1.., requires = "input")]
+    programme: Option<Vec<PathBuf>>,
     /// Directory of the input topics: `<topic>.jsonl`, which may grow, or `<topic>.jsonl.zst`
     #[arg(long, value_name = "DIR", requires = "programme", requires = "output")]
     input: Option<PathBuf>,

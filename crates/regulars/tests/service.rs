@@ -3,22 +3,34 @@
 use std::fs::{self, OpenOptions};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 const PURCHASES: &str = "retail.purchase.recorded.v1.jsonl";
 
+fn programme() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/programme.toml")
+}
+
 fn regulars(folder: &Path) -> Command {
-    let programme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/programme.toml");
+    under(folder, &[programme()])
+}
+
+/// The service under these editions of the terms.
+fn under(folder: &Path, programme: &[PathBuf]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_regulars"));
     command.current_dir(folder).args(["run", "--listen", "127.0.0.1:0", "--input", "in", "--output", "out"]);
-    command.arg("--programme").arg(programme).env_remove("REGULARS_LOG");
+    command.arg("--programme").args(programme).env_remove("REGULARS_LOG");
     command
 }
 
 fn buy(folder: &Path, customer: &str, basket: u32, at: &str) {
-    let purchase = format!(r#"{{"basketId":"b{basket}","currency":"RUB","amountMinor":"1000"}}"#);
+    buy_for(folder, customer, basket, at, 1_000);
+}
+
+fn buy_for(folder: &Path, customer: &str, basket: u32, at: &str, amount_minor: i64) {
+    let purchase = format!(r#"{{"basketId":"b{basket}","currency":"RUB","amountMinor":"{amount_minor}"}}"#);
     let line = format!(
         r#"{{"eventId":"e{basket}","customerId":"{customer}","occurredAt":"{at}","source":"till","purchase":{purchase}}}"#
     );
@@ -152,4 +164,57 @@ fn refusals_and_failures_have_their_status() {
         ["--programme", programme.to_str().unwrap(), "--input", "in", "--output", "out", "--listen", &address];
     let (code, _, stderr) = run(&arguments);
     assert!(code == Some(1) && stderr.contains(&format!("listening on {address}")), "{code:?} {stderr}");
+}
+
+// New terms must not wait for a customer's next purchase, which may be months away; and a change of terms told twice, or
+// told as if the customer had done something, is a call to the hotline.
+#[test]
+fn everybody_is_judged_once_when_the_terms_change() {
+    let folder = tempfile::tempdir().unwrap();
+    for customer in 0..40 {
+        for basket in 0..3 {
+            let at = format!("2024-03-{:02}T12:00:00Z", 1 + basket);
+            buy_for(folder.path(), &format!("c{customer}"), customer * 10 + basket, &at, 10_000_00);
+        }
+    }
+    let text = fs::read_to_string(programme()).unwrap();
+    let mut number = 0;
+    let mut terms =
+        |version: &str, valid_from: Option<&str>, purchases_min: u32| {
+            let from = valid_from.map_or(String::new(), |day| format!("valid_from = \"{day}\"\n"));
+            let text = text
+                .replacen("version = \"2025-01\"", &format!("version = \"{version}\"\n{from}"), 1)
+                .replacen("purchases_min = 4", &format!("purchases_min = {purchases_min}"), 1);
+            number += 1;
+            let path = folder.path().join(format!("terms-{number}.toml"));
+            fs::write(&path, text).unwrap();
+            path
+        };
+    let four = terms("four", None, 4);
+    let three = terms("three", None, 3);
+    let five_later = terms("five", Some("2024-03-20"), 5);
+    let changes = |programme: &[PathBuf], until: &str| {
+        let (code, _, stderr) = ended(under(folder.path(), programme).args(["--until", until]));
+        assert_eq!(code, Some(0), "{stderr}");
+        let published = fs::read_to_string(folder.path().join("out/loyalty.tier.changed.v1.jsonl"));
+        let published = published.unwrap_or_default();
+        let of_terms = |line: &&str| line.contains("\"TERMS_CHANGED\"");
+        let by = |version: &str| {
+            let version = format!("\"termsVersion\":\"{version}\"");
+            published.lines().filter(of_terms).filter(|line| line.contains(&version)).count()
+        };
+        (published.lines().count(), by("three"), by("five"))
+    };
+    assert_eq!(changes(&[four.clone()], "2024-03-10T00:00:00Z"), (0, 0, 0));
+    // The file was exchanged: everybody rises, at once, and once.
+    assert_eq!(changes(&[three.clone()], "2024-03-10T06:00:00Z"), (40, 40, 0));
+    assert_eq!(changes(&[three.clone()], "2024-03-10T12:00:00Z"), (40, 40, 0));
+    // An edition is added before it begins: everybody falls when it does.
+    let both = [three, five_later];
+    assert_eq!(changes(&both, "2024-03-19T20:59:59Z"), (40, 40, 0));
+    assert_eq!(changes(&both, "2024-03-19T21:00:00Z"), (80, 40, 40));
+    assert_eq!(changes(&both, "2024-03-25T00:00:00Z"), (80, 40, 40));
+    // Two that have always held cannot both.
+    let (code, _, stderr) = ended(&mut under(folder.path(), &[both[0].clone(), four]));
+    assert!(code == Some(2) && stderr.contains("valid_from: is not given, and another"), "{code:?} {stderr}");
 }

@@ -20,14 +20,25 @@ use crate::{instant, json, topics};
 pub struct Stamp {
     /// Who writes, as a URI reference: the `ce_source` of every decision.
     pub source: String,
-    /// The edition of the terms.
-    pub terms_version: String,
-    /// SHA-256 of the terms, 64 hexadecimal digits ([`crate::terms::ReadTerms::hash`]).
-    pub terms_hash: String,
+    /// The editions of the terms, in the order of the programme's; a decision of another has neither version nor hash.
+    pub editions: Vec<EditionStamp>,
     /// The population parameters; empty where they stand in the terms.
     pub model_version: String,
     /// This is a replay: history, to be counted and not acted on.
     pub replay: bool,
+}
+
+/// What is written of the terms that a decision was taken under.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EditionStamp {
+    /// The name of the edition.
+    pub version: String,
+    /// SHA-256 of the terms, 64 hexadecimal digits ([`crate::terms::ReadTerms::hash`]).
+    pub hash: String,
+}
+
+impl EditionStamp {
+    const EMPTY: EditionStamp = EditionStamp { version: String::new(), hash: String::new() };
 }
 
 /// In which encoding each output topic is written.
@@ -125,6 +136,7 @@ pub fn dead_letter_headers(
 }
 
 fn message(decision: &Decision, stamp: &Stamp, recorded_at: Timestamp) -> proto::Decision {
+    let edition = stamp.editions.get(decision.edition).unwrap_or(const { &EditionStamp::EMPTY });
     proto::Decision {
         decision_id: format!("{:032x}", decision.id),
         customer_id: decision.customer_id.clone(),
@@ -134,8 +146,8 @@ fn message(decision: &Decision, stamp: &Stamp, recorded_at: Timestamp) -> proto:
         causes: decision.causes.clone(),
         reason: reason(decision.reason).into(),
         evidence: decision.evidence.iter().map(evidence).collect(),
-        terms_version: stamp.terms_version.clone(),
-        terms_hash: stamp.terms_hash.clone(),
+        terms_version: edition.version.clone(),
+        terms_hash: edition.hash.clone(),
         model_version: stamp.model_version.clone(),
         correction: decision.correction,
         replay: stamp.replay,

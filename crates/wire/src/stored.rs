@@ -51,6 +51,9 @@ pub struct Marker {
     pub clock: Option<Timestamp>,
     /// One for each input of the task, in the order of the configuration.
     pub inputs: Vec<InputPosition>,
+    /// Tells the terms that every customer of the task was judged by, or waits to be when they begin; 0 where it is
+    /// not known.
+    pub terms: u32,
 }
 
 /// How far a task has read one input.
@@ -121,6 +124,7 @@ impl Marker {
             sequence: self.sequence,
             clock_ms: self.clock.map(|at| at.0),
             inputs: self.inputs.iter().map(position).collect(),
+            terms: self.terms,
         };
         out.push(FORMAT);
         message.encode(out).expect("a vector takes all bytes");
@@ -140,6 +144,7 @@ impl Marker {
             sequence: message.sequence,
             clock: message.clock_ms.map(Timestamp),
             inputs: message.inputs.into_iter().map(position).collect(),
+            terms: message.terms,
         })
     }
 }

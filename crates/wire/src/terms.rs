@@ -92,6 +92,14 @@ pub fn read(text: &str, file: &str) -> Result<ReadTerms, TermsError> {
     Ok(ReadTerms { terms, hash })
 }
 
+impl ReadTerms {
+    /// Tells these numbers from others within the state of customers; not 0.
+    pub fn id(&self) -> u32 {
+        let digits = self.hash.get(..8).expect("a hash has 64 digits");
+        u32::from_str_radix(digits, 16).expect("a hash is hexadecimal").max(1)
+    }
+}
+
 /// Reads any TOML whose unknown keys are refused, here the terms, elsewhere the configuration: its values and the
 /// places of its keys, or everything that is wrong with its keys and types.
 pub fn parse<T: DeserializeOwned>(text: &str, file: &str) -> Result<(T, Places), TermsError> {

@@ -2,7 +2,8 @@
 //!
 //! A fixture is never changed and never removed. A new format adds its own, made once from the values below.
 
-use programme::customer::{Customer, RiskStanding, Standing, TierStanding};
+use programme::customer::{Customer, Past, RiskStanding, Standing, TierStanding};
+use programme::event::{Body, Event, PurchaseVoided};
 use programme::facts::baskets::{Basket, Baskets};
 use programme::facts::days::{Bucket, Days};
 use programme::facts::rhythm::Rhythm;
@@ -71,6 +72,7 @@ fn regular() -> Customer {
         standing: Standing {
             sequence: 1,
             clock: at("2017-01-20T18:00:00.250Z"),
+            terms: 0,
             tier: TierStanding {
                 name: "regular".into(),
                 since: at("2017-01-20T18:00:00.250Z"),
@@ -80,6 +82,7 @@ fn regular() -> Customer {
         },
         wake_at: Some(at("2017-02-01T05:00:00Z")),
         erased_at: None,
+        past: None,
     }
 }
 
@@ -117,7 +120,13 @@ fn marker() -> Marker {
         stream_time: Some(at("2017-01-20T18:00:00.250Z")),
     };
     let unread = InputPosition { topic: "retail.survey.answered.v1".into(), ..InputPosition::default() };
-    Marker { schema: 1, sequence: 42, clock: Some(at("2017-01-20T17:00:00Z")), inputs: vec![read, unread] }
+    Marker {
+        schema: 1,
+        sequence: 42,
+        clock: Some(at("2017-01-20T17:00:00Z")),
+        inputs: vec![read, unread],
+        terms: 0,
+    }
 }
 
 fn bytes(fixture: &str) -> Vec<u8> {
@@ -234,20 +243,34 @@ fn facts() -> impl Strategy<Value = Facts> {
 fn customers() -> impl Strategy<Value = Customer> {
     let tier = ("[a-z]{0,8}", instants(), prop::option::of(days()));
     let risk = (prop::option::of("[a-z]{0,8}"), instants(), prop::option::of(days()));
-    let standing = (any::<u64>(), instants(), tier, risk).prop_map(
-        |(sequence, clock, (name, tier_since, tier_wake), (band, risk_since, risk_wake))| Standing {
+    let standing = (any::<u64>(), instants(), any::<u32>(), tier, risk).prop_map(
+        |(sequence, clock, terms, (name, tier_since, tier_wake), (band, risk_since, risk_wake))| Standing {
             sequence,
             clock,
+            terms,
             tier: TierStanding { name, since: tier_since, wake: tier_wake },
             risk: RiskStanding { band, since: risk_since, wake: risk_wake },
         },
     );
     let instant = || prop::option::of(instants());
-    (facts(), standing, instant(), instant()).prop_map(|(facts, standing, wake_at, erased_at)| Customer {
-        facts,
-        standing,
-        wake_at,
-        erased_at,
+    let present = (facts(), standing, instant(), instant())
+        .prop_map(|(facts, standing, wake_at, erased_at)| Customer {
+            facts,
+            standing,
+            wake_at,
+            erased_at,
+            past: None,
+        })
+        .boxed();
+    (present.clone(), prop::option::of(present)).prop_map(|(present, before)| {
+        let voided = Event {
+            id: "e".into(),
+            customer_id: "c".into(),
+            at: Timestamp(0),
+            body: Body::PurchaseVoided(PurchaseVoided { basket_id: "b".into() }),
+        };
+        let past = before.map(|before| Box::new(Past { before, events: vec![voided] }));
+        Customer { past, ..present }
     })
 }
 

@@ -4,8 +4,8 @@
 use std::sync::LazyLock;
 
 use programme::customer::Customer;
+use programme::editions::Programme;
 use programme::event::{Body, Event, Purchase};
-use programme::step::Programme;
 use programme::time::{TIMESTAMP_MAX, TIMESTAMP_MIN, Timestamp};
 use wire::input::refusal::{MESSAGE_BYTES_MAX, Refusal};
 use wire::input::{Decoded, Decoder, Encoding, encode, told};

@@ -4,8 +4,8 @@
 //! written and read again. What is refused is refused with a place in the file for every finding.
 
 use programme::customer::Customer;
+use programme::editions::Programme;
 use programme::event::{Body, Event, NpsAnswer, Purchase, PurchaseVoided};
-use programme::step::Programme;
 use programme::terms::Terms;
 use programme::time::Timestamp;
 use wire::terms::{ReadTerms, TermsError, read};

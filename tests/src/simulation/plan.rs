@@ -6,7 +6,7 @@ use engine::limits::Limits;
 use programme::terms::Terms;
 use programme::time::Timestamp;
 use serde::{Deserialize, Serialize};
-use wire::output::Stamp;
+use wire::output::{EditionStamp, Stamp};
 
 use super::harm::{self, Around, Fault};
 use crate::chance::Chance;
@@ -164,5 +164,6 @@ impl SmallLimits {
 
 /// What all processes of a simulated world write on their decisions.
 pub fn stamp(terms: &Terms) -> Stamp {
-    Stamp { source: "/tests".into(), terms_version: terms.version.clone(), ..Stamp::default() }
+    let edition = EditionStamp { version: terms.version.clone(), hash: String::new() };
+    Stamp { source: "/tests".into(), editions: vec![edition], ..Stamp::default() }
 }

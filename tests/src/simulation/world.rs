@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use engine::log::{Source, TaskId};
-use programme::step::Programme;
+use programme::editions::Programme;
 use programme::time::Timestamp;
 use regulars::kafka_log::settings::KafkaSettings;
 use tempfile::TempDir;

@@ -8,7 +8,7 @@ use crate::event;
 use crate::mechanic::{Conclusion, Happened, MECHANICS, Moment};
 use crate::time::Timestamp;
 
-use super::Programme;
+use crate::editions::Programme;
 
 impl Programme {
     /// Looks at `customer` at `at`, and appends what follows to `decisions`.
@@ -23,6 +23,7 @@ impl Programme {
         let moment = Moment { happened: cause.happened, ..self.moment(at) };
         let Customer { facts, standing, wake_at, erased_at: _, past: _ } = customer;
         standing.clock = at;
+        standing.terms = self.editions()[self.edition_at(at)].id;
         if standing.tier.name.is_empty() {
             standing.risk.since = at;
         }
@@ -30,8 +31,9 @@ impl Programme {
         for mechanic in MECHANICS {
             (mechanic.judge)(&moment, facts, standing, &mut concluded);
         }
-        announce(customer_id, standing, cause, concluded, decisions);
-        *wake_at = standing.wake_at(&self.zone);
+        self.announce(customer_id, standing, cause, concluded, decisions);
+        let next_edition = self.editions().get(self.edition_at(at) + 1).map(|next| next.from);
+        *wake_at = [standing.wake_at(self.zone()), next_edition].into_iter().flatten().min();
     }
 
     /// Says what differs between `customer`, judged again after something came late, and what was `announced`.
@@ -49,26 +51,28 @@ impl Programme {
         for mechanic in MECHANICS {
             (mechanic.correct)(&moment, facts, announced, standing, &mut concluded);
         }
-        announce(customer_id, standing, cause, concluded, decisions);
+        self.announce(customer_id, standing, cause, concluded, decisions);
     }
-}
 
-/// Makes a decision of each conclusion, dated at the standing's clock.
-fn announce(
-    customer_id: &str,
-    standing: &mut Standing,
-    cause: &Cause<'_>,
-    concluded: Vec<Conclusion>,
-    decisions: &mut Vec<Decision>,
-) {
-    let mut kinds: Vec<&str> = Vec::new();
-    for conclusion in concluded {
-        standing.sequence += 1;
-        let kind = kind(&conclusion.body);
-        let before = kinds.iter().filter(|earlier| **earlier == kind).count();
-        kinds.push(kind);
-        let id = cause.decision_id(customer_id, standing.clock, kind, before);
-        decisions.push(cause.decision(id, customer_id, standing.sequence, standing.clock, conclusion));
+    /// Makes a decision of each conclusion, dated at the standing's clock.
+    fn announce(
+        &self,
+        customer_id: &str,
+        standing: &mut Standing,
+        cause: &Cause<'_>,
+        concluded: Vec<Conclusion>,
+        decisions: &mut Vec<Decision>,
+    ) {
+        let mut kinds: Vec<&str> = Vec::new();
+        for conclusion in concluded {
+            standing.sequence += 1;
+            let kind = kind(&conclusion.body);
+            let before = kinds.iter().filter(|earlier| **earlier == kind).count();
+            kinds.push(kind);
+            let id = cause.decision_id(customer_id, standing.clock, kind, before);
+            let edition = self.edition_at(standing.clock);
+            decisions.push(cause.decision(id, customer_id, standing.sequence, standing.clock, edition, conclusion));
+        }
     }
 }
 
@@ -76,6 +80,8 @@ fn announce(
 pub(super) struct Cause<'a> {
     /// The event; `None` when time alone did.
     pub(super) happened: Option<Happened<'a>>,
+    /// The terms are others from this instant on, and nothing else happened.
+    pub(super) terms_changed: bool,
     /// The event came after later ones had been judged.
     pub(super) correction: bool,
 }
@@ -88,6 +94,7 @@ impl Cause<'_> {
         customer_id: &str,
         sequence: u64,
         at: Timestamp,
+        edition: usize,
         conclusion: Conclusion,
     ) -> Decision {
         Decision {
@@ -99,6 +106,7 @@ impl Cause<'_> {
             reason: self.reason(&conclusion.body),
             evidence: conclusion.evidence,
             correction: self.correction,
+            edition,
             body: conclusion.body,
         }
     }
@@ -118,6 +126,7 @@ impl Cause<'_> {
                 | event::Body::ConsentChanged(_),
             ) => Reason::OtherEvent,
             Some(event::Body::ErasureRequested(_)) => Reason::ErasureRequested,
+            None if self.terms_changed => Reason::TermsChanged,
             None => match body {
                 Body::TierChanged(_) => Reason::WindowMoved,
                 Body::ChurnRiskChanged(_) => Reason::Silence,

@@ -16,12 +16,12 @@
 
 use crate::customer::{Customer, Past};
 use crate::decision::Decision;
+use crate::editions::Programme;
 use crate::event::Event;
 use crate::facts::Folded;
 use crate::mechanic::Happened;
 use crate::time::Timestamp;
 
-use super::Programme;
 use super::judgement::Cause;
 
 const DAY_MS: i64 = 86_400_000;
@@ -34,7 +34,7 @@ pub(super) fn comes_late(customer: &Customer, event: &Event) -> bool {
 impl Programme {
     /// What happens after this instant, and comes late, is judged as if it had come in time when the clock shows `clock`.
     fn horizon(&self, clock: Timestamp) -> Option<Timestamp> {
-        let days = i64::from(self.terms.memory.late_days);
+        let days = i64::from(self.terms_at(clock).memory.late_days);
         (days > 0).then(|| clock.plus_ms(-days * DAY_MS))
     }
 
@@ -120,7 +120,8 @@ impl Programme {
         self.fire(&event.customer_id, &mut again, clock, &mut concluded);
         again.standing.sequence = customer.standing.sequence;
         again.standing.clock = clock;
-        let cause = Cause { happened: Some(Happened { event, booked: None }), correction: true };
+        let happened = Happened { event, booked: None };
+        let cause = Cause { happened: Some(happened), terms_changed: false, correction: true };
         self.correct(&event.customer_id, &mut again, &customer.standing, &cause, decisions);
         *customer = Customer { past: Some(past), erased_at: customer.erased_at, ..again };
         Folded::New

@@ -16,9 +16,9 @@ use super::property::Property;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct File {
-    /// The terms, relative to this file.
-    #[serde(default = "default_programme")]
-    pub(super) programme: PathBuf,
+    /// The terms, relative to this file: one file, or a list with one for each edition.
+    #[serde(default)]
+    pub(super) programme: ProgrammeFiles,
     /// Directory of the customers' state, relative to this file. Losing it loses nothing but time.
     #[serde(default = "default_data")]
     pub(super) data: PathBuf,
@@ -169,14 +169,33 @@ pub(super) struct TimeSection {
     pub(super) wall_clock: bool,
 }
 
+/// One file, or several.
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "expected a file, or a list of files")]
+pub(super) enum ProgrammeFiles {
+    One(PathBuf),
+    Several(Vec<PathBuf>),
+}
+
+impl ProgrammeFiles {
+    pub(super) fn paths(&self) -> &[PathBuf] {
+        match self {
+            ProgrammeFiles::One(path) => std::slice::from_ref(path),
+            ProgrammeFiles::Several(paths) => paths,
+        }
+    }
+}
+
+impl Default for ProgrammeFiles {
+    fn default() -> ProgrammeFiles {
+        ProgrammeFiles::One("programme.toml".into())
+    }
+}
+
 impl Default for TimeSection {
     fn default() -> TimeSection {
         TimeSection { wall_clock: true }
     }
-}
-
-fn default_programme() -> PathBuf {
-    "programme.toml".into()
 }
 
 fn default_data() -> PathBuf {

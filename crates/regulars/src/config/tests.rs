@@ -179,7 +179,7 @@ fn secrets_are_fetched_and_not_shown() {
 #[test]
 fn paths_are_relative_to_the_file() {
     let config = parse("programme = 'p.toml'\n[files]\ninput = 'in'\noutput = '/out'\n").unwrap();
-    assert_eq!(config.programme, Path::new("/etc/regulars/p.toml"));
+    assert_eq!(config.programme, [Path::new("/etc/regulars/p.toml")]);
     assert_eq!(config.data, Path::new("/etc/regulars/data"));
     let LogConfig::Files(files) = config.log else { panic!("not files") };
     assert_eq!(files, Files { input: "/etc/regulars/in".into(), output: "/out".into() });

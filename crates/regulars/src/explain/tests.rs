@@ -9,7 +9,7 @@ use super::*;
 
 fn shipped(name: &str) -> Programme {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy").join(name);
-    TermsFile::read(&path).unwrap().programme()
+    TermsFiles::read(&[path]).unwrap().programme()
 }
 
 fn event(at: &str, body: event::Body) -> Event {

@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::run::status::TaskView;
-use crate::terms_file::TermsFile;
+use crate::terms_file::TermsFiles;
 
 const NOON: &str = "2024-03-01T12:00:00Z";
 
@@ -40,7 +40,7 @@ fn service() -> Service {
     let shared = Arc::new(Shared {
         status: Arc::new(Status::new(1, Duration::from_secs(60))),
         stores,
-        programme: Arc::new(TermsFile::read(&terms).unwrap().programme()),
+        programme: Arc::new(TermsFiles::read(&[terms]).unwrap().programme()),
         metrics: PrometheusBuilder::new().build_recorder().handle(),
         now: || noon().plus_ms(1_500),
     });

@@ -9,7 +9,7 @@ use engine::log::Log;
 use engine::store::stores::Stores;
 use engine::task::Rules;
 use engine::worker::{ClockRule, Worker};
-use programme::step::Programme;
+use programme::editions::Programme;
 use programme::time::Timestamp;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use wire::input::{Decoder, Encoding};
@@ -24,7 +24,7 @@ use crate::fault::Fault;
 use crate::files_log::inputs::of_topics;
 use crate::files_log::{FilesLog, FilesSettings};
 use crate::kafka_log::KafkaLog;
-use crate::terms_file::TermsFile;
+use crate::terms_file::TermsFiles;
 
 /// Longer than any turn over files may take.
 const FILES_SILENCE_MAX: Duration = Duration::from_secs(120);
@@ -35,7 +35,7 @@ pub(super) struct Assembly {
     pub(super) programme: Arc<Programme>,
     pub(super) stores: Arc<Stores>,
     pub(super) status: Arc<Status>,
-    terms: TermsFile,
+    terms: TermsFiles,
     stamp: Stamp,
     until: Option<Timestamp>,
 }
@@ -49,11 +49,10 @@ pub(super) struct Ended {
 impl Assembly {
     /// Reads the terms; nothing is opened yet.
     pub(super) fn new(config: Config, until: Option<Timestamp>) -> Result<Assembly, Fault> {
-        let terms = TermsFile::read(&config.programme)?;
+        let terms = TermsFiles::read(&config.programme)?;
         let stamp = Stamp {
             source: config.source.clone(),
-            terms_version: terms.read.terms.version.clone(),
-            terms_hash: terms.read.hash.clone(),
+            editions: terms.stamps(),
             model_version: String::new(),
             replay: false,
         };
@@ -82,7 +81,7 @@ impl Assembly {
         threads: &mut Vec<JoinHandle<()>>,
     ) -> Result<UnboundedReceiver<Ended>, Fault> {
         // Whoever looks at the state later finds the terms beside it.
-        self.terms.keep_copy(&self.config.data)?;
+        self.terms.keep_copies(&self.config.data)?;
         let (end, ended) = unbounded_channel();
         match &self.config.log {
             LogConfig::Kafka(kafka) => {

@@ -14,8 +14,7 @@ use super::*;
 fn stamp() -> Stamp {
     Stamp {
         source: "/regulars/demo".into(),
-        terms_version: "2024-06".into(),
-        terms_hash: "ab".repeat(32),
+        editions: vec![EditionStamp { version: "2024-06".into(), hash: "ab".repeat(32) }],
         model_version: String::new(),
         replay: true,
     }
@@ -43,6 +42,7 @@ fn tier_changed() -> Decision {
             Evidence { measure: "spend_minor", value: Value::Integer(1_500_000), threshold: None, window: None },
         ],
         correction: false,
+        edition: 0,
         body: Body::TierChanged(TierChanged {
             from: "newcomer".into(),
             to: "regular".into(),
@@ -69,6 +69,7 @@ fn churn_risk_changed() -> Decision {
             window: None,
         }],
         correction: true,
+        edition: 0,
         body: Body::ChurnRiskChanged(ChurnRiskChanged {
             from: None,
             to: Some("high".into()),

@@ -60,6 +60,7 @@ pub(super) fn message(customer: &Customer) -> StoredCustomer {
         risk_wake_day: standing.risk.wake.map(|day| day.0),
         wake_at_ms: wake_at.map(|at| at.0),
         erased_at_ms: erased_at.map(|at| at.0),
+        terms: standing.terms,
         past: past.as_ref().map(|past| Box::new(self::past::message(past))),
     }
 }
@@ -85,6 +86,7 @@ pub(super) fn customer(message: StoredCustomer) -> Result<Customer, CorruptState
     let standing = Standing {
         sequence: message.sequence,
         clock: Timestamp(message.clock_ms),
+        terms: message.terms,
         tier: TierStanding {
             name: message.tier,
             since: before_clock(message.tier_since_before_clock_ms),
