@@ -40,6 +40,9 @@ pub fn plain() -> Terms {
     }
 }
 
+/// More days than any event of a made-up history comes late.
+pub const LATE_DAYS: u32 = 20;
+
 /// A programme drawn at random; every one passes `Terms::check`.
 pub fn drawn(chance: &mut Chance) -> Terms {
     let zones = ["America/New_York", "Europe/Moscow", "America/Sao_Paulo", "Asia/Kolkata", "Australia/Lord_Howe"];
@@ -58,6 +61,8 @@ pub fn drawn(chance: &mut Chance) -> Terms {
     terms.churn.alpha_days = chance.one_of(&[3.0, 12.0, 40.0]);
     terms.churn.tau_days = chance.one_of(&[14.0, 84.0]);
     terms.churn.r = chance.one_of(&[0.5, 1.5]);
+    // Drawn along with another number, so that the seeds that are known to show a mistake still do.
+    terms.memory.late_days = if terms.ltv.nps_days == 1 { 0 } else { LATE_DAYS };
     // The lowest band must lie above what a customer can have on a shopping day: the first of these that does.
     for tenths in 3..10 {
         let watch = f64::from(tenths) / 10.0;
