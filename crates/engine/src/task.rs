@@ -270,7 +270,7 @@ impl Task {
         changes: &mut Changes<'_>,
         staged: &mut Staged,
     ) -> Result<bool, Failure> {
-        let mut working = Working::load(&self.store, called)?;
+        let mut working = Working::load(&self.store, called, &rules.programme)?;
         let mut decisions = Vec::new();
         for held in called.events {
             let touched = working.of(&held.event.customer_id);
@@ -469,6 +469,15 @@ struct Called<'a> {
     rejudged: &'a [Vec<u8>],
 }
 
+impl Called<'_> {
+    /// The earliest instant at which anything is judged; `None` where that is not known.
+    fn first_at(&self) -> Option<Timestamp> {
+        let events = self.events.iter().map(|held| held.event.at);
+        let first = events.chain(self.due.iter().map(|entry| entry.at)).min();
+        first.filter(|_| self.rejudged.is_empty())
+    }
+}
+
 /// The customers that one turn touches, in memory.
 struct Working {
     touched: Vec<Touched>,
@@ -493,7 +502,8 @@ impl Touched {
 }
 
 impl Working {
-    fn load(store: &Store, called: &Called<'_>) -> Result<Working, Failure> {
+    fn load(store: &Store, called: &Called<'_>, programme: &Programme) -> Result<Working, Failure> {
+        let past_until = called.first_at().map(|at| programme.past_until(at));
         let of_events = called.events.iter().map(|held| held.event.customer_id.as_str());
         let of_due = called.due.iter().map(|entry| id_text(&entry.id));
         let of_rejudged = called.rejudged.iter().map(|id| id_text(id));
@@ -507,7 +517,11 @@ impl Working {
             let (customer, stored, indexed_at) = match loaded {
                 None => (Customer { erased_at: suppressed(store, id)?, ..Customer::default() }, Vec::new(), None),
                 Some(loaded) => {
-                    let customer = stored::decode_customer(&loaded.stored).map_err(|corrupt| {
+                    let decoded = match past_until {
+                        Some(past_until) => stored::decode_customer_to_judge(&loaded.stored, past_until),
+                        None => stored::decode_customer(&loaded.stored),
+                    };
+                    let customer = decoded.map_err(|corrupt| {
                         Failure::Crash(format!("stored customer of {} bytes: {corrupt}", loaded.stored.len()))
                     })?;
                     (customer, loaded.stored, loaded.indexed_at)

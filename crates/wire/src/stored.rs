@@ -77,7 +77,15 @@ pub fn encode_customer(customer: &Customer, out: &mut Vec<u8>) {
 
 /// Reads what [`encode_customer`] wrote.
 pub fn decode_customer(bytes: &[u8]) -> Result<Customer, CorruptState> {
-    customer::customer(proto::StoredCustomer::decode(body(bytes)?)?)
+    customer::customer(proto::StoredCustomer::decode(body(bytes)?)?, None)
+}
+
+/// The same for whoever judges no earlier than needs the past of customers that were judged last after `past_until`
+/// ([`Programme::past_until`]): that of others is not read.
+///
+/// [`Programme::past_until`]: programme::editions::Programme::past_until
+pub fn decode_customer_to_judge(bytes: &[u8], past_until: Timestamp) -> Result<Customer, CorruptState> {
+    customer::customer(proto::StoredCustomer::decode(body(bytes)?)?, Some(past_until))
 }
 
 /// What the key of a suppression begins with. Customers' ids are text, and no text contains this byte.

@@ -38,6 +38,12 @@ impl Programme {
         (days > 0).then(|| clock.plus_ms(-days * DAY_MS))
     }
 
+    /// Whoever was judged last at or before this instant needs no past when something is judged at `at` or later.
+    pub fn past_until(&self, at: Timestamp) -> Timestamp {
+        let days = self.editions().iter().map(|edition| edition.terms.memory.late_days).max();
+        at.plus_ms(-i64::from(days.unwrap_or_default()) * DAY_MS)
+    }
+
     /// Sees to it that the customer as they are now can be come back to: something is about to be judged at `at`.
     pub(super) fn look_back(&self, customer: &mut Customer, at: Timestamp) {
         let Some(horizon) = self.horizon(at) else {

@@ -11,6 +11,7 @@ use programme::facts::rhythm::Rhythm;
 use programme::facts::seen::Seen;
 use programme::facts::{Facts, Lifetime, Nps};
 use programme::time::{Day, Timestamp};
+use prost::Message;
 
 use crate::proto::{StoredCustomer, StoredNps, StoredRhythm};
 
@@ -61,12 +62,12 @@ pub(super) fn message(customer: &Customer) -> StoredCustomer {
         wake_at_ms: wake_at.map(|at| at.0),
         erased_at_ms: erased_at.map(|at| at.0),
         terms: standing.terms,
-        past: past.as_ref().map(|past| Box::new(self::past::message(past))),
+        past: past.as_ref().map_or_else(Vec::new, |past| self::past::message(past).encode_to_vec()),
     }
 }
 
-/// The customer whose stored form is `message`.
-pub(super) fn customer(message: StoredCustomer) -> Result<Customer, CorruptState> {
+/// The customer whose stored form is `message`. The past of whoever was judged last at or before `past_until` is left out.
+pub(super) fn customer(message: StoredCustomer, past_until: Option<Timestamp>) -> Result<Customer, CorruptState> {
     let days = days(&message)?;
     let baskets = baskets(&message)?;
     let nps = message.nps.map(nps).transpose()?;
@@ -99,7 +100,8 @@ pub(super) fn customer(message: StoredCustomer) -> Result<Customer, CorruptState
         },
     };
     let wake_at = message.wake_at_ms.map(Timestamp);
-    let past = message.past.map(|past| self::past::past(*past).map(Box::new)).transpose()?;
+    let is_needed = past_until.is_none_or(|until| standing.clock > until) && !message.past.is_empty();
+    let past = is_needed.then(|| self::past::past(&message.past).map(Box::new)).transpose()?;
     Ok(Customer { facts, standing, wake_at, erased_at: message.erased_at_ms.map(Timestamp), past })
 }
 

@@ -15,18 +15,16 @@ const CURRENCY: &str = "";
 /// The stored form of `past`.
 pub(super) fn message(past: &Past) -> StoredPast {
     let event = |event: &Event| told::message(event, CURRENCY).encode_to_vec();
-    StoredPast {
-        before: Some(Box::new(super::message(&past.before))),
-        events: past.events.iter().map(event).collect(),
-    }
+    StoredPast { before: Some(super::message(&past.before)), events: past.events.iter().map(event).collect() }
 }
 
-/// The past whose stored form is `message`.
-pub(super) fn past(message: StoredPast) -> Result<Past, CorruptState> {
-    let before = message.before.map_or_else(|| Ok(Default::default()), |before| super::customer(*before))?;
-    if before.past.is_some() {
+/// The past whose stored form are `bytes`.
+pub(super) fn past(bytes: &[u8]) -> Result<Past, CorruptState> {
+    let message = StoredPast::decode(bytes)?;
+    if message.before.as_ref().is_some_and(|before| !before.past.is_empty()) {
         return Err(CorruptState::Contradiction("a past with a past".to_string()));
     }
+    let before = super::customer(message.before.unwrap_or_default(), None)?;
     let event = |bytes: Vec<u8>| {
         let message = CustomerEvent::decode(bytes.as_slice())?;
         accept::event(message, None, CURRENCY, TIMESTAMP_MAX)
