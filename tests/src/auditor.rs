@@ -6,6 +6,8 @@
 //! histories in which no event is later than the allowed lateness and no return older than what the terms
 //! remember: beyond those the programme does not promise what is computed here.
 
+mod segments;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use programme::event::{Body, Event};
@@ -14,6 +16,8 @@ use programme::terms::tiers::{Tier, Window};
 use programme::time::{Day, Timestamp, Zone};
 
 use crate::told::{Kind, Told};
+
+use segments::Classed;
 
 /// An event that was accepted, and where it stood in the input.
 #[derive(Clone, Debug, PartialEq)]
@@ -73,6 +77,7 @@ struct Audit<'a> {
     customer_id: &'a str,
     tier: usize,
     band: Option<usize>,
+    classed: Classed,
     told: Vec<Told>,
 }
 
@@ -84,7 +89,7 @@ struct Basket {
 
 impl<'a> Audit<'a> {
     fn of(terms: &'a Terms, zone: &'a Zone, customer_id: &'a str) -> Audit<'a> {
-        Audit { terms, zone, customer_id, tier: 0, band: None, told: Vec::new() }
+        Audit { terms, zone, customer_id, tier: 0, band: None, classed: Classed::default(), told: Vec::new() }
     }
 
     /// Looks at the customer at every event and at every local midnight after the first one.
@@ -120,6 +125,11 @@ impl<'a> Audit<'a> {
             let (from, to) = (name(self.tier), name(tier));
             self.tier = tier;
             self.tell(at, Kind::Tier, from, to);
+        }
+        if let Some(segments) = &self.terms.segments
+            && let Some((from, to)) = self.classed.look(segments, baskets, day)
+        {
+            self.tell(at, Kind::Engagement, from, to);
         }
         let band = self.band(baskets, day);
         if band != self.band {

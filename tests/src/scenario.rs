@@ -36,10 +36,12 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use jiff::tz::TimeZone;
-use programme::customer::Customer;
+use programme::classes::Activity;
+use programme::customer::{Customer, SegmentStanding};
 use programme::decision::{Body, Decision, Reason};
 use programme::editions::Programme;
 use programme::facts::Folded;
+use programme::mechanic::segments::Scores;
 use programme::terms::Terms;
 use programme::time::Timestamp;
 
@@ -152,7 +154,7 @@ impl Run {
                 let customer = self.customers.entry(id.clone()).or_default();
                 let card = self.programme.card(id, customer, *at);
                 let recency = card.recency_days.map_or("none".to_string(), |days| days.to_string());
-                writeln!(
+                write!(
                     said,
                     "{} {id} tier={} recency_days={recency} purchases={} spend_minor={} lifetime={}/{} ltv_minor={} risk={}",
                     self.local(card.as_of),
@@ -165,6 +167,19 @@ impl Run {
                     card.risk.as_deref().unwrap_or("none"),
                 )
                 .unwrap();
+                let SegmentStanding { segment, buyer_group, activity, wake: _ } = card.segments;
+                let classes = [
+                    ("segment", segment.map(|held| held.class.as_str())),
+                    ("buyer_group", buyer_group.map(|held| held.class.as_str())),
+                    ("activity", activity.map(Activity::as_str)),
+                ];
+                for (name, class) in classes {
+                    class.map(|class| write!(said, " {name}={class}")).transpose().unwrap();
+                }
+                if let Some(Scores { recency, frequency, monetary }) = card.scores {
+                    write!(said, " scores={recency}{frequency}{monetary}").unwrap();
+                }
+                said.push('\n');
             }
         }
         for decision in &decisions {

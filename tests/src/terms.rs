@@ -1,6 +1,7 @@
 //! Programmes for tests: small thresholds, so that much is concluded from little.
 
 use programme::terms::churn::{Band, Churn};
+use programme::terms::segments::{BuyerGroups, Rfm, Segments};
 use programme::terms::tiers::{Tier, Window};
 use programme::terms::{Ltv, Memory, Terms};
 
@@ -37,6 +38,7 @@ pub fn plain() -> Terms {
             b: 2.0,
             band: vec![band("watch", 0.62), band("high", 0.8)],
         },
+        segments: None,
     }
 }
 
@@ -75,6 +77,28 @@ pub fn drawn(chance: &mut Chance) -> Terms {
     terms
 }
 
+/// Segments of any kind; none now and then.
+pub fn segments(chance: &mut Chance) -> Option<Segments> {
+    let rfm = Rfm {
+        recency_days: chance.one_of(&[[0, 1, 2, 3], [3, 7, 14, 40], [7, 30, 31, 400]]),
+        purchases: chance.one_of(&[[0, 1, 2, 3], [1, 2, 4, 8]]),
+        spend_minor: [0, 20_00, 60_00, 200_00],
+    };
+    let groups = BuyerGroups {
+        basket_minor_min: chance.one_of(&[1_00, 15_00]),
+        purchases_per_30_days_min: chance.one_of(&[1, 4]),
+    };
+    let segments = Segments {
+        window_days: chance.one_of(&[1, 14, 45, 200]),
+        settle_days: chance.one_of(&[0, 0, 1, 10]),
+        active_days: chance.permille(700).then(|| chance.one_of(&[1, 30, 365])),
+        rfm: chance.permille(700).then_some(rfm),
+        buyer_groups: chance.permille(700).then_some(groups),
+    };
+    let classes = segments.active_days.is_some() || segments.rfm.is_some() || segments.buyer_groups.is_some();
+    classes.then_some(segments)
+}
+
 fn tier(name: &str, purchases_min: Option<u32>, spend_minor_min: Option<i64>) -> Tier {
     Tier { name: name.into(), purchases_min, spend_minor_min, ..Tier::default() }
 }
@@ -92,7 +116,11 @@ mod tests {
     fn test_programmes_are_accepted() {
         assert_eq!(plain().check(), []);
         for seed in 0..200 {
-            assert_eq!(drawn(&mut Chance::seeded(seed)).check(), [], "seed {seed}");
+            let mut chance = Chance::seeded(seed);
+            let mut terms = drawn(&mut chance);
+            assert_eq!(terms.check(), [], "seed {seed}");
+            terms.segments = segments(&mut chance);
+            assert_eq!(terms.check(), [], "seed {seed}");
         }
     }
 }

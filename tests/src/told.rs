@@ -30,6 +30,8 @@ pub enum Kind {
     Tier,
     /// The band of churn risk.
     Risk,
+    /// The classes. `from` and `to` have those that moved, such as `segment=new activity=active`.
+    Engagement,
     /// All of it: the customer was erased. `from` and `to` are empty.
     Erased,
 }
@@ -39,6 +41,7 @@ impl fmt::Display for Told {
         let kind = match self.kind {
             Kind::Tier => "tier_changed",
             Kind::Risk => "churn_risk_changed",
+            Kind::Engagement => "engagement_changed",
             Kind::Erased => "erased",
         };
         let name = |text: &'_ str| if text.is_empty() { "none".to_string() } else { text.to_string() };
@@ -53,21 +56,36 @@ impl fmt::Display for Told {
 /// Where the text is not a decision with a body that is known here.
 pub fn read(json: &[u8]) -> Result<Told, String> {
     let value: Value = serde_json::from_slice(json).map_err(|error| error.to_string())?;
-    let bodies = [("tierChanged", Kind::Tier), ("churnRiskChanged", Kind::Risk), ("customerErased", Kind::Erased)];
+    let bodies = [
+        ("tierChanged", Kind::Tier),
+        ("churnRiskChanged", Kind::Risk),
+        ("engagementChanged", Kind::Engagement),
+        ("customerErased", Kind::Erased),
+    ];
     let mut known = bodies.iter().filter_map(|(name, kind)| Some((*kind, value.get(*name)?)));
     let (Some((kind, body)), None) = (known.next(), known.next()) else {
         return Err(format!("a decision has exactly one known body: {value}"));
     };
     let text = |of: &Value, key: &str| of.get(key).and_then(Value::as_str).unwrap_or_default().to_string();
     let effective_at = text(&value, "effectiveAt");
+    let side = |side: &str| match kind {
+        Kind::Tier | Kind::Risk | Kind::Erased => text(body, side),
+        Kind::Engagement => classes(body, side),
+    };
     Ok(Told {
         customer_id: text(&value, "customerId"),
         sequence: sequence(&value).ok_or_else(|| format!("a decision has a sequence: {value}"))?,
         effective_at: Timestamp::parse(&effective_at).ok_or_else(|| format!("no instant: {effective_at:?}"))?,
         kind,
-        from: text(body, "from"),
-        to: text(body, "to"),
+        from: side("from"),
+        to: side("to"),
     })
+}
+
+/// The classes that moved, as they were before or are now.
+fn classes(body: &Value, side: &str) -> String {
+    let class = |name: &str| Some(format!("{name}={}", body.get(name)?.get(side)?.as_str()?));
+    ["segment", "buyerGroup", "activity"].into_iter().filter_map(class).collect::<Vec<_>>().join(" ")
 }
 
 /// The sequence of a decision in JSON, where 64-bit integers are texts.

@@ -1,9 +1,10 @@
 //! What one reads about one customer at one instant: the card that queries answer with.
 
-use crate::customer::Customer;
+use crate::customer::{Customer, SegmentStanding};
 use crate::decision::Need;
 use crate::editions::Programme;
 use crate::measure::{self, InWindow};
+use crate::mechanic::segments::{self, Scores};
 use crate::mechanic::tiers;
 use crate::probability::{self, Score};
 use crate::time::Timestamp;
@@ -47,6 +48,11 @@ pub struct Card {
     pub risk_since: Timestamp,
     /// The churn score; `None` below the terms' number of shopping days.
     pub score: Option<Score>,
+    /// How the customer is classed; nothing where the terms do not class.
+    pub segments: SegmentStanding,
+    /// The scores of recency, frequency and monetary value; `None` before the first purchase, and where the terms do not
+    /// ask for them.
+    pub scores: Option<Scores>,
     /// The ISO 4217 code of every amount on the card.
     pub currency: String,
     /// How many decisions were announced for this customer.
@@ -85,6 +91,8 @@ impl Programme {
             nps: measure::counting_nps(&facts, &terms.ltv, self.zone(), moment.day).map(|(nps, _)| nps.score),
             risk_since: standing.risk.since,
             score: judged.map(|rhythm| probability::score(&rhythm, &terms.churn, moment.day)),
+            segments: standing.segments,
+            scores: segments::scores_at(&moment, &facts),
             currency: terms.currency.clone(),
             sequence: standing.sequence,
             tier: standing.tier.name,

@@ -1,5 +1,6 @@
 //! What is known of one customer: facts, standing, and when to look again.
 
+use crate::classes::{Activity, BuyerGroup, Segment};
 use crate::event::Event;
 use crate::facts::Facts;
 use crate::time::{Day, Timestamp, Zone};
@@ -62,12 +63,14 @@ pub struct Standing {
     pub tier: TierStanding,
     /// How likely the customer is to be lost.
     pub risk: RiskStanding,
+    /// How the customer is classed.
+    pub segments: SegmentStanding,
 }
 
 impl Standing {
     /// The earliest instant at which a mechanic wants to look again although nothing happens.
     pub fn wake_at(&self, zone: &Zone) -> Option<Timestamp> {
-        let next_day = [self.tier.wake, self.risk.wake].into_iter().flatten().min();
+        let next_day = [self.tier.wake, self.risk.wake, self.segments.wake].into_iter().flatten().min();
         next_day.map(|day| zone.start(day))
     }
 }
@@ -92,4 +95,26 @@ pub struct RiskStanding {
     pub since: Timestamp,
     /// When the mechanic wants to look again: a lower bound of the day of crossing.
     pub wake: Option<Day>,
+}
+
+/// How a customer is classed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SegmentStanding {
+    /// The RFM segment; `None` before the first purchase, or where the terms do not ask for it.
+    pub segment: Option<Held<Segment>>,
+    /// The group of buyers; `None` without a purchase in the window, or where the terms do not ask for it.
+    pub buyer_group: Option<Held<BuyerGroup>>,
+    /// Whether anything was bought of late; `None` where the terms do not ask for it.
+    pub activity: Option<Activity>,
+    /// When the mechanic wants to look again.
+    pub wake: Option<Day>,
+}
+
+/// A class, and the day on which it was announced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Held<T> {
+    /// The class.
+    pub class: T,
+    /// The local day on which it was announced.
+    pub since: Day,
 }

@@ -141,8 +141,9 @@ impl Facts {
 
     /// The longest time, in days, that purchases are remembered by day.
     pub fn days_kept(terms: &Terms) -> i32 {
-        let days = terms.window.days_max().max(terms.memory.returns_days);
-        i32::try_from(days).expect("terms bound both to 800")
+        let segments = terms.segments.as_ref().map_or(0, |segments| segments.window_days);
+        let days = terms.window.days_max().max(terms.memory.returns_days).max(segments);
+        i32::try_from(days).expect("terms bound all of them to 800")
     }
 
     fn book(&mut self, id: u64, booking: Booking, terms: &Terms, zone: &Zone) -> Result<Booked, Duplicate> {

@@ -52,6 +52,7 @@ pub(crate) fn terms() -> Terms {
                 Band { name: "high".into(), probability_min: 0.5 },
             ],
         },
+        segments: None,
     }
 }
 

@@ -4,12 +4,13 @@
 //! customer and [`decision::Decision`]s. There is no clock, no input or output, no hash-map iteration and no
 //! failure here: the same input gives the same bytes on every machine.
 //!
-//! Reading order: the words ([`event`], [`customer`], [`decision`]), the numbers ([`terms`], [`editions`]), what is
+//! Reading order: the words ([`event`], [`customer`], [`classes`], [`decision`]), the numbers ([`terms`], [`editions`]), what is
 //! remembered ([`facts`]) and read ([`measure`], [`probability`]), the rules ([`mechanic`]), and the one
 //! function that joins them ([`step`]).
 
 pub mod time;
 
+pub mod classes;
 pub mod customer;
 pub mod decision;
 pub mod event;

@@ -4,6 +4,7 @@
 //! [`Standing`], and it announces only what differs from that, so judging twice announces once.
 
 pub mod churn;
+pub mod segments;
 pub mod tiers;
 
 use crate::customer::Standing;
@@ -57,4 +58,4 @@ pub struct Mechanic {
 }
 
 /// All mechanics, in the order in which they judge.
-pub const MECHANICS: [Mechanic; 2] = [tiers::MECHANIC, churn::MECHANIC];
+pub const MECHANICS: [Mechanic; 3] = [tiers::MECHANIC, segments::MECHANIC, churn::MECHANIC];

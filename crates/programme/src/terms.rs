@@ -5,6 +5,7 @@
 
 pub mod churn;
 pub mod finding;
+pub mod segments;
 pub mod tiers;
 
 use serde::{Deserialize, Serialize};
@@ -13,6 +14,7 @@ use crate::time::{Day, Timestamp, Zone};
 
 use churn::Churn;
 use finding::{Finding, Findings};
+use segments::Segments;
 use tiers::{Tier, Window};
 
 /// All the numbers of one programme.
@@ -44,6 +46,9 @@ pub struct Terms {
     pub tier: Vec<Tier>,
     /// How the risk of losing a customer is judged.
     pub churn: Churn,
+    /// How customers are classed; absent where they are not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub segments: Option<Segments>,
 }
 
 /// Bounds of what is remembered of one customer.
@@ -114,6 +119,9 @@ impl Terms {
         findings.range("ltv.nps_days", self.ltv.nps_days, 1, 3660);
         tiers::check(&self.tier, &mut findings);
         self.churn.check(&mut findings);
+        if let Some(segments) = &self.segments {
+            segments.check(&mut findings);
+        }
         findings.0
     }
 }

@@ -1,6 +1,9 @@
 //! How a customer's card is written.
 
 use programme::card::Card;
+use programme::classes::Score;
+use programme::customer::SegmentStanding;
+use programme::mechanic::segments::Scores;
 use prost::Message;
 
 use crate::input::Encoding;
@@ -55,7 +58,22 @@ fn message(card: &Card) -> proto::CustomerCard {
         nps: card.nps.map(u32::from),
         sequence: card.sequence,
         wake_at: card.wake_at.map(instant::write),
+        classes: classes(card),
     }
+}
+
+fn classes(card: &Card) -> Option<proto::Classes> {
+    let SegmentStanding { segment, buyer_group, activity, wake: _ } = card.segments;
+    let score = |of: fn(Scores) -> Score| card.scores.map(|scores| u32::from(of(scores)));
+    let classes = proto::Classes {
+        segment: segment.map(|held| held.class.as_str().to_string()).unwrap_or_default(),
+        buyer_group: buyer_group.map(|held| held.class.as_str().to_string()).unwrap_or_default(),
+        activity: activity.map(|activity| activity.as_str().to_string()).unwrap_or_default(),
+        recency_score: score(|scores| scores.recency),
+        frequency_score: score(|scores| scores.frequency),
+        monetary_score: score(|scores| scores.monetary),
+    };
+    (classes != proto::Classes::default()).then_some(classes)
 }
 
 #[cfg(test)]

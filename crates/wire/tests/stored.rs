@@ -2,7 +2,8 @@
 //!
 //! A fixture is never changed and never removed. A new format adds its own, made once from the values below.
 
-use programme::customer::{Customer, Past, RiskStanding, Standing, TierStanding};
+use programme::classes::{Activity, BuyerGroup, Segment};
+use programme::customer::{Customer, Held, Past, RiskStanding, SegmentStanding, Standing, TierStanding};
 use programme::event::{Body, Event, PurchaseVoided};
 use programme::facts::baskets::{Basket, Baskets};
 use programme::facts::days::{Bucket, Days};
@@ -79,6 +80,7 @@ fn regular() -> Customer {
                 wake: Some(Day(17_197)),
             },
             risk: RiskStanding { band: None, since: at("2017-01-01T06:53:26Z"), wake: Some(Day(17_230)) },
+            segments: SegmentStanding::default(),
         },
         wake_at: Some(at("2017-02-01T05:00:00Z")),
         erased_at: None,
@@ -175,6 +177,11 @@ fn what_cannot_be_read_is_said() {
     assert!(matches!(Marker::decode(&[1, 0xff]), Err(CorruptState::Unreadable(_))));
     // A day without its purchases: field 5, packed, one element.
     assert_eq!(said(&[1, 0x2a, 1, 2]), "stored value of format 1: day_purchases has 0 elements beside 1");
+    // Segment 12: field 54, a message, its field 1.
+    assert_eq!(
+        said(&[1, 0xb2, 3, 2, 0x08, 12]),
+        "stored value of format 1: segment 12 is not known; this program knows 0 to 11"
+    );
     // Score 11: field 15, a message, its field 1.
     assert_eq!(said(&[1, 0x7a, 2, 0x08, 11]), "stored value of format 1: nps score 11 above 10");
     assert_eq!(
@@ -240,16 +247,26 @@ fn facts() -> impl Strategy<Value = Facts> {
     )
 }
 
+fn segments() -> impl Strategy<Value = SegmentStanding> {
+    fn held<T: Copy + std::fmt::Debug + 'static>(all: &'static [T]) -> impl Strategy<Value = Option<Held<T>>> {
+        prop::option::of((prop::sample::select(all), days()).prop_map(|(class, since)| Held { class, since }))
+    }
+    let activity = prop::option::of(prop::sample::select(&Activity::ALL[..]));
+    (held(&Segment::ALL), held(&BuyerGroup::ALL), activity, prop::option::of(days()))
+        .prop_map(|(segment, buyer_group, activity, wake)| SegmentStanding { segment, buyer_group, activity, wake })
+}
+
 fn customers() -> impl Strategy<Value = Customer> {
     let tier = ("[a-z]{0,8}", instants(), prop::option::of(days()));
     let risk = (prop::option::of("[a-z]{0,8}"), instants(), prop::option::of(days()));
-    let standing = (any::<u64>(), instants(), any::<u32>(), tier, risk).prop_map(
-        |(sequence, clock, terms, (name, tier_since, tier_wake), (band, risk_since, risk_wake))| Standing {
+    let standing = (any::<u64>(), instants(), any::<u32>(), tier, risk, segments()).prop_map(
+        |(sequence, clock, terms, (name, tier_since, tier_wake), (band, risk_since, risk_wake), segments)| Standing {
             sequence,
             clock,
             terms,
             tier: TierStanding { name, since: tier_since, wake: tier_wake },
             risk: RiskStanding { band, since: risk_since, wake: risk_wake },
+            segments,
         },
     );
     let instant = || prop::option::of(instants());

@@ -227,14 +227,19 @@ impl World {
             *sequence += 1;
             let nothing = &mut String::new();
             let held = match told.kind {
-                told::Kind::Tier => tier,
-                told::Kind::Risk => risk,
-                told::Kind::Erased => nothing,
+                told::Kind::Tier => Some(tier),
+                told::Kind::Risk => Some(risk),
+                told::Kind::Erased => Some(nothing),
+                // Of the classes only those that moved are named.
+                told::Kind::Engagement => None,
             };
-            if told.sequence != *sequence || told.from != *held {
+            let follows = held.as_ref().is_none_or(|held| told.from == **held);
+            if told.sequence != *sequence || !follows {
                 return Err(format!("decision {sequence} of its customer, after {held:?}: {told}"));
             }
-            *held = told.to;
+            if let Some(held) = held {
+                held.clone_from(&told.to);
+            }
             if told.kind == told::Kind::Erased {
                 standing.remove(&told.customer_id);
             }

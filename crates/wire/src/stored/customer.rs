@@ -15,7 +15,7 @@ use prost::Message;
 
 use crate::proto::{StoredCustomer, StoredNps, StoredRhythm};
 
-use super::CorruptState;
+use super::{CorruptState, segments};
 
 /// The purchase of a basket has not arrived yet.
 const NOT_ARRIVED: u32 = 1;
@@ -59,6 +59,7 @@ pub(super) fn message(customer: &Customer) -> StoredCustomer {
         risk: standing.risk.band.clone(),
         risk_since_before_clock_ms: clock_ms.wrapping_sub(standing.risk.since.0),
         risk_wake_day: standing.risk.wake.map(|day| day.0),
+        segments: segments::message(&standing.segments),
         wake_at_ms: wake_at.map(|at| at.0),
         erased_at_ms: erased_at.map(|at| at.0),
         terms: standing.terms,
@@ -98,6 +99,7 @@ pub(super) fn customer(message: StoredCustomer, past_until: Option<Timestamp>) -
             since: before_clock(message.risk_since_before_clock_ms),
             wake: message.risk_wake_day.map(Day),
         },
+        segments: segments::standing(message.segments.unwrap_or_default())?,
     };
     let wake_at = message.wake_at_ms.map(Timestamp);
     let is_needed = past_until.is_none_or(|until| standing.clock > until) && !message.past.is_empty();
