@@ -40,14 +40,26 @@ const CONVERSION: u32 = 1;
 const TOPIC: &str = "retail.purchase.recorded.v1";
 
 /// What the year must add up to, whoever converts it.
-const EXPECTED: Totals = Totals { baskets: 155_848, households: 2_469, sales_minor: 459_603_958 };
+const EXPECTED: Totals = Totals {
+    baskets: 155_848,
+    households: 2_469,
+    lines: 1_469_307,
+    lines_without_product: 4_836,
+    sales_minor: 459_603_958,
+    private_label_minor: 129_857_030,
+};
 
 #[derive(Debug, PartialEq, Eq)]
 struct Totals {
     baskets: usize,
     households: usize,
+    lines: usize,
+    /// Lines whose product the data set does not describe.
+    lines_without_product: usize,
     /// Cents.
     sales_minor: i64,
+    /// Cents, of the retailer's own brands.
+    private_label_minor: i64,
 }
 
 pub(super) fn events(places: &Places) -> Result<PathBuf> {
@@ -68,9 +80,10 @@ pub(super) fn events(places: &Places) -> Result<PathBuf> {
     }
     write_whole(&path, |file| write_events(file, &baskets))?;
     step::note(&format!(
-        "{} events of {} customers, {} cents: {}",
+        "{} events of {} customers, {} lines, {} cents: {}",
         totals.baskets,
         totals.households,
+        totals.lines,
         totals.sales_minor,
         path.display()
     ));
@@ -167,8 +180,16 @@ fn totals(baskets: &[Basket]) -> Totals {
     let mut households: Vec<i64> = baskets.iter().map(|basket| basket.household).collect();
     households.sort_unstable();
     households.dedup();
-    let sales_minor = baskets.iter().map(Basket::amount_minor).sum();
-    Totals { baskets: baskets.len(), households: households.len(), sales_minor }
+    let lines = || baskets.iter().flat_map(|basket| &basket.lines);
+    let is_private_label = |line: &&BasketLine| line.product.is_some_and(|product| product.private_label);
+    Totals {
+        baskets: baskets.len(),
+        households: households.len(),
+        lines: lines().count(),
+        lines_without_product: lines().filter(|line| line.product.is_none()).count(),
+        sales_minor: baskets.iter().map(Basket::amount_minor).sum(),
+        private_label_minor: lines().filter(is_private_label).map(|line| line.amount_minor).sum(),
+    }
 }
 
 fn write_events(file: &mut File, baskets: &[Basket]) -> io::Result<()> {
