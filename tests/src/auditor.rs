@@ -6,6 +6,7 @@
 //! histories in which no event is later than the allowed lateness and no return older than what the terms
 //! remember: beyond those the programme does not promise what is computed here.
 
+mod fraud;
 mod segments;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,6 +18,7 @@ use programme::time::{Day, Timestamp, Zone};
 
 use crate::told::{Kind, Told};
 
+use fraud::Suspicions;
 use segments::Classed;
 
 /// An event that was accepted, and where it stood in the input.
@@ -78,6 +80,7 @@ struct Audit<'a> {
     tier: usize,
     band: Option<usize>,
     classed: Classed,
+    suspicions: Suspicions,
     told: Vec<Told>,
 }
 
@@ -89,7 +92,16 @@ struct Basket {
 
 impl<'a> Audit<'a> {
     fn of(terms: &'a Terms, zone: &'a Zone, customer_id: &'a str) -> Audit<'a> {
-        Audit { terms, zone, customer_id, tier: 0, band: None, classed: Classed::default(), told: Vec::new() }
+        Audit {
+            terms,
+            zone,
+            customer_id,
+            tier: 0,
+            band: None,
+            classed: Classed::default(),
+            suspicions: Suspicions::default(),
+            told: Vec::new(),
+        }
     }
 
     /// Looks at the customer at every event and at every local midnight after the first one.
@@ -99,6 +111,11 @@ impl<'a> Audit<'a> {
                 self.look_at_midnights(&events[..i], events[before].at, event.at);
             }
             let known = &events[..=i];
+            if let Some(fraud) = &self.terms.fraud {
+                for suspected in self.suspicions.look(fraud, self.zone, known) {
+                    self.tell(event.at, Kind::Fraud, String::new(), suspected);
+                }
+            }
             self.look(known, &standing_baskets(known, self.zone), event.at);
         }
         let known = events.partition_point(|event| event.at <= until);

@@ -7,6 +7,7 @@
 pub mod auditor;
 pub mod told;
 
+pub mod folded;
 pub mod generate;
 pub mod history;
 pub mod json;

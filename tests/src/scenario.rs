@@ -18,10 +18,11 @@
 //! its noon):
 //!
 //! ```text
-//! purchase CUSTOMER WHEN AMOUNT [basket=ID] [id=ID]
+//! purchase CUSTOMER WHEN AMOUNT [basket=ID] [store=ID] [cashier=ID] [id=ID]
 //! return CUSTOMER WHEN BASKET AMOUNT|whole [id=ID]
 //! void CUSTOMER WHEN BASKET [id=ID]
 //! survey CUSTOMER WHEN SCORE [id=ID]          the answer to "would you recommend us"
+//! redeem CUSTOMER WHEN POINTS [basket=ID] [id=ID]   the customer wants to pay the basket with points
 //! erase CUSTOMER WHEN REQUEST [id=ID]         the customer asks to be forgotten
 //! visit CUSTOMER WHEN [id=ID]                 an event that no mechanic reads
 //! watermark WHEN                              time passes for everybody

@@ -1,6 +1,9 @@
 //! Programmes for tests: small thresholds, so that much is concluded from little.
 
 use programme::terms::churn::{Band, Churn};
+use programme::terms::fraud::{
+    Cashier, CashierCard, Fraud, ReturnAfterRedemption, Sharing, Split, Store, Travel, Velocity,
+};
 use programme::terms::segments::{BuyerGroups, Rfm, Segments};
 use programme::terms::tiers::{Tier, Window};
 use programme::terms::{Ltv, Memory, Terms};
@@ -39,6 +42,7 @@ pub fn plain() -> Terms {
             band: vec![band("watch", 0.62), band("high", 0.8)],
         },
         segments: None,
+        fraud: None,
     }
 }
 
@@ -99,6 +103,41 @@ pub fn segments(chance: &mut Chance) -> Option<Segments> {
     classes.then_some(segments)
 }
 
+/// Fraud rules with low limits, some of them; none of them now and then.
+pub fn fraud(chance: &mut Chance) -> Fraud {
+    let hard = |chance: &mut Chance, limit: u32| chance.permille(600).then_some(limit);
+    let velocity = Velocity { minutes: 60, purchases_soft: 3, purchases_hard: hard(chance, 5) };
+    let travel = Travel {
+        km_per_hour_soft: 100,
+        km_per_hour_hard: hard(chance, 900),
+        minutes_soft: 10,
+        minutes_hard: hard(chance, 2),
+    };
+    let returns = ReturnAfterRedemption { days: 20, returns_soft: 1, returns_hard: hard(chance, 3) };
+    let cashier =
+        Cashier { baskets: 6, same_soft: 4, same_hard: hard(chance, 6), own_soft: 2, own_hard: hard(chance, 4) };
+    let sharing = Sharing { stores_soft: 2, stores_hard: hard(chance, 4) };
+    let split = Split { minutes: 90, threshold_minor: 30_00, receipts_soft: 2, receipts_hard: hard(chance, 4) };
+    let store = |id: &str, lat, lon| Store { id: id.into(), lat, lon };
+    let mut some = || chance.permille(600);
+    Fraud {
+        recent_max: 64,
+        velocity: some().then_some(velocity),
+        travel: some().then_some(travel),
+        return_after_redemption: some().then_some(returns),
+        cashier: some().then_some(cashier),
+        sharing: some().then_some(sharing),
+        split: some().then_some(split),
+        store: vec![
+            store("moscow", 55.7558, 37.6173),
+            store("khimki", 55.8887, 37.4304),
+            store("petersburg", 59.9343, 30.3351),
+        ],
+        cashier_card: vec![CashierCard { customer_id: "c1".into(), cashier_id: "k1".into() }],
+        cool_down_minutes: chance.one_of(&[0, 60, 3 * 1440]),
+    }
+}
+
 fn tier(name: &str, purchases_min: Option<u32>, spend_minor_min: Option<i64>) -> Tier {
     Tier { name: name.into(), purchases_min, spend_minor_min, ..Tier::default() }
 }
@@ -120,6 +159,7 @@ mod tests {
             let mut terms = drawn(&mut chance);
             assert_eq!(terms.check(), [], "seed {seed}");
             terms.segments = segments(&mut chance);
+            terms.fraud = Some(fraud(&mut chance));
             assert_eq!(terms.check(), [], "seed {seed}");
         }
     }

@@ -32,6 +32,8 @@ pub enum Kind {
     Risk,
     /// The classes. `from` and `to` have those that moved, such as `segment=new activity=active`.
     Engagement,
+    /// Abuse is suspected. `to` has the pattern, the baskets, and whether points are held, such as `VELOCITY b1 b2 held`.
+    Fraud,
     /// All of it: the customer was erased. `from` and `to` are empty.
     Erased,
 }
@@ -42,6 +44,7 @@ impl fmt::Display for Told {
             Kind::Tier => "tier_changed",
             Kind::Risk => "churn_risk_changed",
             Kind::Engagement => "engagement_changed",
+            Kind::Fraud => "fraud_suspected",
             Kind::Erased => "erased",
         };
         let name = |text: &'_ str| if text.is_empty() { "none".to_string() } else { text.to_string() };
@@ -60,6 +63,7 @@ pub fn read(json: &[u8]) -> Result<Told, String> {
         ("tierChanged", Kind::Tier),
         ("churnRiskChanged", Kind::Risk),
         ("engagementChanged", Kind::Engagement),
+        ("fraudSuspected", Kind::Fraud),
         ("customerErased", Kind::Erased),
     ];
     let mut known = bodies.iter().filter_map(|(name, kind)| Some((*kind, value.get(*name)?)));
@@ -71,6 +75,8 @@ pub fn read(json: &[u8]) -> Result<Told, String> {
     let side = |side: &str| match kind {
         Kind::Tier | Kind::Risk | Kind::Erased => text(body, side),
         Kind::Engagement => classes(body, side),
+        Kind::Fraud if side == "from" => String::new(),
+        Kind::Fraud => suspected(body),
     };
     Ok(Told {
         customer_id: text(&value, "customerId"),
@@ -80,6 +86,14 @@ pub fn read(json: &[u8]) -> Result<Told, String> {
         from: side("from"),
         to: side("to"),
     })
+}
+
+/// What is suspected, of which baskets, and whether their points are held.
+fn suspected(body: &Value) -> String {
+    let baskets = body.get("basketIds").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+    let held = body.get("held").and_then(Value::as_bool).unwrap_or_default().then_some("held");
+    let pattern = body.get("pattern").and_then(Value::as_str);
+    pattern.into_iter().chain(baskets).chain(held).collect::<Vec<_>>().join(" ")
 }
 
 /// The classes that moved, as they were before or are now.

@@ -1,6 +1,7 @@
 //! What is known of one customer: facts, standing, and when to look again.
 
 use crate::classes::{Activity, BuyerGroup, Segment};
+use crate::decision::FraudSuspected;
 use crate::event::Event;
 use crate::facts::Facts;
 use crate::time::{Day, Timestamp, Zone};
@@ -65,6 +66,8 @@ pub struct Standing {
     pub risk: RiskStanding,
     /// How the customer is classed.
     pub segments: SegmentStanding,
+    /// What the fraud rules remember.
+    pub fraud: FraudStanding,
 }
 
 impl Standing {
@@ -117,4 +120,63 @@ pub struct Held<T> {
     pub class: T,
     /// The local day on which it was announced.
     pub since: Day,
+}
+
+/// What the fraud rules remember of a customer: no more than they ask for, and of nothing more than the terms' number.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FraudStanding {
+    /// Recent purchases, ascending by instant.
+    pub purchases: Vec<RecentPurchase>,
+    /// Recent payments with points that were not cancelled, in the order of the events.
+    pub redemptions: Vec<RecentRedemption>,
+    /// Baskets that came back, in part or whole, after points were spent that they may have earned.
+    pub returns: Vec<RecentReturn>,
+    /// What was announced of late, ascending by instant.
+    pub suspected: Vec<Suspected>,
+}
+
+/// A purchase as the fraud rules remember it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecentPurchase {
+    /// When it was paid.
+    pub at: Timestamp,
+    /// Which basket it was.
+    pub basket_id: String,
+    /// Where; empty where it was not said.
+    pub store_id: String,
+    /// By whom it was taken; empty where it was not said.
+    pub cashier_id: String,
+    /// What was paid, minor units.
+    pub amount_minor: i64,
+    /// It was voided, and only keeps its place: what stood before it may be forgotten already.
+    pub voided: bool,
+}
+
+/// A payment with points as the fraud rules remember it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecentRedemption {
+    /// Fingerprint of its id, so that a cancellation finds it.
+    pub id: u64,
+    /// Fingerprint of the id of the basket that was paid: what it earns cannot have paid it.
+    pub basket: u64,
+    /// When it was asked for.
+    pub at: Timestamp,
+}
+
+/// A return as the fraud rules remember it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecentReturn {
+    /// When something of it came back last.
+    pub at: Timestamp,
+    /// Which basket it was.
+    pub basket_id: String,
+}
+
+/// A suspicion that was announced.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Suspected {
+    /// When.
+    pub at: Timestamp,
+    /// What was suspected.
+    pub what: FraudSuspected,
 }

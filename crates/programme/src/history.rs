@@ -3,13 +3,17 @@
 //! ```text
 //! 2024-01-10 purchase b1 620.00      2024-02-01 return b1 20.00      2024-02-01 return b1 whole
 //! 2024-01-11 void b1                 2024-01-12 nps 9                until 2024-03-01
-//! 2024-03-02 erase r1
+//! 2024-03-02 erase r1                2024-03-03 redeem r1 500 b2     2024-03-03 settle r1 confirmed
+//! 2024-03-04 purchase b3 5.00 store=s1 cashier=k1
 //! ```
 
 use crate::customer::Customer;
 use crate::decision::{Body, Decision, Value};
 use crate::editions::Programme;
-use crate::event::{self, ErasureRequested, Event, NpsAnswer, Purchase, PurchaseReturned, PurchaseVoided};
+use crate::event::{
+    self, ErasureRequested, Event, NpsAnswer, Purchase, PurchaseReturned, PurchaseVoided, RedemptionRequested,
+    RedemptionSettled,
+};
 use crate::terms::churn::{Band, Churn};
 use crate::terms::tiers::{Tier, Window};
 use crate::terms::{Ltv, Memory, Terms};
@@ -53,6 +57,7 @@ pub(crate) fn terms() -> Terms {
             ],
         },
         segments: None,
+        fraud: None,
     }
 }
 
@@ -93,6 +98,8 @@ fn numbered_event(line: &str, number: usize) -> Event {
         "purchase" => event::Body::Purchase(Purchase {
             basket_id: basket_id(),
             amount_minor: minor(words[3]),
+            store_id: named(&words, "store="),
+            cashier_id: named(&words, "cashier="),
             ..Purchase::default()
         }),
         "return" => event::Body::PurchaseReturned(PurchaseReturned {
@@ -106,10 +113,26 @@ fn numbered_event(line: &str, number: usize) -> Event {
             let score = words[2].parse().expect("a score");
             event::Body::SurveyAnswered(Some(NpsAnswer { score }))
         }
+        "redeem" => event::Body::RedemptionRequested(RedemptionRequested {
+            redemption_id: basket_id(),
+            basket_id: words.get(4).copied().unwrap_or_default().to_string(),
+            currency: "RUB".into(),
+            points: words[3].parse().expect("a number of points"),
+            basket_amount_minor: 0,
+            eligible_amount_minor: 0,
+        }),
+        "settle" => event::Body::RedemptionSettled(RedemptionSettled {
+            redemption_id: basket_id(),
+            confirmed: words[3] == "confirmed",
+        }),
         "erase" => event::Body::ErasureRequested(ErasureRequested { request_id: basket_id() }),
         other => panic!("no such event: {other}"),
     };
     Event { id: format!("e{number}"), customer_id: "c".into(), at: instant(words[0]), body }
+}
+
+fn named(words: &[&str], name: &str) -> String {
+    words.iter().find_map(|word| word.strip_prefix(name)).unwrap_or_default().to_string()
 }
 
 fn instant(text: &str) -> Timestamp {

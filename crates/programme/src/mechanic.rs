@@ -4,6 +4,7 @@
 //! [`Standing`], and it announces only what differs from that, so judging twice announces once.
 
 pub mod churn;
+pub mod fraud;
 pub mod segments;
 pub mod tiers;
 
@@ -58,4 +59,4 @@ pub struct Mechanic {
 }
 
 /// All mechanics, in the order in which they judge.
-pub const MECHANICS: [Mechanic; 3] = [tiers::MECHANIC, segments::MECHANIC, churn::MECHANIC];
+pub const MECHANICS: [Mechanic; 4] = [fraud::MECHANIC, tiers::MECHANIC, segments::MECHANIC, churn::MECHANIC];

@@ -5,6 +5,7 @@
 
 pub mod churn;
 pub mod finding;
+pub mod fraud;
 pub mod segments;
 pub mod tiers;
 
@@ -14,6 +15,7 @@ use crate::time::{Day, Timestamp, Zone};
 
 use churn::Churn;
 use finding::{Finding, Findings};
+use fraud::Fraud;
 use segments::Segments;
 use tiers::{Tier, Window};
 
@@ -49,6 +51,9 @@ pub struct Terms {
     /// How customers are classed; absent where they are not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub segments: Option<Segments>,
+    /// What looks like abuse; absent where nobody looks for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fraud: Option<Fraud>,
 }
 
 /// Bounds of what is remembered of one customer.
@@ -121,6 +126,9 @@ impl Terms {
         self.churn.check(&mut findings);
         if let Some(segments) = &self.segments {
             segments.check(&mut findings);
+        }
+        if let Some(fraud) = &self.fraud {
+            fraud.check(&mut findings);
         }
         findings.0
     }

@@ -12,6 +12,7 @@
 //! read here is a broken disk or a newer program's, and the process must stop.
 
 mod customer;
+mod fraud;
 mod segments;
 
 use programme::customer::Customer;

@@ -3,7 +3,11 @@
 //! A fixture is never changed and never removed. A new format adds its own, made once from the values below.
 
 use programme::classes::{Activity, BuyerGroup, Segment};
-use programme::customer::{Customer, Held, Past, RiskStanding, SegmentStanding, Standing, TierStanding};
+use programme::customer::{
+    Customer, FraudStanding, Held, Past, RecentPurchase, RecentRedemption, RecentReturn, RiskStanding,
+    SegmentStanding, Standing, Suspected, TierStanding,
+};
+use programme::decision::{FraudPattern, FraudSuspected};
 use programme::event::{Body, Event, PurchaseVoided};
 use programme::facts::baskets::{Basket, Baskets};
 use programme::facts::days::{Bucket, Days};
@@ -81,6 +85,7 @@ fn regular() -> Customer {
             },
             risk: RiskStanding { band: None, since: at("2017-01-01T06:53:26Z"), wake: Some(Day(17_230)) },
             segments: SegmentStanding::default(),
+            fraud: FraudStanding::default(),
         },
         wake_at: Some(at("2017-02-01T05:00:00Z")),
         erased_at: None,
@@ -256,17 +261,73 @@ fn segments() -> impl Strategy<Value = SegmentStanding> {
         .prop_map(|(segment, buyer_group, activity, wake)| SegmentStanding { segment, buyer_group, activity, wake })
 }
 
+fn fraud() -> impl Strategy<Value = FraudStanding> {
+    let text = || prop_oneof![2 => Just(String::new()), 1 => "[a-z]{0,4}"];
+    let purchase = (instants(), text(), text(), text(), any::<i64>(), any::<bool>()).prop_map(
+        |(at, basket_id, store_id, cashier_id, amount_minor, voided)| RecentPurchase {
+            at,
+            basket_id,
+            store_id,
+            cashier_id,
+            amount_minor,
+            voided,
+        },
+    );
+    let purchases = prop::collection::vec(purchase, 0..4).prop_map(|mut purchases| {
+        purchases.sort_by_key(|purchase| purchase.at);
+        purchases
+    });
+    let redemption =
+        (any::<u64>(), any::<u64>(), instants()).prop_map(|(id, basket, at)| RecentRedemption { id, basket, at });
+    let returned = (instants(), text()).prop_map(|(at, basket_id)| RecentReturn { at, basket_id });
+    let places = (text(), text(), text(), prop::collection::vec(text(), 0..3));
+    let patterns = [
+        FraudPattern::Velocity,
+        FraudPattern::ImpossibleTravel,
+        FraudPattern::ReturnAfterRedemption,
+        FraudPattern::CashierSelfAccrual,
+        FraudPattern::CardSharing,
+        FraudPattern::SplitReceipts,
+    ];
+    let suspected = (instants(), prop::sample::select(patterns.to_vec()), places, any::<bool>()).prop_map(
+        |(at, pattern, (store_id, terminal_id, cashier_id, basket_ids), held)| Suspected {
+            at,
+            what: FraudSuspected { pattern, store_id, terminal_id, cashier_id, basket_ids, held },
+        },
+    );
+    let lists = (
+        prop::collection::vec(redemption, 0..3),
+        prop::collection::vec(returned, 0..3),
+        prop::collection::vec(suspected, 0..3),
+    );
+    (purchases, lists).prop_map(|(purchases, (redemptions, returns, suspected))| FraudStanding {
+        purchases,
+        redemptions,
+        returns,
+        suspected,
+    })
+}
+
 fn customers() -> impl Strategy<Value = Customer> {
     let tier = ("[a-z]{0,8}", instants(), prop::option::of(days()));
     let risk = (prop::option::of("[a-z]{0,8}"), instants(), prop::option::of(days()));
-    let standing = (any::<u64>(), instants(), any::<u32>(), tier, risk, segments()).prop_map(
-        |(sequence, clock, terms, (name, tier_since, tier_wake), (band, risk_since, risk_wake), segments)| Standing {
+    let standing = (any::<u64>(), instants(), any::<u32>(), tier, risk, segments(), fraud()).prop_map(
+        |(
+            sequence,
+            clock,
+            terms,
+            (name, tier_since, tier_wake),
+            (band, risk_since, risk_wake),
+            segments,
+            fraud,
+        )| Standing {
             sequence,
             clock,
             terms,
             tier: TierStanding { name, since: tier_since, wake: tier_wake },
             risk: RiskStanding { band, since: risk_since, wake: risk_wake },
             segments,
+            fraud,
         },
     );
     let instant = || prop::option::of(instants());

@@ -4,8 +4,11 @@ use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use programme::event::{
     Body, ErasureRequested, Event, Interacted, Interaction, NpsAnswer, Purchase, PurchaseReturned, PurchaseVoided,
+    RedemptionRequested,
 };
 use programme::time::Timestamp;
+
+use crate::terms::CURRENCY;
 
 /// What one line of a scenario says.
 #[derive(Debug)]
@@ -37,7 +40,15 @@ pub(super) fn parse(line: &str, zone: &TimeZone, number: usize) -> Result<Step, 
             if let Some(named) = words.named("basket=") {
                 basket = named.to_string();
             }
-            Body::Purchase(Purchase { basket_id: basket, amount_minor, ..Purchase::default() })
+            let mut named = |name| words.named(name).unwrap_or_default().to_string();
+            let (store_id, cashier_id) = (named("store="), named("cashier="));
+            Body::Purchase(Purchase {
+                basket_id: basket,
+                store_id,
+                cashier_id,
+                amount_minor,
+                ..Purchase::default()
+            })
         }
         "return" => {
             let basket_id = words.next("a basket")?.to_string();
@@ -56,6 +67,18 @@ pub(super) fn parse(line: &str, zone: &TimeZone, number: usize) -> Result<Step, 
             let score = words.next("a score")?;
             let score = score.parse().map_err(|_| format!("{score:?} is no score from 0 to 10"))?;
             Body::SurveyAnswered(Some(NpsAnswer { score }))
+        }
+        "redeem" => {
+            let points = words.next("a number of points")?;
+            let points = points.parse().map_err(|_| format!("{points:?} is no number of points"))?;
+            Body::RedemptionRequested(RedemptionRequested {
+                redemption_id: format!("redemption-{number}"),
+                basket_id: words.named("basket=").unwrap_or_default().to_string(),
+                currency: CURRENCY.to_string(),
+                points,
+                basket_amount_minor: points,
+                eligible_amount_minor: points,
+            })
         }
         "erase" => Body::ErasureRequested(ErasureRequested { request_id: words.next("a request")?.to_string() }),
         "visit" => Body::Interacted(Interacted::plain(Interaction::Visit)),

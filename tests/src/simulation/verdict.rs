@@ -230,8 +230,8 @@ impl World {
                 told::Kind::Tier => Some(tier),
                 told::Kind::Risk => Some(risk),
                 told::Kind::Erased => Some(nothing),
-                // Of the classes only those that moved are named.
-                told::Kind::Engagement => None,
+                // Of the classes only those that moved are named, and a suspicion follows from no other.
+                told::Kind::Engagement | told::Kind::Fraud => None,
             };
             let follows = held.as_ref().is_none_or(|held| told.from == **held);
             if told.sequence != *sequence || !follows {

@@ -15,7 +15,7 @@ use prost::Message;
 
 use crate::proto::{StoredCustomer, StoredNps, StoredRhythm};
 
-use super::{CorruptState, segments};
+use super::{CorruptState, fraud, segments};
 
 /// The purchase of a basket has not arrived yet.
 const NOT_ARRIVED: u32 = 1;
@@ -60,6 +60,7 @@ pub(super) fn message(customer: &Customer) -> StoredCustomer {
         risk_since_before_clock_ms: clock_ms.wrapping_sub(standing.risk.since.0),
         risk_wake_day: standing.risk.wake.map(|day| day.0),
         segments: segments::message(&standing.segments),
+        fraud: fraud::message(&standing.fraud),
         wake_at_ms: wake_at.map(|at| at.0),
         erased_at_ms: erased_at.map(|at| at.0),
         terms: standing.terms,
@@ -100,6 +101,7 @@ pub(super) fn customer(message: StoredCustomer, past_until: Option<Timestamp>) -
             wake: message.risk_wake_day.map(Day),
         },
         segments: segments::standing(message.segments.unwrap_or_default())?,
+        fraud: fraud::standing(message.fraud.unwrap_or_default())?,
     };
     let wake_at = message.wake_at_ms.map(Timestamp);
     let is_needed = past_until.is_none_or(|until| standing.clock > until) && !message.past.is_empty();
@@ -176,14 +178,14 @@ fn flags(basket: &Basket) -> u32 {
 }
 
 /// Each value less the one before it, and the first as it is.
-fn differences<T: Copy + Default>(values: impl Iterator<Item = T>, less: fn(T, T) -> T) -> Vec<T> {
+pub(super) fn differences<T: Copy + Default>(values: impl Iterator<Item = T>, less: fn(T, T) -> T) -> Vec<T> {
     let mut before = T::default();
     let difference = |value| less(value, std::mem::replace(&mut before, value));
     values.map(difference).collect()
 }
 
 /// The values, or none when all of them are zero.
-fn unless_zero<T: Default + PartialEq>(values: impl Iterator<Item = T> + Clone) -> Vec<T> {
+pub(super) fn unless_zero<T: Default + PartialEq>(values: impl Iterator<Item = T> + Clone) -> Vec<T> {
     match values.clone().all(|value| value == T::default()) {
         true => Vec::new(),
         false => values.collect(),
@@ -202,7 +204,7 @@ fn or_zeros<'a, T: Copy + Default>(
     Ok(|i: usize| values.get(i).copied().unwrap_or_default())
 }
 
-fn parallel(field: &str, len: usize, count: usize) -> Result<(), CorruptState> {
+pub(super) fn parallel(field: &str, len: usize, count: usize) -> Result<(), CorruptState> {
     match len == count {
         true => Ok(()),
         false => Err(CorruptState::Contradiction(format!("{field} has {len} elements beside {count}"))),
