@@ -119,3 +119,28 @@ fn hash_is_that_of_the_numbers() {
     assert_ne!(hash(GOOD), hash(&GOOD.replace("days = 30", "days = 31")));
     expect!["ba2708017864f93081dd70de8a08e2c038e7dddc7d661fd6a4cf5075e42f9d9c"].assert_eq(&hash(GOOD));
 }
+
+// Whoever takes the # away from an example in the file that we ship must not be told that it is wrong.
+#[test]
+fn what_can_be_switched_on_is_right() {
+    let shipped = include_str!("../../../../deploy/programme.toml");
+    let off = read(shipped, "programme.toml").expect("the shipped terms are right").terms;
+    let switched_on = |line: &str| match line.strip_prefix('#') {
+        Some(example) if !example.starts_with(' ') => format!("{example}\n"),
+        Some(_) | None => format!("{line}\n"),
+    };
+    let text: String = shipped.lines().map(switched_on).collect();
+    let on = read(&text, "programme.toml").unwrap_or_else(|error| panic!("{error}")).terms;
+    assert!(off.segments.is_none() && off.fraud.is_none());
+    let (segments, fraud) = (on.segments.expect("it is switched on"), on.fraud.expect("it is switched on"));
+    assert!(segments.rfm.is_some() && segments.buyer_groups.is_some() && segments.active_days.is_some());
+    let rules = [
+        fraud.velocity.is_some(),
+        fraud.travel.is_some(),
+        fraud.return_after_redemption.is_some(),
+        fraud.cashier.is_some(),
+        fraud.sharing.is_some(),
+        fraud.split.is_some(),
+    ];
+    assert_eq!(rules, [true; 6]);
+}
