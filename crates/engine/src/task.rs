@@ -260,7 +260,6 @@ impl Task {
         Ok(true)
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one step of `fold`, set apart for the reader")]
     fn fold_customers(
         &mut self,
         called: &Called<'_>,
