@@ -205,10 +205,10 @@ fn everybody_is_judged_once_when_the_terms_change() {
         };
         (published.lines().count(), by("three"), by("five"))
     };
-    assert_eq!(changes(&[four.clone()], "2024-03-10T00:00:00Z"), (0, 0, 0));
+    assert_eq!(changes(std::slice::from_ref(&four), "2024-03-10T00:00:00Z"), (0, 0, 0));
     // The file was exchanged: everybody rises, at once, and once.
-    assert_eq!(changes(&[three.clone()], "2024-03-10T06:00:00Z"), (40, 40, 0));
-    assert_eq!(changes(&[three.clone()], "2024-03-10T12:00:00Z"), (40, 40, 0));
+    assert_eq!(changes(std::slice::from_ref(&three), "2024-03-10T06:00:00Z"), (40, 40, 0));
+    assert_eq!(changes(std::slice::from_ref(&three), "2024-03-10T12:00:00Z"), (40, 40, 0));
     // An edition is added before it begins: everybody falls when it does.
     let both = [three, five_later];
     assert_eq!(changes(&both, "2024-03-19T20:59:59Z"), (40, 40, 0));
