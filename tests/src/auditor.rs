@@ -1,6 +1,6 @@
 //! What should have been concluded: every decision recomputed from the whole input, the slow and plain way.
 //!
-//! Nothing is remembered between two looks but what was announced: each look sums baskets again, each day is
+//! Little is remembered between two looks but what was announced: each look sums baskets again, each day is
 //! looked at, and the churn score is worked out from the list of shopping days by the formulas of the
 //! literature. No code of the programme is called; its words (events, terms, local days) are shared. Meant for
 //! histories in which no event is later than the allowed lateness and no return older than what the terms
@@ -8,15 +8,16 @@
 
 mod fraud;
 mod segments;
+mod tiers;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use programme::event::{Body, Event};
 use programme::terms::Terms;
-use programme::terms::tiers::{Tier, Window};
 use programme::time::{Day, Timestamp, Zone};
 
 use crate::told::{Kind, Told};
+use tiers::{Known, Tiers};
 
 use fraud::Suspicions;
 use segments::Classed;
@@ -65,7 +66,7 @@ fn lives(terms: &Terms, zone: &Zone, customer_id: &str, events: &[&Event], until
         let erased_at = left[end].at;
         let mut audit = Audit::of(terms, zone, customer_id);
         audit.run(&left[..end], erased_at);
-        audit.tell(erased_at, Kind::Erased, String::new(), String::new());
+        audit.tell(erased_at, Kind::Erased, String::new(), String::new(), String::new());
         told.append(&mut audit.told);
         let after = left.partition_point(|event| event.at <= erased_at);
         left = &left[after..];
@@ -77,7 +78,8 @@ struct Audit<'a> {
     terms: &'a Terms,
     zone: &'a Zone,
     customer_id: &'a str,
-    tier: usize,
+    /// Absent before the first event.
+    tiers: Option<Tiers>,
     band: Option<usize>,
     classed: Classed,
     suspicions: Suspicions,
@@ -96,7 +98,7 @@ impl<'a> Audit<'a> {
             terms,
             zone,
             customer_id,
-            tier: 0,
+            tiers: None,
             band: None,
             classed: Classed::default(),
             suspicions: Suspicions::default(),
@@ -104,106 +106,71 @@ impl<'a> Audit<'a> {
         }
     }
 
-    /// Looks at the customer at every event and at every local midnight after the first one.
+    /// Looks at the customer at every event, at every local midnight after the first one, and where a floor was to end.
     fn run(&mut self, events: &[&Event], until: Timestamp) {
         for (i, event) in events.iter().enumerate().take_while(|(_, event)| event.at <= until) {
             if let Some(before) = i.checked_sub(1) {
-                self.look_at_midnights(&events[..i], events[before].at, event.at);
+                self.look_between(&events[..i], events[before].at, event.at);
             }
             let known = &events[..=i];
             if let Some(fraud) = &self.terms.fraud {
                 for suspected in self.suspicions.look(fraud, self.zone, known) {
-                    self.tell(event.at, Kind::Fraud, String::new(), suspected);
+                    self.tell(event.at, Kind::Fraud, String::new(), suspected, String::new());
                 }
             }
-            self.look(known, &standing_baskets(known, self.zone), event.at);
+            self.look(known, &standing_baskets(known, self.zone), event.at, Some(event));
         }
         let known = events.partition_point(|event| event.at <= until);
         if let Some(last) = known.checked_sub(1) {
-            self.look_at_midnights(&events[..known], events[last].at, until);
+            self.look_between(&events[..known], events[last].at, until);
         }
     }
 
-    fn look_at_midnights(&mut self, known: &[&Event], after: Timestamp, until: Timestamp) {
+    /// Looks at the instants after `after` and up to `until` at which something may change although nothing happens.
+    fn look_between(&mut self, known: &[&Event], after: Timestamp, until: Timestamp) {
         let baskets = standing_baskets(known, self.zone);
+        let floor_ends = known.iter().filter_map(|event| match &event.body {
+            Body::TierOverridden(overridden) => overridden.until,
+            _ => None,
+        });
+        let mut instants: BTreeSet<Timestamp> = floor_ends.filter(|end| *end > after && *end <= until).collect();
         let mut day = self.zone.day(after).plus(1);
         while self.zone.start(day) <= until {
-            self.look(known, &baskets, self.zone.start(day));
+            instants.insert(self.zone.start(day));
             day = day.plus(1);
+        }
+        for at in instants {
+            self.look(known, &baskets, at, None);
         }
     }
 
     /// Looks at the customer as known by the events of `known`, and notes what differs from the announced.
-    fn look(&mut self, known: &[&Event], baskets: &[Basket], at: Timestamp) {
+    fn look(&mut self, known: &[&Event], baskets: &[Basket], at: Timestamp, event: Option<&Event>) {
         let day = self.zone.day(at);
-        let tier = self.tier(known, baskets, day);
-        if tier != self.tier {
+        let tiers = self.tiers.get_or_insert_with(|| Tiers::beginning(at));
+        let seen = Known { terms: self.terms, zone: self.zone, events: known, baskets };
+        if let Some(said) = tiers.look(seen, at, event) {
             let name = |tier: usize| self.terms.tier[tier].name.clone();
-            let (from, to) = (name(self.tier), name(tier));
-            self.tier = tier;
-            self.tell(at, Kind::Tier, from, to);
+            self.tell(at, Kind::Tier, name(said.from), name(said.to), said.detail);
         }
         if let Some(segments) = &self.terms.segments
             && let Some((from, to)) = self.classed.look(segments, baskets, day)
         {
-            self.tell(at, Kind::Engagement, from, to);
+            self.tell(at, Kind::Engagement, from, to, String::new());
         }
         let band = self.band(baskets, day);
         if band != self.band {
             let name = |band: Option<usize>| band.map_or(String::new(), |i| self.terms.churn.band[i].name.clone());
             let (from, to) = (name(self.band), name(band));
             self.band = band;
-            self.tell(at, Kind::Risk, from, to);
+            self.tell(at, Kind::Risk, from, to, String::new());
         }
     }
 
-    fn tell(&mut self, effective_at: Timestamp, kind: Kind, from: String, to: String) {
+    fn tell(&mut self, effective_at: Timestamp, kind: Kind, from: String, to: String, detail: String) {
         let sequence = self.told.len() as u64 + 1;
-        self.told.push(Told { customer_id: self.customer_id.to_string(), sequence, effective_at, kind, from, to });
-    }
-
-    /// The highest tier whose conditions all hold on `day` (BY-8).
-    fn tier(&self, known: &[&Event], baskets: &[Basket], day: Day) -> usize {
-        let first = match self.terms.window {
-            Window::RollingDays { days } => day.plus(1 - days as i32),
-            Window::CalendarMonth {} => day.month_start(),
-        };
-        let in_window = || baskets.iter().filter(|basket| basket.day >= first && basket.day <= day);
-        let purchases = in_window().count() as u32;
-        let spend_minor: i64 = in_window().map(|basket| basket.net_minor).sum();
-        let ltv_minor = self.ltv_minor(known, baskets, day);
-        let nps = self.nps(known, day);
-        let holds = |tier: &Tier| {
-            tier.purchases_min.is_none_or(|least| purchases >= least)
-                && tier.spend_minor_min.is_none_or(|least| spend_minor >= least)
-                && tier.ltv_minor_min.is_none_or(|least| ltv_minor >= least)
-                && tier.nps_min.is_none_or(|least| nps.is_some_and(|score| score >= least))
-        };
-        (0..self.terms.tier.len()).rev().find(|tier| holds(&self.terms.tier[*tier])).unwrap_or(0)
-    }
-
-    /// Average basket x purchases a month x margin x lifetime in months (BY-1), over the time known, but at least
-    /// an average month of 30.4375 days.
-    fn ltv_minor(&self, known: &[&Event], baskets: &[Basket], day: Day) -> i64 {
-        let first = self.zone.day(known.iter().map(|event| event.at).min().expect("there is an event"));
-        let spend_minor: i128 = baskets.iter().map(|basket| i128::from(basket.net_minor)).sum();
-        let margin_permille = i128::from(self.terms.ltv.margin_permille);
-        let months = i128::from(self.terms.ltv.lifetime_months);
-        let known_days = i128::from(day.since(first)) + 1;
-        // A month is 304375 / 10000 days.
-        let known_days_e4 = (known_days * 10_000).max(304_375);
-        let ltv = spend_minor * margin_permille * months * 304_375 / (1000 * known_days_e4);
-        i64::try_from(ltv).expect("test amounts are small")
-    }
-
-    /// The last answer that still counts; of two at one instant the lower.
-    fn nps(&self, known: &[&Event], day: Day) -> Option<u8> {
-        let answers = known.iter().filter_map(|event| match &event.body {
-            Body::SurveyAnswered(Some(answer)) => Some((event.at, answer.score)),
-            _ => None,
-        });
-        let (at, score) = answers.max_by_key(|(at, score)| (*at, std::cmp::Reverse(*score)))?;
-        (day.since(self.zone.day(at)) < self.terms.ltv.nps_days as i32).then_some(score)
+        let customer_id = self.customer_id.to_string();
+        self.told.push(Told { customer_id, sequence, effective_at, kind, from, to, detail });
     }
 
     /// The highest band that the probability of no purchase within the horizon has reached.

@@ -36,6 +36,12 @@ impl Chance {
         Chance { rng: self.rng.fork() }
     }
 
+    /// Another source of chance that begins where this one stands, and takes nothing from it: drawing there changes nothing
+    /// here.
+    pub fn aside(&self) -> Chance {
+        Chance { rng: self.rng.clone() }
+    }
+
     /// One of a list, which must not be empty.
     pub fn one_of<T: Copy>(&mut self, list: &[T]) -> T {
         list[self.index(list.len())]

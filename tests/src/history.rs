@@ -6,6 +6,7 @@
 use engine::log::{InputId, Source, TaskId};
 use programme::event::{
     Body, ErasureRequested, Event, Interacted, Interaction, NpsAnswer, Purchase, PurchaseReturned, PurchaseVoided,
+    TierOverridden,
 };
 use programme::terms::Terms;
 use programme::time::Timestamp;
@@ -108,7 +109,8 @@ impl Author<'_> {
                 self.send(at, Body::SurveyAnswered(Some(NpsAnswer { score })));
             }
             85..=87 => self.send(at, Body::SurveyAnswered(None)),
-            88..=93 => self.send(at, Body::Enrolled),
+            88..=91 => self.send(at, Body::Enrolled),
+            92..=93 => self.override_tier(at),
             _ => self.send(at, Body::Interacted(Interacted::plain(Interaction::Visit))),
         }
     }
@@ -151,6 +153,23 @@ impl Author<'_> {
             let void_at = at.plus_ms(self.chance.within(-60_000..=3 * DAY_MS));
             self.send(void_at, Body::PurchaseVoided(PurchaseVoided { basket_id }));
         }
+    }
+
+    /// An operator sets a floor under the tier, or lifts it.
+    fn override_tier(&mut self, at: Timestamp) {
+        let mut chance = self.chance.aside();
+        let names: Vec<&String> = self.terms.tier.iter().map(|tier| &tier.name).collect();
+        let tier = chance.permille(700).then(|| chance.one_of(&names).clone());
+        // Ends fall within a day, on full hours and so on midnights, or nowhere.
+        let until = match chance.within(0..=2) {
+            0 => None,
+            1 => Some(at.plus_ms(chance.within(1..=40 * DAY_MS))),
+            _ => Some(Timestamp((at.0.div_euclid(HOUR_MS) + chance.within(1..=900)) * HOUR_MS)),
+        };
+        let until = until.filter(|_| tier.is_some());
+        let operator_id = chance.one_of(&["anna", "boris"]).to_string();
+        let reason = "waited an hour at the till".to_string();
+        self.send(at, Body::TierOverridden(TierOverridden { tier, until, reason, operator_id }));
     }
 
     /// Asks to be forgotten. Now and then somebody reads in what happened before once more.

@@ -23,10 +23,12 @@
 //! void CUSTOMER WHEN BASKET [id=ID]
 //! survey CUSTOMER WHEN SCORE [id=ID]          the answer to "would you recommend us"
 //! redeem CUSTOMER WHEN POINTS [basket=ID] [id=ID]   the customer wants to pay the basket with points
+//! floor CUSTOMER WHEN TIER|none [until=WHEN] [reason=WORD] [by=OPERATOR] [id=ID]   an operator overrides the tier
 //! erase CUSTOMER WHEN REQUEST [id=ID]         the customer asks to be forgotten
 //! visit CUSTOMER WHEN [id=ID]                 an event that no mechanic reads
 //! watermark WHEN                              time passes for everybody
 //! card CUSTOMER WHEN                          what a query would answer
+//! tier CUSTOMER WHEN                          the same of the tier alone: what keeps it, and what is missing to the next
 //! ```
 //!
 //! Events are folded in the order of the text, so a line dated before its neighbours is a late event.
@@ -37,9 +39,10 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use jiff::tz::TimeZone;
+use programme::card::Card;
 use programme::classes::Activity;
-use programme::customer::{Customer, SegmentStanding};
-use programme::decision::{Body, Decision, Reason};
+use programme::customer::{Customer, SegmentStanding, TierFloor};
+use programme::decision::{Body, Decision, Direction, Need, Overridden, Reason, TierChanged};
 use programme::editions::Programme;
 use programme::facts::Folded;
 use programme::mechanic::segments::Scores;
@@ -151,6 +154,11 @@ impl Run {
                 }
                 decisions.sort_by_key(|decision| decision.effective_at);
             }
+            Step::Tier(id, at) => {
+                let customer = self.customers.entry(id.clone()).or_default();
+                let card = self.programme.card(id, customer, *at);
+                self.say_tier(&card, said);
+            }
             Step::Card(id, at) => {
                 let customer = self.customers.entry(id.clone()).or_default();
                 let card = self.programme.card(id, customer, *at);
@@ -188,13 +196,43 @@ impl Run {
         }
     }
 
+    /// What a query would answer of the tier.
+    fn say_tier(&self, card: &Card, said: &mut String) {
+        write!(said, "{} {} tier={}", self.local(card.as_of), card.customer_id, card.tier).unwrap();
+        if let Some(until) = card.tier_until {
+            write!(said, " until {}", self.local(until)).unwrap();
+        }
+        if let Some(floor) = &card.tier_floor {
+            let TierFloor { tier, own, operator_id, reason, .. } = floor;
+            write!(said, " floor={tier} own={own} by {operator_id} ({reason})").unwrap();
+        }
+        for (what, needs) in [("keep", &card.to_keep), ("next", &card.to_next)] {
+            for Need { measure, required, current } in needs {
+                let current = current.map_or("none".to_string(), |current| current.to_string());
+                write!(said, " {what}:{measure}={current}/{required}").unwrap();
+            }
+        }
+        writeln!(said).unwrap();
+    }
+
     fn say(&self, decision: &Decision, said: &mut String) {
         let at = self.local(decision.effective_at);
         write!(said, "{at} {} #{} ", decision.customer_id, decision.sequence).unwrap();
         let none = "none".to_string();
         match &decision.body {
             Body::TierChanged(changed) => {
-                write!(said, "tier_changed {} -> {}", changed.from, changed.to).unwrap();
+                let TierChanged { from, to, direction, overridden, .. } = changed;
+                match direction {
+                    Direction::Up | Direction::Down => write!(said, "tier_changed {from} -> {to}"),
+                    Direction::Prolonged => write!(said, "tier_prolonged {to}"),
+                    Direction::EndsSoon => write!(said, "tier_ends_soon {to}"),
+                    Direction::Overridden => write!(said, "tier_overridden {from} -> {to}"),
+                }
+                .unwrap();
+                if let Some(Overridden { floor, operator_id, reason }) = overridden {
+                    let floor = floor.as_ref().unwrap_or(&none);
+                    write!(said, " floor={floor} by {operator_id} ({reason})").unwrap();
+                }
                 if let Some(until) = changed.valid_until {
                     write!(said, " until {}", self.local(until)).unwrap();
                 }

@@ -5,7 +5,8 @@ use programme::terms::fraud::{
     Cashier, CashierCard, Fraud, ReturnAfterRedemption, Sharing, Split, Store, Travel, Velocity,
 };
 use programme::terms::segments::{BuyerGroups, Rfm, Segments};
-use programme::terms::tiers::{Tier, Window};
+use programme::terms::tiers::policy::{Downgrade, Period, TierPolicy};
+use programme::terms::tiers::{Match, Tier, Window};
 use programme::terms::{Ltv, Memory, Terms};
 
 use crate::chance::Chance;
@@ -31,6 +32,7 @@ pub fn plain() -> Terms {
             tier("champion", Some(4), Some(60_00)),
             Tier { name: "vip".into(), ltv_minor_min: Some(100_000), nps_min: Some(9), ..Tier::default() },
         ],
+        tier_policy: TierPolicy::default(),
         churn: Churn {
             horizon_days: 28,
             tau_days: 84.0,
@@ -62,6 +64,8 @@ pub fn drawn(chance: &mut Chance) -> Terms {
         _ => Window::RollingDays { days: 30 },
     };
     terms.ltv.nps_days = chance.one_of(&[1, 30, 365]);
+    // Drawn aside, so that the seeds that are known to show a mistake meet the same histories as before.
+    draw_tiers(&mut chance.aside(), &mut terms);
     terms.churn.horizon_days = chance.one_of(&[7, 28, 56]);
     terms.churn.shopping_days_min = chance.within(1..=3) as u32;
     terms.churn.alpha_days = chance.one_of(&[3.0, 12.0, 40.0]);
@@ -136,6 +140,45 @@ pub fn fraud(chance: &mut Chance) -> Fraud {
         cashier_card: vec![CashierCard { customer_id: "c1".into(), cashier_id: "k1".into() }],
         cool_down_minutes: chance.one_of(&[0, 60, 3 * 1440]),
     }
+}
+
+/// In every second programme other windows, bounds to keep tiers, other conditions, and policies.
+fn draw_tiers(chance: &mut Chance, terms: &mut Terms) {
+    if chance.permille(500) {
+        return;
+    }
+    terms.window = match chance.within(0..=5) {
+        0 => Window::CalendarQuarter {},
+        1 => Window::CalendarYear {},
+        _ => terms.window,
+    };
+    if chance.permille(500) {
+        terms.tier[1].keep_purchases_min = Some(1);
+        terms.tier[2].keep_purchases_min = Some(2);
+        terms.tier[2].keep_spend_minor_min = Some(30_00);
+    }
+    if chance.permille(300) {
+        terms.tier[1].matching = Match::Any;
+    }
+    if chance.permille(300) {
+        terms.tier[2].tenure_days_min = Some(chance.one_of(&[5, 30]));
+    }
+    if chance.permille(300) {
+        terms.tier[3].keep_ltv_minor_min = Some(60_000);
+        terms.tier[3].keep_nps_min = Some(7);
+    }
+    let policy = &mut terms.tier_policy;
+    policy.downgrade = chance.one_of(&[Downgrade::Immediate, Downgrade::PeriodEnd, Downgrade::OneStep]);
+    if policy.downgrade != Downgrade::Immediate {
+        let periods = [Period::CalendarMonth, Period::CalendarQuarter, Period::CalendarYear, Period::Days];
+        let period = chance.one_of(&periods);
+        policy.period = Some(period);
+        policy.period_days = (period == Period::Days).then(|| chance.one_of(&[1, 9, 30]));
+    }
+    policy.retention_days = chance.one_of(&[0, 0, 10, 40]);
+    policy.grace_days = chance.one_of(&[0, 0, 1, 7]);
+    policy.warn_days = chance.one_of(&[0, 3, 14]);
+    policy.personal_next_permille = chance.permille(300).then(|| chance.one_of(&[0, 100, 500]));
 }
 
 fn tier(name: &str, purchases_min: Option<u32>, spend_minor_min: Option<i64>) -> Tier {

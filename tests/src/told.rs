@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use programme::decision::Decision;
 use programme::time::Timestamp;
 use serde_json::Value;
+use wire::input::Encoding;
+use wire::output::{Stamp, encode_decision};
 
 /// One conclusion about one customer, without its evidence.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,6 +24,8 @@ pub struct Told {
     pub from: String,
     /// The tier or band now; empty where the risk is cleared.
     pub to: String,
+    /// What else is said of a tier: direction, end, and who set which floor. Empty for everything else.
+    pub detail: String,
 }
 
 /// Which standing changed.
@@ -49,7 +54,8 @@ impl fmt::Display for Told {
         };
         let name = |text: &'_ str| if text.is_empty() { "none".to_string() } else { text.to_string() };
         let (from, to) = (name(&self.from), name(&self.to));
-        write!(f, "{} #{} {} {kind} {from} -> {to}", self.customer_id, self.sequence, self.effective_at)
+        write!(f, "{} #{} {} {kind} {from} -> {to}", self.customer_id, self.sequence, self.effective_at)?;
+        if self.detail.is_empty() { Ok(()) } else { write!(f, " {}", self.detail) }
     }
 }
 
@@ -85,6 +91,7 @@ pub fn read(json: &[u8]) -> Result<Told, String> {
         kind,
         from: side("from"),
         to: side("to"),
+        detail: if kind == Kind::Tier { tier_detail(body) } else { String::new() },
     })
 }
 
@@ -100,6 +107,24 @@ fn suspected(body: &Value) -> String {
 fn classes(body: &Value, side: &str) -> String {
     let class = |name: &str| Some(format!("{name}={}", body.get(name)?.get(side)?.as_str()?));
     ["segment", "buyerGroup", "activity"].into_iter().filter_map(class).collect::<Vec<_>>().join(" ")
+}
+
+/// Reads a decision as if it had been published.
+///
+/// # Panics
+/// Where its body is not known here.
+pub fn of(decision: &Decision, stamp: &Stamp) -> Told {
+    let mut json = Vec::new();
+    encode_decision(decision, stamp, decision.effective_at, Encoding::Json, &mut json);
+    read(&json).unwrap_or_else(|why| panic!("{why}"))
+}
+
+/// Direction, end and floor of a tier.
+fn tier_detail(body: &Value) -> String {
+    let text = |key: &str| body.get(key).and_then(Value::as_str);
+    let by = text("operatorId").map(|operator| format!(" by {operator} {}", text("floor").unwrap_or("none")));
+    let direction = text("direction").unwrap_or_default();
+    format!("{direction} until {}{}", text("validUntil").unwrap_or("none"), by.unwrap_or_default())
 }
 
 /// The sequence of a decision in JSON, where 64-bit integers are texts.

@@ -15,17 +15,20 @@ use programme::decision::{self, Decision};
 use programme::editions::Programme;
 use programme::event::{
     Body, ErasureRequested, Event, Interacted, Interaction, NpsAnswer, Purchase, PurchaseReturned, PurchaseVoided,
+    TierOverridden,
 };
 use programme::facts::Facts;
 use programme::time::{Timestamp, Zone};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed};
+use tests::auditor::Accepted;
 use tests::chance::Chance;
 use tests::history::{Arrival, BEGINNING};
-use tests::simulation::plan::{Plan, SmallLimits};
+use tests::simulation::plan::{Plan, SmallLimits, stamp};
 use tests::simulation::world::World;
 use tests::simulation::worlds::of_seed;
-use tests::{json, terms};
+use tests::told::Told;
+use tests::{auditor, json, terms, told};
 use wire::input::{Decoder, Encoding};
 
 fn config(cases: u32) -> Config {
@@ -166,6 +169,37 @@ proptest! {
         }
     }
 
+    // Whatever the policies of a programme, whoever earns a tier, keeps it, loses it or is warned: an auditor who sums
+    // the baskets by hand comes to the same decisions, with the same dates.
+    #[test]
+    fn decisions_are_those_of_the_auditor(seed: u64) {
+        let (plan, arrivals) = calm(seed);
+        let accepted: Vec<Accepted> = (0..)
+            .zip(&arrivals)
+            .filter_map(|(offset, arrival)| {
+                let event = arrival.event.clone()?;
+                Some(Accepted { event, input: arrival.source.input.0, offset })
+            })
+            .collect();
+        let mut in_order: Vec<&Accepted> = accepted.iter().collect();
+        in_order.sort_by_key(|one| (one.event.at, one.input, one.offset));
+        let programme = Programme::new(plan.terms.clone()).expect("test terms are accepted");
+        let (mut customers, mut decisions) = (BTreeMap::<&str, Customer>::new(), Vec::new());
+        for one in in_order.iter().filter(|one| one.event.at <= plan.until()) {
+            let customer = customers.entry(&one.event.customer_id).or_default();
+            programme.fold(customer, &one.event, &mut decisions);
+        }
+        for (id, customer) in &mut customers {
+            programme.wake_until(id, customer, plan.until(), &mut decisions);
+        }
+        let stamp = stamp(&plan.terms);
+        let found: Vec<Told> = decisions.iter().map(|decision| told::of(decision, &stamp)).collect();
+        let expected = auditor::decisions(&plan.terms, programme.zone(), &accepted, plan.until());
+        if let Err(differences) = told::compare(&expected, &found) {
+            return Err(TestCaseError::fail(format!("{:?}\n{differences}", plan.terms)));
+        }
+    }
+
     // A till that was offline for a day or two costs nobody a tier: what comes late within the days of the terms leaves the
     // customer as if it had come in time, and what was said along the way adds up to that.
     #[test]
@@ -281,6 +315,12 @@ fn event() -> impl Strategy<Value = Event> {
         1 => Just(Body::SurveyAnswered(None)),
         1 => Just(Body::Enrolled),
         1 => Just(Body::Interacted(Interacted::plain(Interaction::Visit))),
+        1 => (prop::option::of(0..4_usize), any::<bool>()).prop_map(|(tier, ends)| {
+            let tier = tier.map(|tier| terms::plain().tier[tier].name.clone());
+            // After everything that these strategies make happen.
+            let until = (ends && tier.is_some()).then(|| BEGINNING.plus_ms(400 * 86_400_000));
+            Body::TierOverridden(TierOverridden { tier, until, reason: "because".into(), operator_id: "o".into() })
+        }),
         1 => Just(Body::ErasureRequested(ErasureRequested { request_id: "r".into() })),
     ];
     (0..1000u32, 0..6u32, at, body).prop_map(|(id, basket, at, mut body)| {

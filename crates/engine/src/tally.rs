@@ -56,6 +56,8 @@ impl Tally {
     pub fn decision(&mut self, decision: &Decision) {
         self.decisions += 1;
         match &decision.body {
+            // What is prolonged, warned of, or overridden without effect, did not change.
+            Body::TierChanged(changed) if changed.from == changed.to => {}
             Body::TierChanged(changed) => {
                 *self.tier_changes.entry((changed.from.clone(), changed.to.clone())).or_default() += 1;
             }

@@ -1,6 +1,6 @@
 //! What one reads about one customer at one instant: the card that queries answer with.
 
-use crate::customer::{Customer, SegmentStanding};
+use crate::customer::{Customer, SegmentStanding, TierFloor};
 use crate::decision::Need;
 use crate::editions::Programme;
 use crate::measure::{self, InWindow};
@@ -22,12 +22,14 @@ pub struct Card {
     pub tier: String,
     /// Since when it is held.
     pub tier_since: Timestamp,
-    /// When it ends if nothing is bought; `None` for the lowest tier.
+    /// The first instant at which it changes if nothing happens, by all policies and the floor; `None` where it does not.
     pub tier_until: Option<Timestamp>,
-    /// What the tier asks for, beside what the customer has.
+    /// What it takes to keep the tier, beside what the customer has.
     pub to_keep: Vec<Need>,
-    /// What the next tier asks for; empty at the top.
+    /// What it takes to reach the next tier; empty at the top.
     pub to_next: Vec<Need>,
+    /// The floor that an operator set under the tier.
+    pub tier_floor: Option<TierFloor>,
     /// Days since the last shopping day; `None` before the first.
     pub recency_days: Option<i32>,
     /// Purchases and net spend in the terms' window.
@@ -71,17 +73,17 @@ impl Programme {
         let moment = self.moment(at);
         let terms = self.terms();
         let Customer { facts, standing, wake_at, erased_at: _, past: _ } = customer;
-        let tier = terms.tier.iter().position(|tier| tier.name == standing.tier.name).unwrap_or(0);
-        let needs = |index: usize| terms.tier.get(index).map(|tier| tiers::needs_at(&moment, &facts, tier));
+        let tier = tiers::reading(&moment, &facts, &standing.tier);
         let judged = facts.rhythm.filter(|rhythm| rhythm.repeats + 1 >= terms.churn.shopping_days_min);
         Card {
             customer_id: customer_id.to_string(),
             as_of: at,
             since: facts.since,
             tier_since: standing.tier.since,
-            tier_until: standing.tier.wake.map(|day| self.zone().start(day)),
-            to_keep: needs(tier).unwrap_or_default(),
-            to_next: needs(tier + 1).unwrap_or_default(),
+            tier_until: tier.until,
+            to_keep: tier.to_keep,
+            to_next: tier.to_next,
+            tier_floor: tier.floor,
             recency_days: measure::recency_days(&facts, moment.day),
             window: measure::in_window(&facts, &terms.window, moment.day),
             lifetime_purchases: facts.lifetime.purchases,

@@ -74,7 +74,9 @@ impl Standing {
     /// The earliest instant at which a mechanic wants to look again although nothing happens.
     pub fn wake_at(&self, zone: &Zone) -> Option<Timestamp> {
         let next_day = [self.tier.wake, self.risk.wake, self.segments.wake].into_iter().flatten().min();
-        next_day.map(|day| zone.start(day))
+        // A floor ends at its own instant.
+        let floor_ends = self.tier.floor.as_ref().and_then(|floor| floor.until);
+        next_day.map(|day| zone.start(day)).into_iter().chain(floor_ends).min()
     }
 }
 
@@ -87,6 +89,49 @@ pub struct TierStanding {
     pub since: Timestamp,
     /// When the mechanic wants to look again.
     pub wake: Option<Day>,
+    /// Where the tier stood in the terms when it was last judged, from 0 for the lowest: where its name is in the terms
+    /// no more, it is taken for the tier of that place, or for the highest where there are fewer.
+    pub position: u32,
+    /// What was last said of how long the tier is held; `None` where the terms have no such dates, and in the lowest tier.
+    pub told: Option<TierTold>,
+    /// The floor that somebody set under the tier.
+    pub floor: Option<Box<TierFloor>>,
+    /// The spend by which the tier was reached, minor units, where it was the customer's own.
+    pub personal_held_minor: Option<i64>,
+    /// The spend that reaches the next tier, minor units, where it is the customer's own: frozen when the tier was gained.
+    pub personal_next_minor: Option<i64>,
+}
+
+/// What was last said of how long a tier is held.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TierTold {
+    /// Until when; `None` where no end was in sight.
+    pub until: Option<Timestamp>,
+    /// On which day that was said.
+    pub day: Day,
+    /// It was a warning.
+    pub warned: bool,
+}
+
+/// A floor under a tier, and the tier that the customer would have without it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TierFloor {
+    /// The tier's name.
+    pub tier: String,
+    /// Where it stood in the terms when it was last judged.
+    pub position: u32,
+    /// When the floor ends; `None` where it has no end.
+    pub until: Option<Timestamp>,
+    /// Why, in the operator's words.
+    pub reason: String,
+    /// Who did it.
+    pub operator_id: String,
+    /// The name of the tier that the customer has earned.
+    pub own: String,
+    /// Where that tier stood in the terms when it was last judged.
+    pub own_position: u32,
+    /// Since when that tier would be held.
+    pub own_since: Timestamp,
 }
 
 /// How likely a customer is to be lost.

@@ -110,14 +110,28 @@ pub struct TierChanged {
     pub from: String,
     /// The tier's name in the terms.
     pub to: String,
-    /// Whether `to` stands above or below `from` in the terms.
+    /// Whether `to` stands above or below `from` in the terms, or what else is said of a tier.
     pub direction: Direction,
-    /// When the tier ends if nothing is bought until then; absent for the lowest tier.
+    /// The first instant at which the tier changes if nothing happens until then, by all policies and the floor; absent
+    /// where it does not.
     pub valid_until: Option<Timestamp>,
-    /// What the new tier asks for, beside what the customer has: falling below it loses the tier.
+    /// What it takes to keep the new tier, beside what the customer has.
     pub to_keep: Vec<Need>,
-    /// What the next tier asks for; empty at the top.
+    /// What it takes to reach the next tier; empty at the top.
     pub to_next: Vec<Need>,
+    /// The floor that an operator set, changed or lifted, or that has ended; absent where it is about none.
+    pub overridden: Option<Overridden>,
+}
+
+/// What became of a floor under a tier, and by whom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Overridden {
+    /// The tier's name that is the floor from now on; absent where there is no floor any more.
+    pub floor: Option<String>,
+    /// Who set or lifted it; who had set it, where it has ended.
+    pub operator_id: String,
+    /// Why, in the operator's words; never empty.
+    pub reason: String,
 }
 
 /// Which way a tier moved.
@@ -129,7 +143,7 @@ pub enum Direction {
     Down,
     /// It stays, and holds for longer.
     Prolonged,
-    /// An operator set or lifted a floor.
+    /// An operator set or lifted a floor, or it has ended; the tier may be the same as before.
     Overridden,
     /// It stays, and ends soon unless something is bought: the warning ahead of the date.
     EndsSoon,

@@ -141,9 +141,11 @@ impl Facts {
 
     /// The longest time, in days, that purchases are remembered by day.
     pub fn days_kept(terms: &Terms) -> i32 {
+        // Whether a tier was earned is asked of every day of its protection, and each looks back over a window.
+        let tiers = terms.window.days_max() + terms.tier_policy.protected_days();
         let segments = terms.segments.as_ref().map_or(0, |segments| segments.window_days);
-        let days = terms.window.days_max().max(terms.memory.returns_days).max(segments);
-        i32::try_from(days).expect("terms bound all of them to 800")
+        let days = tiers.max(terms.memory.returns_days).max(segments);
+        i32::try_from(days).expect("terms bound all of them to 1,300")
     }
 
     fn book(&mut self, id: u64, booking: Booking, terms: &Terms, zone: &Zone) -> Result<Booked, Duplicate> {

@@ -5,16 +5,19 @@
 //! 2024-01-11 void b1                 2024-01-12 nps 9                until 2024-03-01
 //! 2024-03-02 erase r1                2024-03-03 redeem r1 500 b2     2024-03-03 settle r1 confirmed
 //! 2024-03-04 purchase b3 5.00 store=s1 cashier=k1
+//! 2024-03-03 visit
+//! 2024-03-03 floor champion          2024-03-03 floor champion 2024-06-01        2024-04-01 floor none
 //! ```
 
 use crate::customer::Customer;
-use crate::decision::{Body, Decision, Value};
+use crate::decision::{Body, Decision, Direction, TierChanged, Value};
 use crate::editions::Programme;
 use crate::event::{
-    self, ErasureRequested, Event, NpsAnswer, Purchase, PurchaseReturned, PurchaseVoided, RedemptionRequested,
-    RedemptionSettled,
+    self, ErasureRequested, Event, Interacted, Interaction, NpsAnswer, Purchase, PurchaseReturned, PurchaseVoided,
+    RedemptionRequested, RedemptionSettled, TierOverridden,
 };
 use crate::terms::churn::{Band, Churn};
+use crate::terms::tiers::policy::TierPolicy;
 use crate::terms::tiers::{Tier, Window};
 use crate::terms::{Ltv, Memory, Terms};
 use crate::time::Timestamp;
@@ -43,6 +46,7 @@ pub(crate) fn terms() -> Terms {
             tier("champion", Some(8), Some(30_000_00)),
             Tier { name: "vip".into(), ltv_minor_min: Some(100_000_00), nps_min: Some(9), ..Tier::default() },
         ],
+        tier_policy: TierPolicy::default(),
         churn: Churn {
             horizon_days: 56,
             tau_days: 84.0,
@@ -125,6 +129,13 @@ fn numbered_event(line: &str, number: usize) -> Event {
             redemption_id: basket_id(),
             confirmed: words[3] == "confirmed",
         }),
+        "visit" => event::Body::Interacted(Interacted::plain(Interaction::Visit)),
+        "floor" => event::Body::TierOverridden(TierOverridden {
+            tier: (words[2] != "none").then(|| words[2].to_string()),
+            until: words.get(3).map(|until| instant(until)),
+            reason: "because".into(),
+            operator_id: "anna".into(),
+        }),
         "erase" => event::Body::ErasureRequested(ErasureRequested { request_id: basket_id() }),
         other => panic!("no such event: {other}"),
     };
@@ -144,9 +155,25 @@ fn minor(text: &str) -> i64 {
     text.replace('.', "").parse().expect("an amount with two decimals")
 }
 
+/// A change as its two tiers; what is told of a tier that stays, with its date.
+fn tier(changed: &TierChanged) -> String {
+    let TierChanged { from, to, direction, valid_until, overridden, .. } = changed;
+    let until = valid_until.map_or("for good".to_string(), |until| format!("until {until}"));
+    let until = until.replace("T00:00:00Z", "").replace("T12:00:00Z", " noon");
+    match (direction, overridden) {
+        (Direction::Up | Direction::Down, _) => format!("{from} -> {to}"),
+        (Direction::Prolonged, _) => format!("{to} prolonged {until}"),
+        (Direction::EndsSoon, _) => format!("{to} ends soon {until}"),
+        (Direction::Overridden, overridden) => {
+            let floor = overridden.as_ref().and_then(|overridden| overridden.floor.clone());
+            format!("{from} -> {to} floor {} {until}", floor.unwrap_or("none".into()))
+        }
+    }
+}
+
 fn show(decision: &Decision) -> String {
     let what = match &decision.body {
-        Body::TierChanged(changed) => format!("{} -> {}", changed.from, changed.to),
+        Body::TierChanged(changed) => tier(changed),
         Body::ChurnRiskChanged(changed) => {
             let name = |band: &Option<String>| band.clone().unwrap_or("none".into());
             format!("risk {} -> {}", name(&changed.from), name(&changed.to))

@@ -37,6 +37,8 @@ pub fn window_start(window: &Window, day: Day) -> Day {
             day.plus(1 - days)
         }
         Window::CalendarMonth {} => day.month_start(),
+        Window::CalendarQuarter {} => day.quarter_start(),
+        Window::CalendarYear {} => day.year_start(),
     }
 }
 
@@ -48,6 +50,8 @@ pub fn next_window_loss(facts: &Facts, window: &Window, day: Day) -> Option<Day>
     Some(match window {
         Window::RollingDays { .. } => day.plus(oldest.since(start) + 1),
         Window::CalendarMonth {} => day.next_month_start(),
+        Window::CalendarQuarter {} => day.next_quarter_start(),
+        Window::CalendarYear {} => day.next_year_start(),
     })
 }
 
@@ -60,11 +64,15 @@ pub fn recency_days(facts: &Facts, day: Day) -> Option<i32> {
 const MONTH_E4_DAYS: i128 = 304_375;
 
 /// Lifetime value in minor units (`domain.md` BY-1): average basket x purchases a month x margin x lifetime, which
-/// is net spend a month x margin x lifetime. Whoever is known for less than a month counts as known for one.
+/// is net spend a month x margin x lifetime. Whoever is known for less than a month counts as known for one. What was bought
+/// after `day` does not count, as far as purchases are remembered by day.
 pub fn ltv_minor(facts: &Facts, ltv: &Ltv, zone: &Zone, day: Day) -> i64 {
     let Some(since) = facts.since else { return 0 };
     let known_days = i128::from(day.since(zone.day(since)).max(0)) + 1;
-    let value = ltv_numerator(facts, ltv) / (known_days * 10_000).max(MONTH_E4_DAYS);
+    let later = facts.days.between(day.plus(1), Day(i32::MAX));
+    let later_minor: i64 = later.iter().map(|bucket| bucket.spend_minor).sum();
+    let value =
+        ltv_numerator(facts.lifetime.spend_minor - later_minor, ltv) / (known_days * 10_000).max(MONTH_E4_DAYS);
     i64::try_from(value.max(0)).unwrap_or(i64::MAX)
 }
 
@@ -73,22 +81,48 @@ pub fn ltv_minor(facts: &Facts, ltv: &Ltv, zone: &Zone, day: Day) -> i64 {
 pub fn ltv_below_from(facts: &Facts, ltv: &Ltv, zone: &Zone, minor: i64) -> Option<Day> {
     let since = zone.day(facts.since?);
     // value >= minor  <=>  numerator / known >= minor  <=>  known <= numerator / minor, all in whole numbers.
-    let known_max = ltv_numerator(facts, ltv) / i128::from(minor.max(1)) / 10_000;
+    let known_max = ltv_numerator(facts.lifetime.spend_minor, ltv) / i128::from(minor.max(1)) / 10_000;
     let days = i32::try_from(known_max.max(0)).ok()?;
     Some(since.plus(days)).filter(|day| zone.knows(*day))
 }
 
-fn ltv_numerator(facts: &Facts, ltv: &Ltv) -> i128 {
-    let margin_e3 = i128::from(facts.lifetime.spend_minor) * i128::from(ltv.margin_permille);
+fn ltv_numerator(spend_minor: i64, ltv: &Ltv) -> i128 {
+    let margin_e3 = i128::from(spend_minor) * i128::from(ltv.margin_permille);
     margin_e3 * i128::from(ltv.lifetime_months) * MONTH_E4_DAYS / 1000
 }
 
-/// The last answer to "would you recommend us" while it still counts, and the day from which it will not.
+/// Days since the customer's first day, which is day 0; `None` while nothing is known.
+pub fn tenure_days(facts: &Facts, zone: &Zone, day: Day) -> Option<i32> {
+    facts.since.map(|since| day.since(zone.day(since)))
+}
+
+/// Net spend of an average month, raised by `raised_permille`, minor units: over the days that are remembered, at most
+/// `days_max` of them up to `day`. `None` where nothing stands, and for whoever is known for less than a month.
+pub fn spend_a_month_minor(
+    facts: &Facts,
+    zone: &Zone,
+    day: Day,
+    days_max: i32,
+    raised_permille: u32,
+) -> Option<i64> {
+    let days = tenure_days(facts, zone, day)?.saturating_add(1).min(days_max);
+    let days_e4 = i128::from(days) * 10_000;
+    if days_e4 < MONTH_E4_DAYS {
+        return None;
+    }
+    let buckets = facts.days.between(day.plus(1 - days), day);
+    let spend_minor: i128 = buckets.iter().map(|bucket| i128::from(bucket.spend_minor)).sum();
+    let raised = spend_minor * MONTH_E4_DAYS * i128::from(1000 + raised_permille) / (days_e4 * 1000);
+    (spend_minor > 0).then(|| i64::try_from(raised).unwrap_or(i64::MAX))
+}
+
+/// The last answer to "would you recommend us" while it still counts, and the day from which it will not. It does not count
+/// on the days before it.
 pub fn counting_nps(facts: &Facts, ltv: &Ltv, zone: &Zone, day: Day) -> Option<(Nps, Day)> {
     let nps = facts.nps?;
     let days = i32::try_from(ltv.nps_days).expect("terms bound it to 3660 days");
     let ends = zone.day(nps.at).plus(days);
-    (day < ends).then_some((nps, ends))
+    (zone.day(nps.at)..ends).contains(&day).then_some((nps, ends))
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ use churn::Churn;
 use finding::{Finding, Findings};
 use fraud::Fraud;
 use segments::Segments;
+use tiers::policy::TierPolicy;
 use tiers::{Tier, Window};
 
 /// All the numbers of one programme.
@@ -46,6 +47,9 @@ pub struct Terms {
     pub ltv: Ltv,
     /// The tiers, lowest first. The first asks for nothing.
     pub tier: Vec<Tier>,
+    /// For how long a tier is held, and when it is lost.
+    #[serde(default, skip_serializing_if = "TierPolicy::is_default")]
+    pub tier_policy: TierPolicy,
     /// How the risk of losing a customer is judged.
     pub churn: Churn,
     /// How customers are classed; absent where they are not.
@@ -123,6 +127,7 @@ impl Terms {
         findings.range("ltv.lifetime_months", self.ltv.lifetime_months, 1, 600);
         findings.range("ltv.nps_days", self.ltv.nps_days, 1, 3660);
         tiers::check(&self.tier, &mut findings);
+        self.tier_policy.check(&self.tier, &mut findings);
         self.churn.check(&mut findings);
         if let Some(segments) = &self.segments {
             segments.check(&mut findings);

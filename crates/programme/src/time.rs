@@ -81,6 +81,40 @@ impl Day {
         last.plus(1)
     }
 
+    /// The first day of this day's calendar quarter.
+    #[must_use]
+    pub fn quarter_start(self) -> Day {
+        self.first_of_months(3, 0)
+    }
+
+    /// The first day of the calendar quarter after this day's.
+    #[must_use]
+    pub fn next_quarter_start(self) -> Day {
+        self.first_of_months(3, 1)
+    }
+
+    /// The first day of this day's calendar year.
+    #[must_use]
+    pub fn year_start(self) -> Day {
+        self.first_of_months(12, 0)
+    }
+
+    /// The first day of the calendar year after this day's.
+    #[must_use]
+    pub fn next_year_start(self) -> Day {
+        self.first_of_months(12, 1)
+    }
+
+    /// The first day of this day's run of `months` months, a part of the year, or of the one `later` runs after it.
+    fn first_of_months(self, months: i32, later: i32) -> Day {
+        let date = self.date();
+        let months_counted = i32::from(date.year()) * 12 + i32::from(date.month()) - 1;
+        let first = (months_counted.div_euclid(months) + later) * months;
+        let year = i16::try_from(first.div_euclid(12)).expect("days lie within the accepted instants");
+        let month = i8::try_from(first.rem_euclid(12) + 1).expect("1 to 12");
+        Day::from_date(Date::constant(year, month, 1))
+    }
+
     fn date(self) -> Date {
         EPOCH
             .checked_add(jiff::Span::new().days(self.0))
@@ -197,6 +231,21 @@ mod tests {
         assert_eq!(zone.day(at).to_string(), "2017-01-31");
         assert_eq!(zone.day(at).next_month_start().to_string(), "2017-02-01");
         assert_eq!(zone.start(zone.day(at)).to_string(), "2017-01-31T05:00:00Z");
+    }
+
+    // A status year that ended a day early or late would be a complaint from everybody on the same morning.
+    #[test]
+    fn quarters_and_years_begin() {
+        let zone = Zone::named("UTC").unwrap();
+        let starts = |text: &str| {
+            let day = zone.day(Timestamp::parse(text).unwrap());
+            let starts = [day.quarter_start(), day.next_quarter_start(), day.year_start(), day.next_year_start()];
+            starts.map(|day| day.to_string()).join(" ")
+        };
+        assert_eq!(starts("2023-12-31T12:00:00Z"), "2023-10-01 2024-01-01 2023-01-01 2024-01-01");
+        assert_eq!(starts("2024-01-01T12:00:00Z"), "2024-01-01 2024-04-01 2024-01-01 2025-01-01");
+        assert_eq!(starts("2024-06-30T12:00:00Z"), "2024-04-01 2024-07-01 2024-01-01 2025-01-01");
+        assert_eq!(starts("1969-02-01T12:00:00Z"), "1969-01-01 1969-04-01 1969-01-01 1970-01-01");
     }
 
     // The month boundary is the shop's midnight in summer time too, and on the days when clocks change.

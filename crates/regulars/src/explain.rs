@@ -7,11 +7,11 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use programme::card::Card;
-use programme::customer::Customer;
+use programme::customer::{Customer, TierFloor};
 use programme::decision::{Body, Decision, Need};
 use programme::editions::Programme;
 use programme::facts::rhythm::Rhythm;
-use programme::terms::tiers::{Tier, Window};
+use programme::terms::tiers::{Match, Tier, Window};
 use programme::time::Timestamp;
 
 use crate::customers;
@@ -117,10 +117,17 @@ impl Telling<'_> {
         if card.to_keep.is_empty() {
             self.line(format_args!("  It asks for nothing, so it cannot be lost"));
         } else {
-            self.line(format_args!("  because within {window}"));
+            let any = self.asks_any(&card.tier);
+            self.line(format_args!("  because within {window}{any}"));
             for need in &card.to_keep {
                 self.tell_need(need);
             }
+        }
+        if let Some(floor) = &card.tier_floor {
+            let TierFloor { tier, until, reason, operator_id, own, .. } = floor;
+            let until = until.map_or("for good".to_string(), |until| format!("until {}", self.local(until)));
+            self.line(format_args!("  It is at least {tier} {until}: set by {operator_id}, {reason}"));
+            self.line(format_args!("  By own merit it would be {own}"));
         }
         if let Some(until) = card.tier_until {
             let until = self.day(until);
@@ -130,12 +137,22 @@ impl Telling<'_> {
         let held = tiers.iter().position(|tier| tier.name == card.tier).unwrap_or(0);
         match tiers.get(held + 1) {
             Some(Tier { name, .. }) => {
-                self.line(format_args!("  The next tier, {name}, asks for"));
+                let any = self.asks_any(name);
+                self.line(format_args!("  The next tier, {name}, asks for{any}"));
                 for need in &card.to_next {
                     self.tell_need(need);
                 }
             }
             None => self.line(format_args!("  There is no higher tier")),
+        }
+    }
+
+    /// What to add where one of a tier's conditions is enough.
+    fn asks_any(&self, name: &str) -> &'static str {
+        let tier = self.programme.terms().tier.iter().find(|tier| tier.name == name);
+        match tier.map(|tier| tier.matching) {
+            Some(Match::Any) => " any of",
+            Some(Match::All) | None => "",
         }
     }
 
@@ -149,6 +166,7 @@ impl Telling<'_> {
             "spend_minor" => "spend",
             "ltv_minor" => "worth",
             "nps" => "would recommend",
+            "tenure_days" => "days known",
             other => other,
         };
         let current = need.current.map_or("no answer".to_string(), number);
@@ -215,6 +233,8 @@ impl Telling<'_> {
         let what = match self.programme.terms().window {
             Window::RollingDays { days } => format!("the last {days} days"),
             Window::CalendarMonth {} => "the calendar month".to_string(),
+            Window::CalendarQuarter {} => "the calendar quarter".to_string(),
+            Window::CalendarYear {} => "the calendar year".to_string(),
         };
         format!("{what} ({} to {})", window.first, window.last)
     }
@@ -243,7 +263,7 @@ fn gap_days(rhythm: Option<Rhythm>) -> Option<f64> {
 
 fn change(decision: &Decision) -> String {
     match &decision.body {
-        Body::TierChanged(changed) => format!("tier {} -> {}", changed.from, changed.to),
+        Body::TierChanged(_) => decision.body.to_string(),
         Body::ChurnRiskChanged(changed) => {
             let name = |band: &Option<String>| band.clone().unwrap_or_else(|| "none".to_string());
             let probability = percent(changed.probability);

@@ -42,6 +42,8 @@ fn described(terms: &Terms) -> String {
     let window = match terms.window {
         Window::RollingDays { days } => format!("the last {days} days"),
         Window::CalendarMonth {} => "the calendar month".to_string(),
+        Window::CalendarQuarter {} => "the calendar quarter".to_string(),
+        Window::CalendarYear {} => "the calendar year".to_string(),
     };
     format!(
         "version {}, {} in {}, {window}, {} tiers ({}), {} bands of risk ({})",
@@ -81,9 +83,9 @@ mod tests {
         check(
             &shipped("programme.toml"),
             expect![[r#"
-            ok: version 2025-01, RUB in Europe/Moscow, the last 30 days, 4 tiers (newcomer, regular, champion, vip), 2 bands of risk (watch, high), hash 2a78c25313fc6766bc94768c1daddb8369d19b20c722994fa5d4508f4646eb2d
-            accepted
-        "#]],
+                ok: version 2025-01, RUB in Europe/Moscow, the last 30 days, 4 tiers (newcomer, regular, champion, vip), 2 bands of risk (watch, high), hash f6146178f645007975db7bfa1c10f4a4fed5257d7bbf9cfdaeafaff23d645892
+                accepted
+            "#]],
         );
         check(
             &shipped("demo/programme.toml"),
@@ -105,19 +107,20 @@ mod tests {
         check(
             &broken,
             expect![[r#"
-            p.toml:79: tier.3.nps_mim: is not known, expected one of `name`, `purchases_min`, `spend_minor_min`, `ltv_minor_min`, `nps_min`
-            refused
-        "#]],
+                p.toml:90: tier.3.nps_mim: is not known, expected one of `name`, `match`, `purchases_min`, `spend_minor_min`, `ltv_minor_min`, `nps_min`, `tenure_days_min`, `keep_purchases_min`, `keep_spend_minor_min`, `keep_ltv_minor_min`, `keep_nps_min`
+                refused
+            "#]],
         );
         check(
             &broken.replace("nps_mim = 9", "nps_min = 11"),
             expect![[r#"
-            p.toml:13: currency: "roubles" is no ISO 4217 code, such as "RUB"
-            p.toml:41: window.days: 0 must lie between 1 and 400
-            p.toml:73: tier.2.spend_minor_min: 30000 is below 1500000 of the lower tier "regular"; tiers stand lowest first
-            p.toml:79: tier.3.nps_min: must lie between 0 and 10
-            refused
-        "#]],
+                p.toml:13: currency: "roubles" is no ISO 4217 code, such as "RUB"
+                p.toml:43: window.days: 0 must lie between 1 and 400
+                p.toml:82: tier.2.spend_minor_min: 30000 is below 1500000 of the lower tier "regular"; tiers stand lowest first
+                p.toml:84: tier.2.keep_spend_minor_min: 2000000 is above 30000, the spend_minor_min that reaches the tier; keeping is no harder
+                p.toml:90: tier.3.nps_min: must lie between 0 and 10
+                refused
+            "#]],
         );
     }
 }

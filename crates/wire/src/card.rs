@@ -59,6 +59,13 @@ fn message(card: &Card) -> proto::CustomerCard {
         sequence: card.sequence,
         wake_at: card.wake_at.map(instant::write),
         classes: classes(card),
+        tier_floor: card.tier_floor.as_ref().map(|floor| proto::TierFloor {
+            tier: floor.tier.clone(),
+            until: floor.until.map(instant::write),
+            reason: floor.reason.clone(),
+            operator_id: floor.operator_id.clone(),
+            own_tier: floor.own.clone(),
+        }),
     }
 }
 

@@ -55,6 +55,7 @@ impl fmt::Display for Encoding {
 #[derive(Clone, Debug)]
 pub struct Decoder {
     currency: String,
+    tiers: Vec<String>,
     bytes_max: usize,
     keyless: bool,
 }
@@ -69,9 +70,11 @@ pub struct Decoded {
 }
 
 impl Decoder {
-    /// A decoder that accepts amounts in the currency of `terms`, in values of at most `bytes_max` bytes.
+    /// A decoder that accepts amounts in the currency of `terms`, and tiers that they have, in values of at most `bytes_max`
+    /// bytes.
     pub fn new(terms: &Terms, bytes_max: usize) -> Decoder {
-        Decoder { currency: terms.currency.clone(), bytes_max, keyless: false }
+        let tiers = terms.tier.iter().map(|tier| tier.name.clone()).collect();
+        Decoder { currency: terms.currency.clone(), tiers, bytes_max, keyless: false }
     }
 
     /// The same for a log that has no keys, such as one over files: the customer is the one that the value names.
@@ -121,7 +124,7 @@ impl Decoder {
             Form::Event(Encoding::Protobuf) => from_protobuf(value)?,
             Form::StructuredCloudEvent => content::cloud_event(text(value)?, &notes)?,
         };
-        let event = accept::event(message, key, &self.currency, latest_allowed)?;
+        let event = accept::event(message, key, &self.currency, Some(&self.tiers), latest_allowed)?;
         Ok(Decoded { event, unknown_fields: notes.unknown_fields.get() })
     }
 }

@@ -164,6 +164,9 @@ fn body(body: &Body) -> proto::decision::Body {
             valid_until: changed.valid_until.map(instant::write),
             to_keep: needs(&changed.to_keep),
             to_next: needs(&changed.to_next),
+            floor: changed.overridden.as_ref().and_then(|overridden| overridden.floor.clone()),
+            operator_id: changed.overridden.as_ref().map_or_else(String::new, |by| by.operator_id.clone()),
+            operator_reason: changed.overridden.as_ref().map_or_else(String::new, |by| by.reason.clone()),
         }),
         Body::ChurnRiskChanged(changed) => proto::decision::Body::ChurnRiskChanged(proto::ChurnRiskChanged {
             from: changed.from.clone(),

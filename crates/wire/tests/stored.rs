@@ -5,7 +5,7 @@
 use programme::classes::{Activity, BuyerGroup, Segment};
 use programme::customer::{
     Customer, FraudStanding, Held, Past, RecentPurchase, RecentRedemption, RecentReturn, RiskStanding,
-    SegmentStanding, Standing, Suspected, TierStanding,
+    SegmentStanding, Standing, Suspected, TierFloor, TierStanding, TierTold,
 };
 use programme::decision::{FraudPattern, FraudSuspected};
 use programme::event::{Body, Event, PurchaseVoided};
@@ -82,6 +82,7 @@ fn regular() -> Customer {
                 name: "regular".into(),
                 since: at("2017-01-20T18:00:00.250Z"),
                 wake: Some(Day(17_197)),
+                ..TierStanding::default()
             },
             risk: RiskStanding { band: None, since: at("2017-01-01T06:53:26Z"), wake: Some(Day(17_230)) },
             segments: SegmentStanding::default(),
@@ -119,6 +120,28 @@ fn at_risk() -> Customer {
     customer
 }
 
+/// A regular whom somebody lifted to champion, with a date that was told and a way of their own.
+fn lifted() -> Customer {
+    let mut customer = regular();
+    customer.standing.tier.name = "champion".into();
+    customer.standing.tier.position = 2;
+    customer.standing.tier.told =
+        Some(TierTold { until: Some(at("2017-03-01T05:00:00Z")), day: Day(17_186), warned: true });
+    customer.standing.tier.floor = Some(Box::new(TierFloor {
+        tier: "champion".into(),
+        position: 2,
+        until: Some(at("2017-03-01T05:00:00Z")),
+        reason: "waited an hour at the till".into(),
+        operator_id: "anna".into(),
+        own: "regular".into(),
+        own_position: 1,
+        own_since: at("2017-01-20T18:00:00.250Z"),
+    }));
+    customer.standing.tier.personal_held_minor = Some(9_000);
+    customer.standing.tier.personal_next_minor = Some(18_000);
+    customer
+}
+
 fn marker() -> Marker {
     let read = InputPosition {
         topic: "retail.purchase.recorded.v1".into(),
@@ -149,6 +172,7 @@ fn released_formats_are_read_for_ever() {
         (include_str!("fixtures/stored-v1-unjudged.hex"), unjudged()),
         (include_str!("fixtures/stored-v1-regular.hex"), regular()),
         (include_str!("fixtures/stored-v1-at-risk.hex"), at_risk()),
+        (include_str!("fixtures/stored-v1-lifted.hex"), lifted()),
     ];
     for (fixture, customer) in customers {
         assert_eq!(decode_customer(&bytes(fixture)), Ok(customer));
@@ -308,23 +332,50 @@ fn fraud() -> impl Strategy<Value = FraudStanding> {
     })
 }
 
+fn told() -> impl Strategy<Value = TierTold> {
+    (prop::option::of(instants()), days(), any::<bool>()).prop_map(|(until, day, warned)| TierTold {
+        until,
+        day,
+        warned,
+    })
+}
+
+fn floor() -> impl Strategy<Value = TierFloor> {
+    let tiers = ("[a-z]{0,8}", any::<u32>(), "[a-z]{0,8}", any::<u32>());
+    (tiers, prop::option::of(instants()), instants(), "\\PC{0,8}", "\\PC{0,8}").prop_map(
+        |((tier, position, own, own_position), until, own_since, reason, operator_id)| TierFloor {
+            tier,
+            position,
+            until,
+            reason,
+            operator_id,
+            own,
+            own_position,
+            own_since,
+        },
+    )
+}
+
 fn customers() -> impl Strategy<Value = Customer> {
     let tier = ("[a-z]{0,8}", instants(), prop::option::of(days()));
+    let tier = (tier, any::<u32>(), prop::option::of(told()), prop::option::of(floor()), any::<[Option<i64>; 2]>());
+    let tier = tier.prop_map(|((name, since, wake), position, told, floor, [held, next])| TierStanding {
+        name,
+        since,
+        wake,
+        position,
+        told,
+        floor: floor.map(Box::new),
+        personal_held_minor: held,
+        personal_next_minor: next,
+    });
     let risk = (prop::option::of("[a-z]{0,8}"), instants(), prop::option::of(days()));
     let standing = (any::<u64>(), instants(), any::<u32>(), tier, risk, segments(), fraud()).prop_map(
-        |(
+        |(sequence, clock, terms, tier, (band, risk_since, risk_wake), segments, fraud)| Standing {
             sequence,
             clock,
             terms,
-            (name, tier_since, tier_wake),
-            (band, risk_since, risk_wake),
-            segments,
-            fraud,
-        )| Standing {
-            sequence,
-            clock,
-            terms,
-            tier: TierStanding { name, since: tier_since, wake: tier_wake },
+            tier,
             risk: RiskStanding { band, since: risk_since, wake: risk_wake },
             segments,
             fraud,

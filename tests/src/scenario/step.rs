@@ -4,7 +4,7 @@ use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use programme::event::{
     Body, ErasureRequested, Event, Interacted, Interaction, NpsAnswer, Purchase, PurchaseReturned, PurchaseVoided,
-    RedemptionRequested,
+    RedemptionRequested, TierOverridden,
 };
 use programme::time::Timestamp;
 
@@ -16,6 +16,7 @@ pub(super) enum Step {
     Event(Event),
     Watermark(Timestamp),
     Card(String, Timestamp),
+    Tier(String, Timestamp),
 }
 
 /// Reads the `number`th step; an event without an id is named by that, so that what is announced before moves no name.
@@ -34,6 +35,10 @@ pub(super) fn parse(line: &str, zone: &TimeZone, number: usize) -> Result<Step, 
         "card" => {
             words.end()?;
             return Ok(Step::Card(customer_id, at));
+        }
+        "tier" => {
+            words.end()?;
+            return Ok(Step::Tier(customer_id, at));
         }
         "purchase" => {
             let amount_minor = money(words.next("an amount")?)?;
@@ -81,6 +86,13 @@ pub(super) fn parse(line: &str, zone: &TimeZone, number: usize) -> Result<Step, 
             })
         }
         "erase" => Body::ErasureRequested(ErasureRequested { request_id: words.next("a request")?.to_string() }),
+        "floor" => {
+            let tier = Some(words.next("a tier, or none")?).filter(|tier| *tier != "none");
+            let until = words.named("until=").map(|until| when(until, zone)).transpose()?;
+            let reason = words.named("reason=").unwrap_or("unsaid").to_string();
+            let operator_id = words.named("by=").unwrap_or("anna").to_string();
+            Body::TierOverridden(TierOverridden { tier: tier.map(str::to_string), until, reason, operator_id })
+        }
         "visit" => Body::Interacted(Interacted::plain(Interaction::Visit)),
         _ => return Err(format!("{kind:?} is no kind of step")),
     };

@@ -2,12 +2,15 @@
 
 use std::fmt;
 
-use super::{Body, ChallengeChanged, EngagementChanged, FraudSuspected, Move, OfferSuggested, PointsChanged};
+use super::{
+    Body, ChallengeChanged, Direction, EngagementChanged, FraudSuspected, Move, OfferSuggested, PointsChanged,
+    TierChanged,
+};
 
 impl fmt::Display for Body {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Body::TierChanged(changed) => write!(f, "tier {} -> {}", changed.from, changed.to),
+            Body::TierChanged(changed) => tier(changed, f),
             Body::ChurnRiskChanged(changed) => {
                 write!(f, "churn risk {} -> {}", class(changed.from.as_ref()), class(changed.to.as_ref()))
             }
@@ -19,6 +22,18 @@ impl fmt::Display for Body {
             Body::CustomerErased(erased) => write!(f, "erased by request {}", erased.request_id),
         }
     }
+}
+
+fn tier(changed: &TierChanged, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    match changed.direction {
+        Direction::Up | Direction::Down => write!(f, "tier {} -> {}", changed.from, changed.to)?,
+        Direction::Prolonged => write!(f, "tier {} prolonged", changed.to)?,
+        Direction::EndsSoon => write!(f, "tier {} ends soon", changed.to)?,
+        Direction::Overridden => write!(f, "tier {} -> {} overridden", changed.from, changed.to)?,
+    }
+    let Some(overridden) = &changed.overridden else { return Ok(()) };
+    let floor = class(overridden.floor.as_ref());
+    write!(f, ", floor {floor} by {} ({})", overridden.operator_id, overridden.reason)
 }
 
 fn class(name: Option<&String>) -> &str {

@@ -1,39 +1,76 @@
-//! Which tier a customer has earned (`domain.md` BY-8).
+//! Which tier a customer has (`domain.md` BY-8), by own merit and by the policies of the terms, or by a floor that an
+//! operator set.
 //!
-//! The tier is the highest one whose conditions all hold. All conditions are lower bounds on measures that only
-//! shrink while nothing happens, so time alone can only lower a tier, and the lowest needs no wakeup.
+//! - A tier is *reached* at once when its conditions hold; the highest such tier counts.
+//! - It is *kept* while its lower bounds for keeping hold. Whoever falls, falls to the highest tier below that is kept.
+//! - It is *protected* for the days of retention after it was last earned, and for the days of grace after that and after it
+//!   was last kept.
+//! - A tier neither kept nor protected is *lost* at once, or at the end of a period, or one tier at a time.
+//! - A *floor* holds the tier up; the customer's own merit is judged on beneath it, and takes effect when the floor ends.
+//!
+//! Where the terms tell dates (a retention, periods, warnings), a tier that holds beyond the day that was announced is
+//! announced as prolonged on that day, or at once where its end had been warned of: once a period, not at each purchase.
 
-use crate::customer::Standing;
-use crate::decision::{Body, Direction, Evidence, Need, TierChanged, Value};
+mod conditions;
+mod floor;
+mod holding;
+mod outlook;
+
+use crate::customer::{Standing, TierFloor, TierStanding, TierTold};
+use crate::decision::{Body, Direction, Evidence, Need, Overridden, TierChanged, Value};
 use crate::facts::Facts;
-use crate::measure::{self, InWindow};
 use crate::mechanic::{Conclusion, Mechanic, Moment};
-use crate::terms::tiers::Tier;
-use crate::time::Day;
+use crate::terms::tiers::Bounds;
+use crate::time::{Day, Timestamp};
 
-/// Lifts and lowers a customer's tier.
+use conditions::{Case, Readings};
+use floor::place;
+use holding::Held;
+use outlook::{Floor, Outlook, effective};
+
+/// Lifts and lowers a customer's tier, and says for how long it holds.
 pub const MECHANIC: Mechanic = Mechanic { judge, correct };
 
 /// Judges the tier at `moment`. A customer never judged before stands in the lowest tier, unannounced.
 fn judge(moment: &Moment<'_>, facts: &Facts, standing: &mut Standing, concluded: &mut Vec<Conclusion>) {
     let tiers = &moment.terms.tier;
-    if standing.tier.name.is_empty() {
-        standing.tier.name.clone_from(&tiers[0].name);
-        standing.tier.since = moment.at;
+    let standing = &mut standing.tier;
+    if standing.name.is_empty() {
+        standing.name.clone_from(&tiers[0].name);
+        standing.since = moment.at;
     }
-    let readings = Readings::at(moment, facts, moment.day);
-    let to = readings.tier(tiers);
-    standing.tier.wake = next_change(moment, facts, to);
-    if tiers[to].name == standing.tier.name {
-        return;
-    }
+    let case = Case::of(moment, facts);
+    let readings = Readings::at(case, moment.day);
+    let from = place(tiers, &standing.name, standing.position);
+    let before = own(moment, standing);
+    let overridden = floor::follow(moment, standing);
 
-    let from = std::mem::replace(&mut standing.tier.name, tiers[to].name.clone());
-    standing.tier.since = moment.at;
-    concluded.push(changed(moment, &readings, from, to, standing));
+    let at_midnight = moment.zone.start(moment.day) == moment.at;
+    let to = before.step(case, moment.day, &readings, at_midnight);
+    let held = if to == before.place { before } else { before.moved(case, to, moment.at) };
+    let floor = floor_of(moment, standing);
+    let outlook = Outlook::of(moment, case, &held, floor, &readings);
+    let to = effective(held.place, floor);
+
+    let direction = if overridden.is_some() {
+        Some(Direction::Overridden)
+    } else if tiers[to].name == standing.name {
+        telling(moment, standing.told.as_ref(), outlook)
+    } else {
+        Some(if to < from { Direction::Down } else { Direction::Up })
+    };
+    if let Some(direction) = direction {
+        let telling = Telling { case, before, held, from, to, readings, outlook };
+        let floor = floor.map(|floor| floor.place);
+        concluded.push(telling.conclusion(moment, &standing.name, floor, direction, overridden));
+        standing.told = telling.told(moment, direction);
+    }
+    remember(moment, standing, held, from, to);
+    standing.wake = wake(moment, standing.told.as_ref(), outlook);
 }
 
-/// Says that the tier is not the one that was announced.
+/// Says that the tier, its floor or its end is not the one that was announced. What was told is what was announced, not what
+/// would have been.
 fn correct(
     moment: &Moment<'_>,
     facts: &Facts,
@@ -41,251 +78,235 @@ fn correct(
     standing: &mut Standing,
     concluded: &mut Vec<Conclusion>,
 ) {
-    if standing.tier.name == announced.tier.name {
-        return;
-    }
-    let to = moment.terms.tier.iter().position(|tier| tier.name == standing.tier.name).unwrap_or(0);
-    let readings = Readings::at(moment, facts, moment.day);
-    concluded.push(changed(moment, &readings, announced.tier.name.clone(), to, standing));
-}
-
-/// The conclusion that the tier `from` was left for that at `to`.
-fn changed(
-    moment: &Moment<'_>,
-    readings: &Readings,
-    from_name: String,
-    to: usize,
-    standing: &Standing,
-) -> Conclusion {
+    let (announced, standing) = (&announced.tier, &mut standing.tier);
+    let case = Case::of(moment, facts);
+    let readings = Readings::at(case, moment.day);
+    let held = own(moment, standing);
+    let floor = floor_of(moment, standing);
+    let outlook = Outlook::of(moment, case, &held, floor, &readings);
     let tiers = &moment.terms.tier;
-    // A name that the terms no longer have stands below all others: whoever held it is judged anew.
-    let from = tiers.iter().position(|tier| tier.name == from_name);
-    let direction = if from.is_none_or(|from| from < to) { Direction::Up } else { Direction::Down };
-    let decisive = &tiers[from.unwrap_or(0).max(to)];
-    let evidence = conditions(decisive, readings)
-        .map(|condition| Evidence {
-            measure: condition.measure,
-            value: condition.current.map_or(Value::Absent, Value::Integer),
-            threshold: Some(Value::Integer(condition.required)),
-            window: condition.windowed.then_some((readings.window.first, readings.window.last)),
-        })
-        .collect();
-    let changed = TierChanged {
-        from: from_name,
-        to: tiers[to].name.clone(),
-        direction,
-        valid_until: standing.tier.wake.map(|day| moment.zone.start(day)),
-        to_keep: needs(&tiers[to], readings),
-        to_next: tiers.get(to + 1).map_or_else(Vec::new, |next| needs(next, readings)),
+    let from = place(tiers, &announced.name, announced.position);
+    let to = effective(held.place, floor);
+    standing.told = announced.told;
+    let overridden = floor::corrected(moment, announced, standing);
+    let direction = if overridden.is_some() {
+        Some(Direction::Overridden)
+    } else if standing.name == announced.name {
+        telling(moment, announced.told.as_ref(), outlook)
+    } else {
+        Some(if to < from { Direction::Down } else { Direction::Up })
     };
-    Conclusion { body: Body::TierChanged(changed), evidence }
-}
-
-/// What a tier asks for, beside what the customer has at `moment`.
-pub fn needs_at(moment: &Moment<'_>, facts: &Facts, tier: &Tier) -> Vec<Need> {
-    needs(tier, &Readings::at(moment, facts, moment.day))
-}
-
-/// Every measure that a tier can ask for, read on one day.
-struct Readings {
-    window: InWindow,
-    ltv_minor: i64,
-    nps: Option<u8>,
-}
-
-impl Readings {
-    fn at(moment: &Moment<'_>, facts: &Facts, day: Day) -> Readings {
-        let terms = moment.terms;
-        Readings {
-            window: measure::in_window(facts, &terms.window, day),
-            ltv_minor: measure::ltv_minor(facts, &terms.ltv, moment.zone, day),
-            nps: measure::counting_nps(facts, &terms.ltv, moment.zone, day).map(|(nps, _)| nps.score),
-        }
+    if let Some(direction) = direction {
+        let telling = Telling { case, before: own(moment, announced), held, from, to, readings, outlook };
+        let floor = floor.map(|floor| floor.place);
+        concluded.push(telling.conclusion(moment, &announced.name, floor, direction, overridden));
+        standing.told = telling.told(moment, direction);
     }
-
-    /// The highest tier whose conditions all hold; the lowest has none.
-    fn tier(&self, tiers: &[Tier]) -> usize {
-        tiers.iter().rposition(|tier| conditions(tier, self).all(|condition| condition.holds())).unwrap_or(0)
-    }
+    standing.wake = wake(moment, standing.told.as_ref(), outlook);
 }
 
-struct Condition {
-    measure: &'static str,
-    required: i64,
-    /// `None` fails every bound.
-    current: Option<i64>,
-    windowed: bool,
+/// What a reader wants to know of a tier beside its name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reading {
+    /// The first instant at which the tier changes if nothing happens; `None` where it does not.
+    pub until: Option<Timestamp>,
+    /// What it takes to keep the tier, beside what there is.
+    pub to_keep: Vec<Need>,
+    /// What it takes to reach the next tier; none at the top.
+    pub to_next: Vec<Need>,
+    /// The floor under the tier.
+    pub floor: Option<TierFloor>,
 }
 
-impl Condition {
-    fn holds(&self) -> bool {
-        self.current.is_some_and(|current| current >= self.required)
+/// Reads the tier of a customer who was judged up to `moment`, or of one who is not known yet.
+pub fn reading(moment: &Moment<'_>, facts: &Facts, standing: &TierStanding) -> Reading {
+    let case = Case::of(moment, facts);
+    let readings = Readings::at(case, moment.day);
+    let held = own(moment, standing);
+    let floor = floor_of(moment, standing);
+    let outlook = Outlook::of(moment, case, &held, floor, &readings);
+    let to = effective(held.place, floor);
+    Reading {
+        until: outlook.until,
+        to_keep: conditions::needs(&to_keep(case, &held, to), &readings),
+        to_next: to_next(case, &held, to).map_or_else(Vec::new, |next| conditions::needs(&next, &readings)),
+        floor: standing.floor.as_deref().cloned(),
     }
 }
 
-fn conditions<'a>(tier: &'a Tier, readings: &'a Readings) -> impl Iterator<Item = Condition> + 'a {
-    let window = &readings.window;
-    let condition = |measure, required: Option<i64>, current, windowed| {
-        required.map(|required| Condition { measure, required, current, windowed })
+/// The tier held by own merit, as it was when it was last judged.
+fn own(moment: &Moment<'_>, standing: &TierStanding) -> Held {
+    let tiers = &moment.terms.tier;
+    let (place, since) = match standing.floor.as_deref() {
+        Some(floor) => (place(tiers, &floor.own, floor.own_position), floor.own_since),
+        None => (place(tiers, &standing.name, standing.position), standing.since),
     };
-    [
-        condition("purchases", tier.purchases_min.map(i64::from), Some(i64::from(window.purchases)), true),
-        condition("spend_minor", tier.spend_minor_min, Some(window.spend_minor), true),
-        condition("ltv_minor", tier.ltv_minor_min, Some(readings.ltv_minor), false),
-        condition("nps", tier.nps_min.map(i64::from), readings.nps.map(i64::from), false),
-    ]
-    .into_iter()
-    .flatten()
+    let personal = moment.terms.tier_policy.personal_next_permille.is_some();
+    Held {
+        place,
+        since,
+        held_minor: standing.personal_held_minor.filter(|_| personal),
+        next_minor: standing.personal_next_minor.filter(|_| personal),
+    }
 }
 
-fn needs(tier: &Tier, readings: &Readings) -> Vec<Need> {
-    conditions(tier, readings)
-        .map(|condition| Need {
-            measure: condition.measure,
-            required: condition.required,
-            current: condition.current,
-        })
-        .collect()
+fn floor_of(moment: &Moment<'_>, standing: &TierStanding) -> Option<Floor> {
+    let floor = standing.floor.as_deref()?;
+    Some(Floor { place: place(&moment.terms.tier, &floor.tier, floor.position), until: floor.until })
 }
 
-/// The first day on which the customer falls below tier `held` if nothing happens.
-fn next_change(moment: &Moment<'_>, facts: &Facts, held: usize) -> Option<Day> {
-    if held == 0 {
+/// Whether there is something to say of a tier that stays: that it holds on, or that it ends soon.
+fn telling(moment: &Moment<'_>, told: Option<&TierTold>, outlook: Outlook) -> Option<Direction> {
+    if !moment.terms.tier_policy.tells_dates() {
         return None;
     }
-    let mut day = moment.day;
-    loop {
-        day = next_loss(moment, facts, day)?;
-        if Readings::at(moment, facts, day).tier(&moment.terms.tier) != held {
-            return Some(day);
+    if let Some(TierTold { until: Some(until), warned, .. }) = told {
+        let later = outlook.until.is_none_or(|new| new > *until);
+        if later && (*warned || *until <= moment.at) {
+            return Some(Direction::Prolonged);
         }
     }
+    let warn_on = warn_on(moment, told, outlook)?;
+    (warn_on <= moment.day).then_some(Direction::EndsSoon)
 }
 
-/// The first day after `day` on which any measure may fall below a bound of any tier.
-fn next_loss(moment: &Moment<'_>, facts: &Facts, day: Day) -> Option<Day> {
-    let terms = moment.terms;
-    let window = measure::next_window_loss(facts, &terms.window, day);
-    let nps = measure::counting_nps(facts, &terms.ltv, moment.zone, day).map(|(_, ends)| ends);
-    let ltv = terms
-        .tier
-        .iter()
-        .filter_map(|tier| measure::ltv_below_from(facts, &terms.ltv, moment.zone, tier.ltv_minor_min?))
-        .filter(|below_from| *below_from > day)
-        .min();
-    [window, nps, ltv].into_iter().flatten().min()
+/// The day on which the end that is in sight has to be warned of; `None` where it has been announced well enough.
+fn warn_on(moment: &Moment<'_>, told: Option<&TierTold>, outlook: Outlook) -> Option<Day> {
+    let warn_days = moment.terms.tier_policy.warn_days;
+    let until = outlook.until.filter(|_| outlook.falls && warn_days > 0)?;
+    let warn_days = i32::try_from(warn_days).expect("terms bound it to 400 days");
+    let warn_on = moment.zone.day(until).plus(-warn_days);
+    let announced = told.is_some_and(|told| told.day >= warn_on && told.until.is_some_and(|said| said <= until));
+    (!announced).then_some(warn_on)
+}
+
+/// The next day on which there may be something to say: the own merit changes, an end has to be warned of, or a tier holds
+/// beyond what was announced. A floor ends at its own instant.
+fn wake(moment: &Moment<'_>, told: Option<&TierTold>, outlook: Outlook) -> Option<Day> {
+    let announced = told.and_then(|told| told.until).map(|until| moment.zone.day(until));
+    let days = [outlook.own_changes, warn_on(moment, told, outlook), announced];
+    days.into_iter().flatten().filter(|day| *day > moment.day).min()
+}
+
+/// Writes down what was concluded, and only what is another than before.
+fn remember(moment: &Moment<'_>, standing: &mut TierStanding, held: Held, from: usize, to: usize) {
+    let tiers = &moment.terms.tier;
+    let rename = |name: &mut String, place: usize| {
+        if *name != tiers[place].name {
+            name.clone_from(&tiers[place].name);
+        }
+    };
+    let position = |place: usize| u32::try_from(place).expect("terms have fewer tiers");
+    rename(&mut standing.name, to);
+    standing.position = position(to);
+    if let Some(floor) = standing.floor.as_deref_mut() {
+        rename(&mut floor.own, held.place);
+        floor.own_position = position(held.place);
+        floor.own_since = held.since;
+        let place = place(tiers, &floor.tier, floor.position);
+        rename(&mut floor.tier, place);
+        floor.position = position(place);
+        if from != to {
+            standing.since = moment.at;
+        }
+    } else {
+        standing.since = held.since;
+    }
+    standing.personal_held_minor = held.held_minor;
+    standing.personal_next_minor = held.next_minor;
+}
+
+fn to_keep(case: Case<'_>, held: &Held, place: usize) -> Bounds {
+    // What a floor holds up has to be reached first.
+    if place > held.place { held.entry(case, place) } else { held.keep(case, place) }
+}
+
+fn to_next(case: Case<'_>, held: &Held, place: usize) -> Option<Bounds> {
+    (place + 1 < case.terms.tier.len()).then(|| held.entry(case, place + 1))
+}
+
+/// Everything that a conclusion says.
+struct Telling<'a> {
+    case: Case<'a>,
+    before: Held,
+    held: Held,
+    from: usize,
+    to: usize,
+    readings: Readings,
+    outlook: Outlook,
+}
+
+impl Telling<'_> {
+    /// What is told of the end from now on.
+    fn told(&self, moment: &Moment<'_>, direction: Direction) -> Option<TierTold> {
+        let tells = moment.terms.tier_policy.tells_dates() && self.to > 0;
+        let warned = direction == Direction::EndsSoon;
+        tells.then_some(TierTold { until: self.outlook.until, day: moment.day, warned })
+    }
+
+    fn conclusion(
+        &self,
+        moment: &Moment<'_>,
+        from: &str,
+        floor: Option<usize>,
+        direction: Direction,
+        overridden: Option<Overridden>,
+    ) -> Conclusion {
+        let evidence = self.evidence(moment, floor, direction);
+        let Telling { case, held, to, readings, outlook, .. } = self;
+        let changed = TierChanged {
+            from: from.to_string(),
+            to: case.terms.tier[*to].name.clone(),
+            direction,
+            valid_until: outlook.until,
+            to_keep: conditions::needs(&to_keep(*case, held, *to), readings),
+            to_next: to_next(*case, held, *to).map_or_else(Vec::new, |next| conditions::needs(&next, readings)),
+            overridden,
+        };
+        Conclusion { body: Body::TierChanged(changed), evidence }
+    }
+
+    /// What it rests on: the bounds that were passed or that the tier is kept by, and then what the policies counted.
+    fn evidence(&self, moment: &Moment<'_>, floor: Option<usize>, direction: Direction) -> Vec<Evidence> {
+        let Telling { case, before, held, from, to, readings, outlook } = self;
+        let (case, policy) = (*case, &case.terms.tier_policy);
+        let row = |measure, value: Option<i64>, threshold: Option<i64>| Evidence {
+            measure,
+            value: value.map_or(Value::Absent, Value::Integer),
+            threshold: threshold.map(Value::Integer),
+            window: None,
+        };
+        let since = |earlier: Option<Day>| earlier.map(|earlier| i64::from(moment.day.since(earlier)));
+        let place = |place: usize| i64::try_from(place).ok();
+        match direction {
+            Direction::Up => conditions::evidence(&before.entry(case, *to), readings),
+            Direction::Down | Direction::Prolonged | Direction::EndsSoon => {
+                let lost = if direction == Direction::Down { *from } else { *to };
+                let judged = if direction == Direction::Down { before } else { held };
+                let mut rows = conditions::evidence(&judged.keep(case, lost), readings);
+                if policy.retention_days > 0 {
+                    let earned = judged.last_earned(case, lost, moment.day);
+                    rows.push(row("days_since_earned", since(earned), Some(policy.retention_days.into())));
+                }
+                if policy.grace_days > 0 {
+                    let kept = match readings.meet(&judged.keep(case, lost)) {
+                        true => Some(moment.day),
+                        false => judged.last_kept(case, lost, moment.day),
+                    };
+                    rows.push(row("days_since_kept", since(kept), Some(policy.grace_days.into())));
+                }
+                if direction == Direction::EndsSoon {
+                    let days = outlook.until.map(|until| i64::from(moment.zone.day(until).since(moment.day)));
+                    rows.push(row("days_left", days, Some(policy.warn_days.into())));
+                }
+                rows
+            }
+            Direction::Overridden => {
+                vec![row("tier_floor_place", floor.and_then(place), place(held.place))]
+            }
+        }
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use expect_test::{Expect, expect};
-
-    use crate::history;
-    use crate::terms::Terms;
-    use crate::terms::tiers::Window;
-
-    fn check(history: &str, expected: Expect) {
-        expected.assert_eq(&decide(history::terms(), history));
-    }
-
-    fn decide(mut terms: Terms, history: &str) -> String {
-        terms.churn.band.clear();
-        history::decide(terms, history)
-    }
-
-    // The customer who earned a tier must hold it from that very purchase, and lose it the day the purchases that
-    // earned it have left the window.
-    #[test]
-    fn up_at_the_purchase_down_when_the_window_moves() {
-        check(
-            "2024-01-10 purchase b1 5000.00
-             2024-01-11 purchase b2 5000.00
-             2024-01-12 purchase b3 4999.99
-             2024-01-20 purchase b4 0.01
-             until 2024-03-01",
-            expect![[r#"
-                1 2024-01-20 newcomer -> regular: Purchased purchases=4/4 spend_minor=1500000/1500000
-                2 2024-02-09T00:00:00Z regular -> newcomer: WindowMoved purchases=3/4 spend_minor=1000000/1500000
-            "#]],
-        );
-    }
-
-    // Points and tiers must go back with the goods: a return counts on the day of its purchase, and when it comes
-    // first it waits for it.
-    #[test]
-    fn returns_take_back_what_was_earned() {
-        check(
-            "2024-01-10 purchase b1 5000.00
-             2024-01-11 purchase b2 5000.00
-             2024-01-12 purchase b3 5000.00
-             2024-01-13 purchase b4 5000.00
-             2024-01-14 return b4 4999.00
-             2024-01-15 return b4 whole
-             2024-01-16 return b5 1.00
-             2024-01-17 purchase b5 5000.00
-             2024-01-18 void b5
-             2024-01-18 void b5",
-            expect![[r#"
-                1 2024-01-13 newcomer -> regular: Purchased purchases=4/4 spend_minor=2000000/1500000
-                2 2024-01-15 regular -> newcomer: PurchaseTakenBack purchases=3/4 spend_minor=1500000/1500000
-                3 2024-01-17 newcomer -> regular: Purchased purchases=4/4 spend_minor=1999900/1500000
-                4 2024-01-18 regular -> newcomer: PurchaseTakenBack purchases=3/4 spend_minor=1500000/1500000
-            "#]],
-        );
-    }
-
-    // A calendar month begins from nothing at local midnight.
-    #[test]
-    fn a_month_ends_at_midnight() {
-        let mut terms = history::terms();
-        terms.window = Window::CalendarMonth {};
-        terms.time_zone = "America/New_York".into();
-        let decided = decide(
-            terms,
-            "2024-03-28 purchase b1 10000.00
-             2024-03-29 purchase b2 10000.00
-             2024-03-30 purchase b3 10000.00
-             2024-04-01T03:59:59Z purchase b4 10000.00
-             until 2024-05-02",
-        );
-        expect![[r#"
-            1 2024-04-01T03:59:59Z newcomer -> regular: Purchased purchases=4/4 spend_minor=4000000/1500000
-            2 2024-04-01T04:00:00Z regular -> newcomer: WindowMoved purchases=0/4 spend_minor=0/1500000
-        "#]]
-        .assert_eq(&decided);
-    }
-
-    // The promoter with a high lifetime value is VIP, whatever the month brings, until the answer is out of date.
-    #[test]
-    fn vip_rests_on_value_and_recommendation() {
-        check(
-            "2024-01-10 purchase b1 15000.00
-             2024-01-10 nps 9
-             2024-01-11 nps 8
-             2024-01-12 nps 10
-             until 2025-06-01",
-            expect![[r#"
-                1 2024-01-10 newcomer -> vip: SurveyAnswered ltv_minor=13500000/10000000 nps=9/9
-                2 2024-01-11 vip -> newcomer: SurveyAnswered ltv_minor=13500000/10000000 nps=8/9
-                3 2024-01-12 newcomer -> vip: SurveyAnswered ltv_minor=13500000/10000000 nps=10/9
-                4 2024-02-20T00:00:00Z vip -> newcomer: WindowMoved ltv_minor=9783482/10000000 nps=10/9
-            "#]],
-        );
-    }
-
-    // The till that was offline: what it sends late counts on its own day, and is marked as a correction.
-    #[test]
-    fn late_purchases_count_on_their_day() {
-        check(
-            "2024-01-10 purchase b1 5000.00
-             2024-01-11 purchase b2 5000.00
-             2024-01-20 purchase b3 5000.00
-             2024-01-12 purchase b4 5000.00
-             until 2024-02-15",
-            expect![[r#"
-                1 2024-01-20 newcomer -> regular: Purchased purchases=4/4 spend_minor=2000000/1500000 (correction)
-                2 2024-02-09T00:00:00Z regular -> newcomer: WindowMoved purchases=3/4 spend_minor=1500000/1500000
-            "#]],
-        );
-    }
-}
+mod tests;

@@ -3,7 +3,7 @@
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::customer::{Customer, Standing};
-use crate::decision::{Body, Decision, Reason};
+use crate::decision::{Body, Decision, Direction, Reason};
 use crate::event;
 use crate::mechanic::{Conclusion, Happened, MECHANICS, Moment};
 use crate::time::Timestamp;
@@ -32,8 +32,13 @@ impl Programme {
             (mechanic.judge)(&moment, facts, standing, &mut concluded);
         }
         self.announce(customer_id, standing, cause, concluded, decisions);
-        let next_edition = self.editions().get(self.edition_at(at) + 1).map(|next| next.from);
-        *wake_at = [standing.wake_at(self.zone()), next_edition].into_iter().flatten().min();
+        *wake_at = self.next_look(standing);
+    }
+
+    /// When a mechanic wants to look again, or other terms hold.
+    fn next_look(&self, standing: &Standing) -> Option<Timestamp> {
+        let next_edition = self.editions().get(self.edition_at(standing.clock) + 1).map(|next| next.from);
+        [standing.wake_at(self.zone()), next_edition].into_iter().flatten().min()
     }
 
     /// Says what differs between `customer`, judged again after something came late, and what was `announced`.
@@ -45,13 +50,14 @@ impl Programme {
         cause: &Cause<'_>,
         decisions: &mut Vec<Decision>,
     ) {
-        let Customer { facts, standing, wake_at: _, erased_at: _, past: _ } = customer;
-        let moment = self.moment(standing.clock);
+        let Customer { facts, standing, wake_at, erased_at: _, past: _ } = customer;
+        let moment = Moment { happened: cause.happened, ..self.moment(standing.clock) };
         let mut concluded = Vec::new();
         for mechanic in MECHANICS {
             (mechanic.correct)(&moment, facts, announced, standing, &mut concluded);
         }
         self.announce(customer_id, standing, cause, concluded, decisions);
+        *wake_at = self.next_look(standing);
     }
 
     /// Makes a decision of each conclusion, dated at the standing's clock.
@@ -128,7 +134,11 @@ impl Cause<'_> {
             Some(event::Body::ErasureRequested(_)) => Reason::ErasureRequested,
             None if self.terms_changed => Reason::TermsChanged,
             None => match body {
-                Body::TierChanged(_) => Reason::WindowMoved,
+                Body::TierChanged(changed) => match changed.direction {
+                    Direction::Down => Reason::WindowMoved,
+                    Direction::Up | Direction::Prolonged | Direction::EndsSoon => Reason::TimePassed,
+                    Direction::Overridden => Reason::Operator,
+                },
                 Body::ChurnRiskChanged(_) => Reason::Silence,
                 Body::EngagementChanged(_) => Reason::WindowMoved,
                 Body::PointsChanged(_)

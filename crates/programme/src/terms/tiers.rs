@@ -1,4 +1,6 @@
-//! The numbers of the tier mechanic: the window and the tiers.
+//! The numbers of the tier mechanic: the window and the tiers. For how long a tier is held: [`policy`].
+
+pub mod policy;
 
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +17,10 @@ pub enum Window {
     },
     /// The calendar month so far; it starts from nothing at the local midnight that begins a month.
     CalendarMonth {},
+    /// The calendar quarter so far.
+    CalendarQuarter {},
+    /// The calendar year so far.
+    CalendarYear {},
 }
 
 impl Window {
@@ -23,6 +29,8 @@ impl Window {
         match self {
             Window::RollingDays { days } => *days,
             Window::CalendarMonth {} => 31,
+            Window::CalendarQuarter {} => 92,
+            Window::CalendarYear {} => 366,
         }
     }
 
@@ -33,12 +41,15 @@ impl Window {
     }
 }
 
-/// One tier. Every condition that is given must hold.
+/// One tier: what it takes to reach it, and what it takes to keep it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Tier {
     /// Lower-case name, unique.
     pub name: String,
+    /// Whether all the conditions that are given must hold, or any one of them.
+    #[serde(default, rename = "match", skip_serializing_if = "Match::is_all")]
+    pub matching: Match,
     /// Purchases within the window, at least.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub purchases_min: Option<u32>,
@@ -51,38 +62,134 @@ pub struct Tier {
     /// Last answer to "would you recommend us", at least, 0 to 10.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nps_min: Option<u8>,
+    /// Days since the customer's first day, at least.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenure_days_min: Option<u32>,
+    /// Purchases within the window that are enough for whoever holds the tier; absent: as many as to reach it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_purchases_min: Option<u32>,
+    /// Net spend that is enough for whoever holds the tier, minor units; absent: as much as to reach it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_spend_minor_min: Option<i64>,
+    /// Lifetime value that is enough for whoever holds the tier, minor units; absent: as much as to reach it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_ltv_minor_min: Option<i64>,
+    /// An answer that is enough for whoever holds the tier, 0 to 10; absent: the same as to reach it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_nps_min: Option<u8>,
+}
+
+/// How a tier's conditions go together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Match {
+    /// Every condition that is given must hold.
+    #[default]
+    All,
+    /// One of them is enough.
+    Any,
+}
+
+impl Match {
+    /// It is what holds where nothing is said.
+    pub fn is_all(&self) -> bool {
+        *self == Match::All
+    }
+}
+
+/// Lower bounds of everything that a tier can ask for; absent where it does not ask.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Bounds {
+    /// How they go together.
+    pub matching: Match,
+    /// Purchases within the window.
+    pub purchases_min: Option<u32>,
+    /// Net spend within the window, minor units.
+    pub spend_minor_min: Option<i64>,
+    /// Lifetime value, minor units.
+    pub ltv_minor_min: Option<i64>,
+    /// The last answer to "would you recommend us", 0 to 10.
+    pub nps_min: Option<u8>,
+    /// Days since the customer's first day.
+    pub tenure_days_min: Option<u32>,
+}
+
+impl Tier {
+    /// What it takes to reach the tier.
+    pub fn entry(&self) -> Bounds {
+        Bounds {
+            matching: self.matching,
+            purchases_min: self.purchases_min,
+            spend_minor_min: self.spend_minor_min,
+            ltv_minor_min: self.ltv_minor_min,
+            nps_min: self.nps_min,
+            tenure_days_min: self.tenure_days_min,
+        }
+    }
+
+    /// What it takes to keep the tier: never more than [`Tier::entry`].
+    pub fn keep(&self) -> Bounds {
+        Bounds {
+            matching: self.matching,
+            purchases_min: self.keep_purchases_min.or(self.purchases_min),
+            spend_minor_min: self.keep_spend_minor_min.or(self.spend_minor_min),
+            ltv_minor_min: self.keep_ltv_minor_min.or(self.ltv_minor_min),
+            nps_min: self.keep_nps_min.or(self.nps_min),
+            tenure_days_min: self.tenure_days_min,
+        }
+    }
+
+    /// It asks for something.
+    fn asks(&self) -> bool {
+        self.entry() != Bounds { matching: self.matching, ..Bounds::default() }
+    }
 }
 
 /// Checks the tiers, which stand lowest first.
 pub(super) fn check(tiers: &[Tier], findings: &mut Findings) {
     findings.check(!tiers.is_empty(), "tier", || "there is none; at least the lowest is needed".into());
     for (i, tier) in tiers.iter().enumerate() {
-        let asks = tier.purchases_min.is_some()
-            || tier.spend_minor_min.is_some()
-            || tier.ltv_minor_min.is_some()
-            || tier.nps_min.is_some();
-        findings.check(asks == (i > 0), &format!("tier.{i}"), || match i {
+        findings.check(tier.asks() == (i > 0), &format!("tier.{i}"), || match i {
             0 => format!("the lowest tier {:?} must ask for nothing", tier.name),
             _ => format!(
-                "tier {:?} asks for nothing; give purchases_min, spend_minor_min, ltv_minor_min or nps_min",
+                "tier {:?} asks for nothing; give purchases_min, spend_minor_min, ltv_minor_min, nps_min or \
+                 tenure_days_min",
                 tier.name
             ),
         });
         let earlier = tiers[..i].iter().any(|other| other.name == tier.name);
         findings.name(&format!("tier.{i}.name"), &tier.name, earlier);
-        let positive = |amount: Option<i64>| amount.is_none_or(|minor| minor > 0);
-        findings.check(positive(tier.spend_minor_min), &format!("tier.{i}.spend_minor_min"), || {
-            "must be above 0".into()
-        });
-        findings
-            .check(positive(tier.ltv_minor_min), &format!("tier.{i}.ltv_minor_min"), || "must be above 0".into());
-        findings
-            .check(tier.purchases_min != Some(0), &format!("tier.{i}.purchases_min"), || "must be above 0".into());
-        findings.check(tier.nps_min.is_none_or(|score| score <= 10), &format!("tier.{i}.nps_min"), || {
-            "must lie between 0 and 10".into()
-        });
+        let pairs = [
+            ("purchases_min", tier.purchases_min.map(i64::from), tier.keep_purchases_min.map(i64::from)),
+            ("spend_minor_min", tier.spend_minor_min, tier.keep_spend_minor_min),
+            ("ltv_minor_min", tier.ltv_minor_min, tier.keep_ltv_minor_min),
+        ];
+        for (key, entry, keep) in pairs {
+            for (key, bound) in [(format!("tier.{i}.{key}"), entry), (format!("tier.{i}.keep_{key}"), keep)] {
+                findings.check(bound.is_none_or(|bound| bound > 0), &key, || "must be above 0".into());
+            }
+            check_keep(i, key, entry, keep, findings);
+        }
+        for (key, score) in [("nps_min", tier.nps_min), ("keep_nps_min", tier.keep_nps_min)] {
+            findings.check(score.is_none_or(|score| score <= 10), &format!("tier.{i}.{key}"), || {
+                "must lie between 0 and 10".into()
+            });
+        }
+        check_keep(i, "nps_min", tier.nps_min.map(i64::from), tier.keep_nps_min.map(i64::from), findings);
+        if let Some(days) = tier.tenure_days_min {
+            findings.range(&format!("tier.{i}.tenure_days_min"), days, 1, 3660);
+        }
         check_order(tiers, i, tier, findings);
     }
+}
+
+/// Keeping a tier is no harder than reaching it: otherwise who has just reached it would lose it at once.
+fn check_keep(i: usize, key: &str, entry: Option<i64>, keep: Option<i64>, findings: &mut Findings) {
+    let Some(keep) = keep else { return };
+    findings.check(entry.is_some_and(|entry| keep <= entry), &format!("tier.{i}.keep_{key}"), || match entry {
+        Some(entry) => format!("{keep} is above {entry}, the {key} that reaches the tier; keeping is no harder"),
+        None => format!("there is no {key} for it to soften; give {key} too, or leave it out"),
+    });
 }
 
 /// A tier that asks for no more than the one below it, in the same measures, can never be told from it.

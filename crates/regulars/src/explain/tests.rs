@@ -67,57 +67,58 @@ fn explanations() {
         &history,
         "2024-05-28T12:00:00Z",
         expect![[r#"
-        Customer 42, as of 2024-05-28 15:00 (Europe/Moscow)
+            Customer 42, as of 2024-05-28 15:00 (Europe/Moscow)
 
-        Known since 2024-05-03: 9 purchases, 22,500.00 RUB spent; worth 202,500.00 RUB over the years to come
-        Last purchase: 2024-05-27 19:30, a day before
-        Comes every 3.0 days on average
-        Would recommend us: 9 of 10
+            Known since 2024-05-03: 9 purchases, 22,500.00 RUB spent; worth 202,500.00 RUB over the years to come
+            Last purchase: 2024-05-27 19:30, a day before
+            Comes every 3.0 days on average
+            Would recommend us: 9 of 10
 
-        Tier: regular, since 2024-05-18
-          because within the last 30 days (2024-04-29 to 2024-05-28)
-            purchases                        9   at least 4
-            spend                22,500.00 RUB   at least 15,000.00 RUB
-          It is kept until 2024-06-11 if nothing is bought
-          The next tier, champion, asks for
-            purchases                        9   at least 8
-            spend                22,500.00 RUB   at least 30,000.00 RUB  7,500.00 RUB more
+            Tier: regular, since 2024-05-18
+              because within the last 30 days (2024-04-29 to 2024-05-28)
+                purchases                        9   at least 3
+                spend                22,500.00 RUB   at least 10,000.00 RUB
+              It is kept until 2024-09-01 if nothing is bought
+              The next tier, champion, asks for
+                purchases                        9   at least 8
+                spend                22,500.00 RUB   at least 30,000.00 RUB  7,500.00 RUB more
 
-        Churn risk: none
-          Buys nothing in the next 56 days with probability 0.2 % (watch from 35.0 %, high from 50.0 %)
-          Has not left for good with probability 99.8 %
+            Churn risk: none
+              Buys nothing in the next 56 days with probability 0.2 % (watch from 35.0 %, high from 50.0 %)
+              Has not left for good with probability 99.8 %
 
-        If nothing happens
-          2024-06-11  tier regular -> newcomer
-          2024-06-25  churn risk none -> watch (35.6 %)
-          2024-06-30  churn risk watch -> high (53.2 %)
-    "#]],
+            If nothing happens
+              2024-06-25  churn risk none -> watch (35.6 %)
+              2024-06-30  churn risk watch -> high (53.2 %)
+              2024-08-18  tier regular ends soon
+              2024-09-01  tier regular -> newcomer
+        "#]],
     );
     check(
         &supermarket,
         &history,
-        "2024-08-28T12:00:00Z",
+        "2024-09-28T12:00:00Z",
         expect![[r#"
-        Customer 42, as of 2024-08-28 15:00 (Europe/Moscow)
+            Customer 42, as of 2024-09-28 15:00 (Europe/Moscow)
 
-        Known since 2024-05-03: 9 purchases, 22,500.00 RUB spent; worth 52,233.84 RUB over the years to come
-        Last purchase: 2024-05-27 19:30, 93 days before
-        Comes every 3.0 days on average
-        Would recommend us: 9 of 10
+            Known since 2024-05-03: 9 purchases, 22,500.00 RUB spent; worth 52,233.84 RUB over the years to come
+            Last purchase: 2024-05-27 19:30, 124 days before
+            Comes every 3.0 days on average
+            Would recommend us: 9 of 10
 
-        Tier: newcomer, since 2024-06-11
-          It asks for nothing, so it cannot be lost
-          The next tier, regular, asks for
-            purchases                        0   at least 4  4 more
-            spend                     0.00 RUB   at least 15,000.00 RUB  15,000.00 RUB more
+            Tier: newcomer, since 2024-09-01
+              It asks for nothing, so it cannot be lost
+              The next tier, regular, asks for
+                purchases                        0   at least 4  4 more
+                spend                     0.00 RUB   at least 15,000.00 RUB  15,000.00 RUB more
 
-        Churn risk: high, since 2024-06-30
-          Buys nothing in the next 56 days with probability 99.8 % (watch from 35.0 %, high from 50.0 %)
-          Has not left for good with probability 0.2 %
-          Silent for 93 days: 31.0 times the usual gap
+            Churn risk: high, since 2024-06-30
+              Buys nothing in the next 56 days with probability 99.8 % (watch from 35.0 %, high from 50.0 %)
+              Has not left for good with probability 0.2 %
+              Silent for 124 days: 41.3 times the usual gap
 
-        If nothing happens, nothing will change
-    "#]],
+            If nothing happens, nothing will change
+        "#]],
     );
     let enrolled = [event("2024-05-01T10:00:00Z", event::Body::Enrolled)];
     check(

@@ -23,6 +23,7 @@ fn cards_as_json() {
         tier_until: Some(at("2017-02-01T05:00:00Z")),
         to_keep: vec![Need { measure: "purchases", required: 4, current: Some(5) }],
         to_next: Vec::new(),
+        tier_floor: None,
         recency_days: Some(0),
         window: InWindow { first: Day(17_167), last: Day(17_196), purchases: 5, spend_minor: 1_500_000 },
         lifetime_purchases: 7,

@@ -6,7 +6,7 @@ use std::fmt;
 
 use programme::event::{
     Body, ConsentChanged, ErasureRequested, Event, FavouritesChosen, Interacted, Interaction, Line, NpsAnswer,
-    Purchase, PurchaseReturned, PurchaseVoided,
+    Purchase, PurchaseReturned, PurchaseVoided, TierOverridden,
 };
 use programme::time::Timestamp;
 
@@ -20,16 +20,20 @@ use super::refusal::{Refusal, RefusalKind};
 
 /// The longest id, bytes.
 const ID_BYTES_MAX: usize = 256;
+/// The longest reason that an operator may give, bytes: it is kept with the customer.
+const REASON_BYTES_MAX: usize = 1000;
 /// The largest amount, minor units, and the most points.
 const AMOUNT_MAX: i64 = 1_000_000_000_000;
 /// The top of the scale of "would you recommend us".
 const NPS_MAX: u8 = 10;
 
-/// Checks `message`, which came under `key` where there was one, and takes from it what the programme reads.
+/// Checks `message`, which came under `key` where there was one, and takes from it what the programme reads. A floor may be
+/// under any of `tiers`, or where there are none given, under a tier of any name.
 pub(crate) fn event(
     message: CustomerEvent,
     key: Option<&[u8]>,
     currency: &str,
+    tiers: Option<&[String]>,
     latest_allowed: Timestamp,
 ) -> Result<Event, Refusal> {
     let CustomerEvent { event_id, customer_id, occurred_at, source: _, traceparent: _, body } = message;
@@ -49,11 +53,17 @@ pub(crate) fn event(
         let message = format_args!("no body that is known; exactly one is needed");
         return Err(about(Refusal::new(RefusalKind::NoBody, message)));
     };
-    let body = heard(body, &customer_id, currency).map_err(about)?;
+    let body = heard(body, &customer_id, at, currency, tiers).map_err(about)?;
     Ok(Event { id: event_id, customer_id, at, body })
 }
 
-fn heard(body: Given, customer_id: &str, currency: &str) -> Result<Body, Refusal> {
+fn heard(
+    body: Given,
+    customer_id: &str,
+    occurred_at: Timestamp,
+    currency: &str,
+    tiers: Option<&[String]>,
+) -> Result<Body, Refusal> {
     match body {
         Given::Purchase(purchase) => self::purchase(purchase, currency).map(Body::Purchase),
         Given::PurchaseReturned(returned) => self::returned(returned).map(Body::PurchaseReturned),
@@ -116,13 +126,7 @@ fn heard(body: Given, customer_id: &str, currency: &str) -> Result<Body, Refusal
             Err(not_performed("pointsAdjusted"))
         }
         Given::TierOverridden(overridden) => {
-            if let Some(until) = &overridden.until {
-                at("tierOverridden.until", until)?;
-            }
-            if let Some(tier) = &overridden.tier {
-                needed("tierOverridden.tier", tier)?;
-            }
-            Err(not_performed("tierOverridden"))
+            tier_overridden(overridden, tiers, occurred_at).map(Body::TierOverridden)
         }
         Given::IdentityMerged(merged) => {
             id("identityMerged.absorbedCustomerId", &merged.absorbed_customer_id)?;
@@ -137,6 +141,36 @@ fn heard(body: Given, customer_id: &str, currency: &str) -> Result<Body, Refusal
             Ok(Body::ErasureRequested(ErasureRequested { request_id: requested.request_id }))
         }
     }
+}
+
+/// A floor by the name of a tier that the terms have; one that ends before it begins is a mistake.
+fn tier_overridden(
+    overridden: proto::TierOverridden,
+    tiers: Option<&[String]>,
+    occurred_at: Timestamp,
+) -> Result<TierOverridden, Refusal> {
+    let until = overridden.until.as_ref().map(|until| at("tierOverridden.until", until)).transpose()?;
+    if let Some(tier) = &overridden.tier {
+        needed("tierOverridden.tier", tier)?;
+        if let Some(tiers) = tiers.filter(|tiers| !tiers.contains(tier)) {
+            let message =
+                format_args!("tierOverridden.tier {tier:?} is none of the programme's: {}", tiers.join(", "));
+            return Err(Refusal::new(RefusalKind::UnknownTier, message));
+        }
+    }
+    if let Some(until) = until.filter(|until| *until <= occurred_at) {
+        let message = format_args!("tierOverridden.until {until} is not after {occurred_at}, when it was set");
+        return Err(Refusal::new(RefusalKind::Contradiction, message));
+    }
+    needed("tierOverridden.reason", &overridden.reason)?;
+    if overridden.reason.len() > REASON_BYTES_MAX {
+        let bytes = overridden.reason.len();
+        let message = format_args!("tierOverridden.reason of {bytes} bytes above {REASON_BYTES_MAX}");
+        return Err(Refusal::new(RefusalKind::TextTooLong, message));
+    }
+    id("tierOverridden.operatorId", &overridden.operator_id)?;
+    let proto::TierOverridden { tier, until: _, reason, operator_id } = overridden;
+    Ok(TierOverridden { tier, until, reason, operator_id })
 }
 
 fn purchase(purchase: proto::Purchase, currency: &str) -> Result<Purchase, Refusal> {

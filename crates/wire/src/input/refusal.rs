@@ -55,6 +55,10 @@ pub enum RefusalKind {
     BadQuantity,
     /// A currency that is not the programme's.
     UnknownCurrency,
+    /// A tier that the terms do not have.
+    UnknownTier,
+    /// A text longer than it may be.
+    TextTooLong,
     /// A score outside its scale.
     BadScore,
     /// Fields that contradict each other.
@@ -65,7 +69,7 @@ pub enum RefusalKind {
 
 impl RefusalKind {
     /// All of them.
-    pub const ALL: [RefusalKind; 21] = [
+    pub const ALL: [RefusalKind; 23] = [
         RefusalKind::TooLarge,
         RefusalKind::EmptyValue,
         RefusalKind::MissingKey,
@@ -84,6 +88,8 @@ impl RefusalKind {
         RefusalKind::LinesDoNotSum,
         RefusalKind::BadQuantity,
         RefusalKind::UnknownCurrency,
+        RefusalKind::UnknownTier,
+        RefusalKind::TextTooLong,
         RefusalKind::BadScore,
         RefusalKind::Contradiction,
         RefusalKind::NotPerformed,
@@ -110,6 +116,8 @@ impl RefusalKind {
             RefusalKind::LinesDoNotSum => "lines_do_not_sum",
             RefusalKind::BadQuantity => "bad_quantity",
             RefusalKind::UnknownCurrency => "unknown_currency",
+            RefusalKind::UnknownTier => "unknown_tier",
+            RefusalKind::TextTooLong => "text_too_long",
             RefusalKind::BadScore => "bad_score",
             RefusalKind::Contradiction => "contradiction",
             RefusalKind::NotPerformed => "not_performed",
@@ -136,6 +144,8 @@ impl RefusalKind {
             | RefusalKind::LinesDoNotSum
             | RefusalKind::BadQuantity
             | RefusalKind::UnknownCurrency
+            | RefusalKind::UnknownTier
+            | RefusalKind::TextTooLong
             | RefusalKind::BadScore
             | RefusalKind::Contradiction
             | RefusalKind::NotPerformed => "TRANSFORMATION",

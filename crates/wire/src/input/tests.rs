@@ -22,7 +22,7 @@ fn decoder() -> Decoder {
         "memory": {"event_ids_max": 8, "baskets_max": 8, "returns_days": 30},
         "window": {"kind": "calendar_month"},
         "ltv": {"margin_permille": 250, "lifetime_months": 36, "nps_days": 365},
-        "tier": [{"name": "newcomer"}],
+        "tier": [{"name": "newcomer"}, {"name": "champion", "purchases_min": 4}],
         "churn": {"horizon_days": 56, "tau_days": 84, "shopping_days_min": 3, "r": 1, "alpha_days": 9, "a": 1, "b": 2}
     }"#;
     let terms: Terms = serde_json::from_str(terms).unwrap();
@@ -164,6 +164,34 @@ fn surveys() {
     );
 }
 
+// A floor under a tier that does not exist would hold nothing up, and nobody would hear of it.
+#[test]
+fn tiers_by_hand() {
+    let by = r#""reason": "waited an hour", "operatorId": "anna""#;
+    check(
+        &[
+            &format!(r#""tierOverridden": {{"tier": "champion", "until": "2030-01-01T00:00:00Z", {by}}}"#),
+            &format!(r#""tierOverridden": {{{by}}}"#),
+            &format!(r#""tierOverridden": {{"tier": "", {by}}}"#),
+            &format!(r#""tierOverridden": {{"tier": "platinum", {by}}}"#),
+            &format!(r#""tierOverridden": {{"tier": "champion", "until": "2019-12-31T22:00:00.5Z", {by}}}"#),
+            r#""tierOverridden": {"tier": "champion", "operatorId": "anna"}"#,
+            r#""tierOverridden": {"tier": "champion", "reason": "waited an hour"}"#,
+            &format!(r#""tierOverridden": {{"operatorId": "anna", "reason": "{}"}}"#, "x".repeat(1001)),
+        ],
+        expect![[r#"
+            TierOverridden(TierOverridden { tier: Some("champion"), until: Some(Timestamp(1893456000000)), reason: "waited an hour", operator_id: "anna" }) unknown=0
+            TierOverridden(TierOverridden { tier: None, until: None, reason: "waited an hour", operator_id: "anna" }) unknown=0
+            missing_field: event e1 of customer c1: tierOverridden.tier is not given
+            unknown_tier: event e1 of customer c1: tierOverridden.tier "platinum" is none of the programme's: newcomer, champion
+            contradiction: event e1 of customer c1: tierOverridden.until 2019-12-31T22:00:00.5Z is not after 2019-12-31T22:00:00.5Z, when it was set
+            missing_field: event e1 of customer c1: tierOverridden.reason is not given
+            missing_field: event e1 of customer c1: tierOverridden.operatorId is not given
+            text_too_long: event e1 of customer c1: tierOverridden.reason of 1001 bytes above 1000
+        "#]],
+    );
+}
+
 // Bodies that no mechanic reads yet are checked all the same: what is accepted today stays acceptable.
 #[test]
 fn other_bodies() {
@@ -186,9 +214,6 @@ fn other_bodies() {
             r#""redemptionSettled": {"redemptionId": "r", "confirmed": true, "cancelled": true}"#,
             r#""redemptionSettled": {"redemptionId": "r", "confirmed": "true"}"#,
             r#""pointsAdjusted": {"currency": "USD", "points": "-100", "reason": "goodwill", "operatorId": "o"}"#,
-            r#""tierOverridden": {"tier": "champion", "until": "2030-01-01T00:00:00Z"}"#,
-            r#""tierOverridden": {"tier": ""}"#,
-            r#""tierOverridden": {}"#,
             r#""identityMerged": {"absorbedCustomerId": "c2"}"#,
             r#""identityMerged": {"absorbedCustomerId": "c1"}"#,
             r#""erasureRequested": {"requestId": "r1"}"#,
@@ -212,9 +237,6 @@ fn other_bodies() {
             contradiction: event e1 of customer c1: redemptionSettled: confirmed true, cancelled true; exactly one of the two is true
             malformed: JSON: redemptionSettled.confirmed: invalid type: string "true", expected true or false at line 1 column 145
             not_performed: event e1 of customer c1: pointsAdjusted is not performed by any mechanic yet
-            not_performed: event e1 of customer c1: tierOverridden is not performed by any mechanic yet
-            missing_field: event e1 of customer c1: tierOverridden.tier is not given
-            not_performed: event e1 of customer c1: tierOverridden is not performed by any mechanic yet
             not_performed: event e1 of customer c1: identityMerged is not performed by any mechanic yet
             contradiction: event e1 of customer c1: identityMerged.absorbedCustomerId is the customer's own id
             ErasureRequested(ErasureRequested { request_id: "r1" }) unknown=0

@@ -50,6 +50,7 @@ fn tier_changed() -> Decision {
             valid_until: Some(at("2024-02-01T05:00:00Z")),
             to_keep: vec![Need { measure: "purchases", required: 4, current: Some(4) }],
             to_next: vec![Need { measure: "purchases", required: 8, current: Some(4) }],
+            overridden: None,
         }),
     }
 }

@@ -3,6 +3,7 @@
 //! Differences wrap around, so that every customer can be written, whatever its numbers, and reads back the same.
 
 mod past;
+mod tier;
 
 use programme::customer::{Customer, RiskStanding, Standing, TierStanding};
 use programme::facts::baskets::{Basket, Baskets};
@@ -61,6 +62,11 @@ pub(super) fn message(customer: &Customer) -> StoredCustomer {
         risk_wake_day: standing.risk.wake.map(|day| day.0),
         segments: segments::message(&standing.segments),
         fraud: fraud::message(&standing.fraud),
+        tier_position: standing.tier.position,
+        tier_told: standing.tier.told.map(tier::told_message),
+        tier_floor: standing.tier.floor.as_deref().map(tier::floor_message),
+        tier_personal_held_minor: standing.tier.personal_held_minor,
+        tier_personal_next_minor: standing.tier.personal_next_minor,
         wake_at_ms: wake_at.map(|at| at.0),
         erased_at_ms: erased_at.map(|at| at.0),
         terms: standing.terms,
@@ -94,6 +100,11 @@ pub(super) fn customer(message: StoredCustomer, past_until: Option<Timestamp>) -
             name: message.tier,
             since: before_clock(message.tier_since_before_clock_ms),
             wake: message.tier_wake_day.map(Day),
+            position: message.tier_position,
+            told: message.tier_told.map(tier::told),
+            floor: message.tier_floor.map(|floor| Box::new(tier::floor(floor))),
+            personal_held_minor: message.tier_personal_held_minor,
+            personal_next_minor: message.tier_personal_next_minor,
         },
         risk: RiskStanding {
             band: message.risk,

@@ -27,7 +27,7 @@ pub(super) fn past(bytes: &[u8]) -> Result<Past, CorruptState> {
     let before = super::customer(message.before.unwrap_or_default(), None)?;
     let event = |bytes: Vec<u8>| {
         let message = CustomerEvent::decode(bytes.as_slice())?;
-        accept::event(message, None, CURRENCY, TIMESTAMP_MAX)
+        accept::event(message, None, CURRENCY, None, TIMESTAMP_MAX)
             .map_err(|refusal| CorruptState::Contradiction(format!("an event of the past: {refusal:?}")))
     };
     Ok(Past { before, events: message.events.into_iter().map(event).collect::<Result<_, CorruptState>>()? })
