@@ -7,6 +7,7 @@
 //! remember: beyond those the programme does not promise what is computed here.
 
 mod fraud;
+pub mod ledger;
 mod segments;
 mod tiers;
 

@@ -33,6 +33,7 @@ pub fn plain() -> Terms {
             Tier { name: "vip".into(), ltv_minor_min: Some(100_000), nps_min: Some(9), ..Tier::default() },
         ],
         tier_policy: TierPolicy::default(),
+        points: None,
         churn: Churn {
             horizon_days: 28,
             tau_days: 84.0,

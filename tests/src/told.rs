@@ -39,6 +39,8 @@ pub enum Kind {
     Engagement,
     /// Abuse is suspected. `to` has the pattern, the baskets, and whether points are held, such as `VELOCITY b1 b2 held`.
     Fraud,
+    /// A balance of points. `from` and `to` are `currency balance/pending`, and empty where there is neither.
+    Points,
     /// All of it: the customer was erased. `from` and `to` are empty.
     Erased,
 }
@@ -50,6 +52,7 @@ impl fmt::Display for Told {
             Kind::Risk => "churn_risk_changed",
             Kind::Engagement => "engagement_changed",
             Kind::Fraud => "fraud_suspected",
+            Kind::Points => "points_changed",
             Kind::Erased => "erased",
         };
         let name = |text: &'_ str| if text.is_empty() { "none".to_string() } else { text.to_string() };
@@ -70,6 +73,7 @@ pub fn read(json: &[u8]) -> Result<Told, String> {
         ("churnRiskChanged", Kind::Risk),
         ("engagementChanged", Kind::Engagement),
         ("fraudSuspected", Kind::Fraud),
+        ("pointsChanged", Kind::Points),
         ("customerErased", Kind::Erased),
     ];
     let mut known = bodies.iter().filter_map(|(name, kind)| Some((*kind, value.get(*name)?)));
@@ -83,14 +87,19 @@ pub fn read(json: &[u8]) -> Result<Told, String> {
         Kind::Engagement => classes(body, side),
         Kind::Fraud if side == "from" => String::new(),
         Kind::Fraud => suspected(body),
+        Kind::Points => String::new(),
+    };
+    let (from, to) = match kind {
+        Kind::Points => balances(body)?,
+        Kind::Tier | Kind::Risk | Kind::Erased | Kind::Engagement | Kind::Fraud => (side("from"), side("to")),
     };
     Ok(Told {
         customer_id: text(&value, "customerId"),
         sequence: sequence(&value).ok_or_else(|| format!("a decision has a sequence: {value}"))?,
         effective_at: Timestamp::parse(&effective_at).ok_or_else(|| format!("no instant: {effective_at:?}"))?,
         kind,
-        from: side("from"),
-        to: side("to"),
+        from,
+        to,
         detail: if kind == Kind::Tier { tier_detail(body) } else { String::new() },
     })
 }
@@ -125,6 +134,31 @@ fn tier_detail(body: &Value) -> String {
     let by = text("operatorId").map(|operator| format!(" by {operator} {}", text("floor").unwrap_or("none")));
     let direction = text("direction").unwrap_or_default();
     format!("{direction} until {}{}", text("validUntil").unwrap_or("none"), by.unwrap_or_default())
+}
+
+/// What an account held before and after a change of points: what is said of it afterwards, less what moved.
+fn balances(body: &Value) -> Result<(String, String), String> {
+    let number = |key: &str| match body.get(key) {
+        None => Ok(0),
+        Some(Value::String(text)) => text.parse::<i64>().map_err(|error| format!("{key}: {error}")),
+        Some(other) => other.as_i64().ok_or_else(|| format!("{key} is no whole number: {other}")),
+    };
+    let (points, balance, pending) = (number("points")?, number("balance")?, number("pending")?);
+    let of_pending = body.get("ofPending") == Some(&Value::Bool(true));
+    let (more, more_pending) = match body.get("kind").and_then(Value::as_str).unwrap_or_default() {
+        "ACTIVATED" => (points, -points),
+        "PENDING" => (0, points),
+        "REVERSED" | "ADJUSTED" if of_pending => (0, points),
+        "ACCRUED" | "REDEEMED" | "EXPIRED" | "REVERSED" | "ADJUSTED" => (points, 0),
+        "DECLINED" | "EXPIRES_SOON" => (0, 0),
+        other => return Err(format!("points were {other:?}")),
+    };
+    let currency = body.get("currency").and_then(Value::as_str).unwrap_or_default();
+    let held = |balance: i64, pending: i64| match (balance, pending) {
+        (0, 0) => String::new(),
+        _ => format!("{currency} {balance}/{pending}"),
+    };
+    Ok((held(balance - more, pending - more_pending), held(balance, pending)))
 }
 
 /// The sequence of a decision in JSON, where 64-bit integers are texts.

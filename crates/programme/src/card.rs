@@ -1,8 +1,9 @@
 //! What one reads about one customer at one instant: the card that queries answer with.
 
 use crate::customer::{Customer, SegmentStanding, TierFloor};
-use crate::decision::Need;
+use crate::decision::{ExpiringPoints, Need};
 use crate::editions::Programme;
+use crate::ledger::PointsStanding;
 use crate::measure::{self, InWindow};
 use crate::mechanic::segments::{self, Scores};
 use crate::mechanic::tiers;
@@ -57,10 +58,25 @@ pub struct Card {
     pub scores: Option<Scores>,
     /// The ISO 4217 code of every amount on the card.
     pub currency: String,
+    /// The customer's points, the account of the programme's currency first; none in a programme without points.
+    pub balances: Vec<Balance>,
     /// How many decisions were announced for this customer.
     pub sequence: u64,
     /// When the programme will look again although nothing happens.
     pub wake_at: Option<Timestamp>,
+}
+
+/// The points of one currency.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Balance {
+    /// ISO 4217 code of the account.
+    pub currency: String,
+    /// Whole points that can be spent; below 0 when points are owed.
+    pub balance: i64,
+    /// Whole points that wait to be activated.
+    pub pending: i64,
+    /// The points that expire next; `None` when none do.
+    pub expires_next: Option<ExpiringPoints>,
 }
 
 impl Programme {
@@ -71,7 +87,7 @@ impl Programme {
         let at = at.max(customer.standing.clock);
         self.fire(customer_id, &mut customer, at, &mut Vec::new());
         let moment = self.moment(at);
-        let terms = self.terms();
+        let terms = self.terms_at(at);
         let Customer { facts, standing, wake_at, erased_at: _, past: _ } = customer;
         let tier = tiers::reading(&moment, &facts, &standing.tier);
         let judged = facts.rhythm.filter(|rhythm| rhythm.repeats + 1 >= terms.churn.shopping_days_min);
@@ -96,10 +112,29 @@ impl Programme {
             segments: standing.segments,
             scores: segments::scores_at(&moment, &facts),
             currency: terms.currency.clone(),
+            balances: self.balances(&standing.points),
             sequence: standing.sequence,
             tier: standing.tier.name,
             risk: standing.risk.band,
             wake_at,
         }
+    }
+
+    fn balances(&self, points: &PointsStanding) -> Vec<Balance> {
+        let Some(terms) = &self.terms().points else { return Vec::new() };
+        let others = terms.account.iter().map(|account| account.currency.as_str());
+        let others = others.filter(|currency| points.account(currency).is_some());
+        let shown = |currency: &str| {
+            let account = points.account(currency);
+            let totals = account.map(|account| account.totals()).unwrap_or_default();
+            let next = account.and_then(|account| account.expires_next());
+            Balance {
+                currency: currency.to_string(),
+                balance: totals.balance,
+                pending: totals.pending,
+                expires_next: next.map(|(at, points)| ExpiringPoints { points, at }),
+            }
+        };
+        std::iter::once(self.terms().currency.as_str()).chain(others).map(shown).collect()
     }
 }

@@ -4,6 +4,7 @@ use crate::classes::{Activity, BuyerGroup, Segment};
 use crate::decision::FraudSuspected;
 use crate::event::Event;
 use crate::facts::Facts;
+use crate::ledger::PointsStanding;
 use crate::time::{Day, Timestamp, Zone};
 
 /// The whole state of one customer, as it is stored.
@@ -68,15 +69,18 @@ pub struct Standing {
     pub segments: SegmentStanding,
     /// What the fraud rules remember.
     pub fraud: FraudStanding,
+    /// The customer's points.
+    pub points: PointsStanding,
 }
 
 impl Standing {
     /// The earliest instant at which a mechanic wants to look again although nothing happens.
     pub fn wake_at(&self, zone: &Zone) -> Option<Timestamp> {
         let next_day = [self.tier.wake, self.risk.wake, self.segments.wake].into_iter().flatten().min();
+        let next_midnight = next_day.map(|day| zone.start(day));
         // A floor ends at its own instant.
         let floor_ends = self.tier.floor.as_ref().and_then(|floor| floor.until);
-        next_day.map(|day| zone.start(day)).into_iter().chain(floor_ends).min()
+        [next_midnight, floor_ends, self.points.wake].into_iter().flatten().min()
     }
 }
 

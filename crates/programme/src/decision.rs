@@ -181,7 +181,11 @@ pub struct ChurnRiskChanged {
     pub value_at_risk_minor: i64,
 }
 
-/// A balance of points changed, or a request to pay with points was declined.
+/// A balance of points changed, or something was said about it.
+///
+/// Per account and from one erasure to the next the decisions add up to what they show: `balance` is the sum of the points
+/// of those that move it, `pending` that of those that move it. Which of the two moves follows from the kind
+/// ([`PointsKind`]), and for some kinds from `of_pending`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PointsChanged {
     /// ISO 4217 code of the account.
@@ -190,7 +194,9 @@ pub struct PointsChanged {
     pub kind: PointsKind,
     /// Whole points that moved; below 0 when they left the account. 0 where nothing moved.
     pub points: i64,
-    /// Whole points that can be spent afterwards.
+    /// Points that wait moved, and not those that can be spent: for points taken back or corrected.
+    pub of_pending: bool,
+    /// Whole points that can be spent afterwards; below 0 when points are owed.
     pub balance: i64,
     /// Whole points that wait to be activated afterwards.
     pub pending: i64,
@@ -200,30 +206,43 @@ pub struct PointsChanged {
     pub basket_id: Option<String>,
     /// The payment with points that it is about; absent where it is about none.
     pub redemption_id: Option<String>,
-    /// Where the points that moved were earned; their points add up to `points`.
+    /// Where the points that moved were earned; their points add up to `points`. Points that are owed now stand under
+    /// what was taken back.
     pub parts: Vec<PointsPart>,
+    /// Who corrected the balance, and why; absent where no person did.
+    pub operator: Option<Operator>,
 }
 
-/// What happened to points.
+/// A person at the retailer's who did something by hand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Operator {
+    /// Who.
+    pub id: String,
+    /// Why, in the operator's words.
+    pub reason: String,
+}
+
+/// What happened to points, and what that moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum PointsKind {
-    /// Earned, and to be spent at once.
+    /// Earned, and to be spent at once: the balance moves.
     Accrued,
-    /// Earned, and not to be spent yet.
+    /// Earned, and not to be spent yet: pending moves.
     Pending,
-    /// No longer pending.
+    /// No longer pending: pending falls and the balance rises by the points.
     Activated,
-    /// Spent, or set aside for a payment that is not settled yet.
+    /// Spent, or set aside for a payment that is not settled yet: the balance moves.
     Redeemed,
-    /// A request to pay with points was declined; nothing moved.
+    /// A request to pay with points was declined; nothing moves.
     Declined,
-    /// Taken back with the purchase that they came from, or given back with the payment that they were spent on.
+    /// Taken back with the purchase that they came from, or given back with the payment that they were spent on: the
+    /// balance moves, or pending where `of_pending`.
     Reversed,
-    /// Their time ran out.
+    /// Their time ran out: the balance moves.
     Expired,
-    /// Corrected by an operator.
+    /// Corrected by an operator: the balance moves, or pending where `of_pending`.
     Adjusted,
-    /// Their time runs out soon; nothing moved.
+    /// Their time runs out soon; nothing moves.
     ExpiresSoon,
 }
 

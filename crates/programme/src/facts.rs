@@ -37,7 +37,21 @@ pub struct Facts {
     pub rhythm: Option<Rhythm>,
     /// The last answer to "would you recommend us".
     pub nps: Option<Nps>,
+    /// The goods that the customer chose to earn more; `None` before the first choice, and where the terms keep none.
+    pub favourites: Option<Favourites>,
 }
+
+/// A choice of goods that earn more (`domain.md` BY-10).
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Favourites {
+    /// When they were chosen: the latest choice holds.
+    pub at: Timestamp,
+    /// Articles, as chosen; at most `points.favourites_max`.
+    pub skus: Vec<String>,
+}
+
+/// The longest name of an article that is kept, bytes: that of ids.
+const SKU_BYTES_MAX: usize = 256;
 
 /// Net totals of a customer's whole life.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -114,12 +128,12 @@ impl Facts {
                     self.nps = Some(Nps { score: answer.score, at: event.at });
                 }
             }
+            Body::FavouritesChosen(chosen) => self.choose(event.at, &chosen.skus, terms),
             // What happens to points and tiers is between the event and the mechanics. An erasure leaves no facts to
             // fold it into; the step performs it.
             Body::SurveyAnswered(None)
             | Body::Interacted(_)
             | Body::Enrolled
-            | Body::FavouritesChosen(_)
             | Body::RedemptionRequested(_)
             | Body::RedemptionSettled(_)
             | Body::PointsAdjusted(_)
@@ -137,6 +151,19 @@ impl Facts {
             _ => false,
         };
         arrived || self.seen.contains(seen::fingerprint(&event.id))
+    }
+
+    /// Of two choices at one instant the one that sorts last stays, whichever came first.
+    fn choose(&mut self, at: Timestamp, skus: &[String], terms: &Terms) {
+        let max = terms.points.as_ref().map_or(0, |points| points.favourites_max as usize);
+        if max == 0 {
+            return;
+        }
+        let named = skus.iter().filter(|sku| !sku.is_empty() && sku.len() <= SKU_BYTES_MAX);
+        let chosen = Some(Favourites { at, skus: named.take(max).cloned().collect() });
+        if chosen > self.favourites {
+            self.favourites = chosen;
+        }
     }
 
     /// The longest time, in days, that purchases are remembered by day.

@@ -7,14 +7,19 @@
 //! 2024-03-04 purchase b3 5.00 store=s1 cashier=k1
 //! 2024-03-03 visit
 //! 2024-03-03 floor champion          2024-03-03 floor champion 2024-06-01        2024-04-01 floor none
+//!
+//! 2024-01-10 purchase b2 30.00 lines=milk:2:20.00,tea*:1:10.00     * the retailer's own brand, ! earns no points
+//! 2024-01-11 return b2 20.00 lines=milk:2:20.00                    an article is a category of its own
+//! 2024-01-12 redeem r1 100 b3 500.00        2024-01-12 settle r1 cancelled
+//! 2024-01-13 adjust -50 goodwill            2024-01-14 favourites milk,tea       2024-01-15 did referral_made
 //! ```
 
 use crate::customer::Customer;
 use crate::decision::{Body, Decision, Direction, TierChanged, Value};
 use crate::editions::Programme;
 use crate::event::{
-    self, ErasureRequested, Event, Interacted, Interaction, NpsAnswer, Purchase, PurchaseReturned, PurchaseVoided,
-    RedemptionRequested, RedemptionSettled, TierOverridden,
+    self, ErasureRequested, Event, FavouritesChosen, Interacted, Interaction, Line, NpsAnswer, PointsAdjusted,
+    Purchase, PurchaseReturned, PurchaseVoided, RedemptionRequested, RedemptionSettled, TierOverridden,
 };
 use crate::terms::churn::{Band, Churn};
 use crate::terms::tiers::policy::TierPolicy;
@@ -47,6 +52,7 @@ pub(crate) fn terms() -> Terms {
             Tier { name: "vip".into(), ltv_minor_min: Some(100_000_00), nps_min: Some(9), ..Tier::default() },
         ],
         tier_policy: TierPolicy::default(),
+        points: None,
         churn: Churn {
             horizon_days: 56,
             tau_days: 84.0,
@@ -104,13 +110,14 @@ fn numbered_event(line: &str, number: usize) -> Event {
             amount_minor: minor(words[3]),
             store_id: named(&words, "store="),
             cashier_id: named(&words, "cashier="),
+            lines: lines(&words),
             ..Purchase::default()
         }),
         "return" => event::Body::PurchaseReturned(PurchaseReturned {
             basket_id: basket_id(),
             amount_minor: if words[3] == "whole" { 0 } else { minor(words[3]) },
             whole_basket: words[3] == "whole",
-            ..PurchaseReturned::default()
+            lines: lines(&words),
         }),
         "void" => event::Body::PurchaseVoided(PurchaseVoided { basket_id: basket_id() }),
         "nps" => {
@@ -122,8 +129,8 @@ fn numbered_event(line: &str, number: usize) -> Event {
             basket_id: words.get(4).copied().unwrap_or_default().to_string(),
             currency: "RUB".into(),
             points: words[3].parse().expect("a number of points"),
-            basket_amount_minor: 0,
-            eligible_amount_minor: 0,
+            basket_amount_minor: words.get(5).map_or(0, |amount| minor(amount)),
+            eligible_amount_minor: words.get(5).map_or(0, |amount| minor(amount)),
         }),
         "settle" => event::Body::RedemptionSettled(RedemptionSettled {
             redemption_id: basket_id(),
@@ -136,6 +143,25 @@ fn numbered_event(line: &str, number: usize) -> Event {
             reason: "because".into(),
             operator_id: "anna".into(),
         }),
+        "adjust" => event::Body::PointsAdjusted(PointsAdjusted {
+            currency: "RUB".into(),
+            points: words[2].parse().expect("whole points"),
+            reason: words[3..].join(" "),
+            operator_id: "ann".into(),
+        }),
+        "favourites" => {
+            let skus = words[2].split(',').map(str::to_string).collect();
+            event::Body::FavouritesChosen(FavouritesChosen { skus })
+        }
+        "did" => {
+            let kind = match words[2] {
+                "referral_made" => Interaction::ReferralMade,
+                "referral_converted" => Interaction::ReferralConverted,
+                "visit" => Interaction::Visit,
+                other => panic!("no such interaction: {other}"),
+            };
+            event::Body::Interacted(Interacted::plain(kind))
+        }
         "erase" => event::Body::ErasureRequested(ErasureRequested { request_id: basket_id() }),
         other => panic!("no such event: {other}"),
     };
@@ -144,6 +170,24 @@ fn numbered_event(line: &str, number: usize) -> Event {
 
 fn named(words: &[&str], name: &str) -> String {
     words.iter().find_map(|word| word.strip_prefix(name)).unwrap_or_default().to_string()
+}
+
+fn lines(words: &[&str]) -> Vec<Line> {
+    let Some(lines) = words.iter().find_map(|word| word.strip_prefix("lines=")) else { return Vec::new() };
+    let line = |text: &str| {
+        let parts: Vec<&str> = text.split(':').collect();
+        let name = parts[0].trim_end_matches(['*', '!']);
+        Line {
+            sku: name.into(),
+            category: name.into(),
+            private_label: parts[0].contains('*'),
+            quantity_milli: parts[1].parse::<i64>().expect("pieces") * 1000,
+            amount_minor: minor(parts[2]),
+            accrual_excluded: parts[0].contains('!'),
+            ..Line::default()
+        }
+    };
+    lines.split(',').map(line).collect()
 }
 
 fn instant(text: &str) -> Timestamp {

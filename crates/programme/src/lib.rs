@@ -5,8 +5,8 @@
 //! failure here: the same input gives the same bytes on every machine.
 //!
 //! Reading order: the words ([`event`], [`customer`], [`classes`], [`decision`]), the numbers ([`terms`], [`editions`]), what is
-//! remembered ([`facts`]) and read ([`measure`], [`probability`]), the rules ([`mechanic`]), and the one
-//! function that joins them ([`step`]).
+//! remembered ([`facts`]) and read ([`measure`], [`probability`]), what points are made of ([`ledger`]), the rules
+//! ([`mechanic`]), and the one function that joins them ([`step`]).
 
 pub mod time;
 
@@ -21,6 +21,8 @@ pub mod terms;
 pub mod facts;
 pub mod measure;
 pub mod probability;
+
+pub mod ledger;
 
 pub mod mechanic;
 

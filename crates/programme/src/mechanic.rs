@@ -5,6 +5,7 @@
 
 pub mod churn;
 pub mod fraud;
+pub mod points;
 pub mod segments;
 pub mod tiers;
 
@@ -59,4 +60,5 @@ pub struct Mechanic {
 }
 
 /// All mechanics, in the order in which they judge.
-pub const MECHANICS: [Mechanic; 4] = [fraud::MECHANIC, tiers::MECHANIC, segments::MECHANIC, churn::MECHANIC];
+pub const MECHANICS: [Mechanic; 5] =
+    [fraud::MECHANIC, points::MECHANIC, tiers::MECHANIC, segments::MECHANIC, churn::MECHANIC];

@@ -6,6 +6,7 @@
 pub mod churn;
 pub mod finding;
 pub mod fraud;
+pub mod points;
 pub mod segments;
 pub mod tiers;
 
@@ -16,6 +17,7 @@ use crate::time::{Day, Timestamp, Zone};
 use churn::Churn;
 use finding::{Finding, Findings};
 use fraud::Fraud;
+use points::Points;
 use segments::Segments;
 use tiers::policy::TierPolicy;
 use tiers::{Tier, Window};
@@ -58,6 +60,9 @@ pub struct Terms {
     /// What looks like abuse; absent where nobody looks for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fraud: Option<Fraud>,
+    /// How points are earned and spent; absent in a programme without points.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub points: Option<Points>,
 }
 
 /// Bounds of what is remembered of one customer.
@@ -134,6 +139,9 @@ impl Terms {
         }
         if let Some(fraud) = &self.fraud {
             fraud.check(&mut findings);
+        }
+        if let Some(points) = &self.points {
+            points.check(self, &mut findings);
         }
         findings.0
     }

@@ -115,6 +115,14 @@ impl Day {
         Day::from_date(Date::constant(year, month, 1))
     }
 
+    /// The first day of the calendar month that comes `months` after this day's.
+    #[must_use]
+    pub fn month_start_after(self, months: u32) -> Day {
+        let month = self.date().first_of_month();
+        let later = month.checked_add(jiff::Span::new().months(i64::from(months)));
+        Day::from_date(later.expect("terms bound months to ten years, and calendars reach further"))
+    }
+
     fn date(self) -> Date {
         EPOCH
             .checked_add(jiff::Span::new().days(self.0))

@@ -1,12 +1,13 @@
 //! How a customer's card is written.
 
-use programme::card::Card;
+use programme::card::{Balance, Card};
 use programme::classes::Score;
 use programme::customer::SegmentStanding;
 use programme::mechanic::segments::Scores;
 use prost::Message;
 
 use crate::input::Encoding;
+use crate::output::body::expiring;
 use crate::output::{needs, window};
 use crate::{instant, json, proto};
 
@@ -66,6 +67,16 @@ fn message(card: &Card) -> proto::CustomerCard {
             operator_id: floor.operator_id.clone(),
             own_tier: floor.own.clone(),
         }),
+        balances: card.balances.iter().map(balance).collect(),
+    }
+}
+
+fn balance(account: &Balance) -> proto::Balance {
+    proto::Balance {
+        currency: account.currency.clone(),
+        balance: Some(account.balance),
+        pending: Some(account.pending),
+        expires_next: account.expires_next.map(expiring),
     }
 }
 

@@ -54,8 +54,7 @@ impl fmt::Display for Encoding {
 /// Reads records into events by one programme's rules.
 #[derive(Clone, Debug)]
 pub struct Decoder {
-    currency: String,
-    tiers: Vec<String>,
+    rules: accept::Rules,
     bytes_max: usize,
     keyless: bool,
 }
@@ -70,11 +69,14 @@ pub struct Decoded {
 }
 
 impl Decoder {
-    /// A decoder that accepts amounts in the currency of `terms`, and tiers that they have, in values of at most `bytes_max`
-    /// bytes.
+    /// A decoder that accepts what the programme of `terms` can deal with, in values of at most `bytes_max` bytes.
     pub fn new(terms: &Terms, bytes_max: usize) -> Decoder {
-        let tiers = terms.tier.iter().map(|tier| tier.name.clone()).collect();
-        Decoder { currency: terms.currency.clone(), tiers, bytes_max, keyless: false }
+        let rules = accept::Rules {
+            currency: Some(terms.currency.clone()),
+            has_points: terms.points.is_some(),
+            tiers: Some(terms.tier.iter().map(|tier| tier.name.clone()).collect()),
+        };
+        Decoder { rules, bytes_max, keyless: false }
     }
 
     /// The same for a log that has no keys, such as one over files: the customer is the one that the value names.
@@ -124,7 +126,7 @@ impl Decoder {
             Form::Event(Encoding::Protobuf) => from_protobuf(value)?,
             Form::StructuredCloudEvent => content::cloud_event(text(value)?, &notes)?,
         };
-        let event = accept::event(message, key, &self.currency, Some(&self.tiers), latest_allowed)?;
+        let event = accept::event(message, key, &self.rules, latest_allowed)?;
         Ok(Decoded { event, unknown_fields: notes.unknown_fields.get() })
     }
 }

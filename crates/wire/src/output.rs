@@ -2,7 +2,7 @@
 //!
 //! The same decision with the same stamp gives the same bytes, the recorded time aside.
 
-mod body;
+pub(crate) mod body;
 
 use std::fmt::{self, Write};
 

@@ -13,6 +13,7 @@
 
 mod customer;
 mod fraud;
+mod points;
 mod segments;
 
 use programme::customer::Customer;

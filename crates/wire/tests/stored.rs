@@ -13,7 +13,10 @@ use programme::facts::baskets::{Basket, Baskets};
 use programme::facts::days::{Bucket, Days};
 use programme::facts::rhythm::Rhythm;
 use programme::facts::seen::Seen;
-use programme::facts::{Facts, Lifetime, Nps};
+use programme::facts::{Facts, Favourites, Lifetime, Nps};
+use programme::ledger::lot::{Lot, Price, Source, Wait};
+use programme::ledger::redemption::{Part, Redemption, Settlement, State};
+use programme::ledger::{Account, BonusGiven, EarnedDay, PointsStanding};
 use programme::time::{Day, Timestamp};
 use proptest::prelude::*;
 use wire::stored::{
@@ -73,6 +76,7 @@ fn regular() -> Customer {
                 faded_repeats: 1.861_524_913_7,
             }),
             nps: None,
+            favourites: None,
         },
         standing: Standing {
             sequence: 1,
@@ -87,6 +91,7 @@ fn regular() -> Customer {
             risk: RiskStanding { band: None, since: at("2017-01-01T06:53:26Z"), wake: Some(Day(17_230)) },
             segments: SegmentStanding::default(),
             fraud: FraudStanding::default(),
+            points: PointsStanding::default(),
         },
         wake_at: Some(at("2017-02-01T05:00:00Z")),
         erased_at: None,
@@ -142,6 +147,77 @@ fn lifted() -> Customer {
     customer
 }
 
+/// A collector: points of a basket that wait, some that were spent, a bonus, a debt of none, and favourites.
+fn collector() -> Customer {
+    let mut customer = regular();
+    customer.facts.favourites =
+        Some(Favourites { at: at("2017-01-02T10:00:00Z"), skus: vec!["milk".into(), "tea".into()] });
+    let lot = |number, source, text: &str, earned, left| Lot {
+        number,
+        source,
+        at: at(text),
+        earned,
+        taken_back: 0,
+        expired: 0,
+        left,
+        waits: None,
+        expires_at: Some(at("2018-01-01T05:00:00Z")),
+        price: None,
+    };
+    let price = Price {
+        rate_permille: 30,
+        promotions: vec![7],
+        favourites: vec![8, 9],
+        weight: 150_000_000,
+        by_lines: false,
+        returned_weight: 30_000_000,
+        returned_minor: 100,
+    };
+    let lots = vec![
+        Lot {
+            taken_back: 2,
+            expired: 1,
+            price: Some(price),
+            ..lot(3, Source::Basket("40000012345".into()), "2017-01-01T06:53:26Z", 50, 7)
+        },
+        lot(4, Source::Bonus("survey-9".into()), "2017-01-08T10:00:00Z", 10, 10),
+        Lot {
+            waits: Some(Wait { until: Some(at("2017-02-03T05:00:00Z")), held: false }),
+            expires_at: None,
+            ..lot(7, Source::Challenge("breakfast".into()), "2017-01-20T18:00:00.250Z", 20, 20)
+        },
+        Lot {
+            waits: Some(Wait { until: None, held: true }),
+            expires_at: None,
+            ..lot(8, Source::Operator("desk-1".into()), "2017-01-20T18:00:00.250Z", 5, 5)
+        },
+    ];
+    let paid = Redemption {
+        id: "r1".into(),
+        basket_id: "40000012346".into(),
+        at: at("2017-01-09T10:00:00Z"),
+        points: 50,
+        given_back: 10,
+        claimed: 3,
+        state: State::Confirmed,
+        parts: vec![Part { lot: 3, points: 40 }],
+    };
+    customer.standing.points = PointsStanding {
+        accounts: vec![Account {
+            currency: "USD".into(),
+            debt: 0,
+            lots,
+            redemptions: vec![paid],
+            warned_until: Some(at("2017-12-01T05:00:00Z")),
+        }],
+        early: vec![Settlement { redemption_id: "r2".into(), confirmed: true, at: at("2017-01-20T18:00:00Z") }],
+        earned: vec![EarnedDay { day: Day(17_167), points: 50 }, EarnedDay { day: Day(17_186), points: 20 }],
+        bonuses: vec![BonusGiven { bonus: 11, day: Day(17_174) }],
+        wake: Some(at("2017-02-03T05:00:00Z")),
+    };
+    customer
+}
+
 fn marker() -> Marker {
     let read = InputPosition {
         topic: "retail.purchase.recorded.v1".into(),
@@ -173,6 +249,7 @@ fn released_formats_are_read_for_ever() {
         (include_str!("fixtures/stored-v1-regular.hex"), regular()),
         (include_str!("fixtures/stored-v1-at-risk.hex"), at_risk()),
         (include_str!("fixtures/stored-v1-lifted.hex"), lifted()),
+        (include_str!("fixtures/stored-v1-collector.hex"), collector()),
     ];
     for (fixture, customer) in customers {
         assert_eq!(decode_customer(&bytes(fixture)), Ok(customer));
@@ -219,6 +296,37 @@ fn what_cannot_be_read_is_said() {
     );
 }
 
+// An account made of broken bytes would tell a wrong balance, or stop the process at the next payment.
+#[test]
+fn broken_points_are_said() {
+    let broken = |change: fn(&mut PointsStanding)| {
+        let mut customer = collector();
+        change(&mut customer.standing.points);
+        let mut stored = Vec::new();
+        encode_customer(&customer, &mut stored);
+        let said = decode_customer(&stored).expect_err("the points are broken").to_string();
+        said.replace("stored value of format 1: ", "")
+    };
+    assert_eq!(
+        broken(|points| points.accounts[0].lots[0].left = -1),
+        format!("left -1 must lie between 0 and {}", 1_i64 << 60)
+    );
+    assert_eq!(broken(|points| points.accounts[0].lots[1].number = 3), "lot 3 does not come after the one before");
+    assert_eq!(
+        broken(|points| points.accounts[0].redemptions[0].parts[0].lot = 5),
+        "redemption r1 was paid out of lot 5, which is not kept"
+    );
+    assert_eq!(
+        broken(|points| points.accounts[0].redemptions[0].parts[0].points = 41),
+        "the parts of redemption r1 are not its 40 points"
+    );
+    assert_eq!(
+        broken(|points| points.accounts[0].redemptions[0].claimed = 41),
+        "claimed 41 must lie between 0 and 40"
+    );
+    assert_eq!(broken(|points| points.earned.reverse()), "the days of earned points do not ascend");
+}
+
 // State decides how many customers fit into memory and how fast they are read: see the budget in the crates' map.
 #[test]
 fn state_is_compact() {
@@ -260,10 +368,12 @@ fn facts() -> impl Strategy<Value = Facts> {
     let nps = (0..=10_u8, instants()).prop_map(|(score, at)| Nps { score, at });
     let lifetime =
         (any::<u32>(), any::<i64>()).prop_map(|(purchases, spend_minor)| Lifetime { purchases, spend_minor });
+    let favourites =
+        (instants(), prop::collection::vec("[a-z]{1,6}", 0..3)).prop_map(|(at, skus)| Favourites { at, skus });
+    let optional = (prop::option::of(rhythm), prop::option::of(nps), prop::option::of(favourites));
     let instants = (prop::option::of(instants()), prop::option::of(instants()));
-    let optional = (prop::option::of(rhythm), prop::option::of(nps));
     (instants, lifetime, buckets, baskets, seen, optional).prop_map(
-        |((since, last_purchase_at), lifetime, days, baskets, seen, (rhythm, nps))| Facts {
+        |((since, last_purchase_at), lifetime, days, baskets, seen, (rhythm, nps, favourites))| Facts {
             since,
             last_purchase_at,
             lifetime,
@@ -272,6 +382,7 @@ fn facts() -> impl Strategy<Value = Facts> {
             seen,
             rhythm,
             nps,
+            favourites,
         },
     )
 }
@@ -356,6 +467,97 @@ fn floor() -> impl Strategy<Value = TierFloor> {
     )
 }
 
+fn sources() -> impl Strategy<Value = Source> {
+    prop_oneof![
+        "[a-z0-9]{0,12}".prop_map(Source::Basket),
+        "[a-z]{1,8}".prop_map(Source::Challenge),
+        "[a-z]{1,8}".prop_map(Source::Bonus),
+        "[a-z]{1,8}".prop_map(Source::Operator),
+        Just(Source::Joined),
+    ]
+}
+
+fn lots() -> impl Strategy<Value = Vec<Lot>> {
+    let points = || 0..1_000_000_000_000_000_i64;
+    let price = (any::<u32>(), prop::collection::vec(any::<u64>(), 0..3), points(), points(), 0..=i64::MAX)
+        .prop_map(|(rate_permille, promotions, weight, returned_weight, returned_minor)| Price {
+            rate_permille,
+            favourites: promotions.iter().map(|name| !name).collect(),
+            promotions,
+            weight,
+            by_lines: weight % 2 == 0,
+            returned_weight,
+            returned_minor,
+        });
+    let wait = (prop::option::of(instants()), any::<bool>()).prop_map(|(until, held)| Wait { until, held });
+    let ends = (prop::option::of(wait), prop::option::of(instants()));
+    let lot = (
+        1..1000_u32,
+        sources(),
+        instants(),
+        [points(), points(), points(), points()],
+        ends,
+        prop::option::of(price),
+    );
+    prop::collection::vec(lot, 0..6).prop_map(|lots| {
+        let mut number = 0;
+        let lot = |(after, source, at, points, (waits, expires_at), price): (
+            u32,
+            _,
+            _,
+            [i64; 4],
+            (Option<Wait>, _),
+            _,
+        )| {
+            let [earned, taken_back, expired, left] = points;
+            number += after;
+            let expires_at = if waits.is_some() { None } else { expires_at };
+            Lot { number, source, at, earned, taken_back, expired, left, waits, expires_at, price }
+        };
+        lots.into_iter().map(lot).collect()
+    })
+}
+
+fn accounts() -> impl Strategy<Value = Account> {
+    let state = prop::sample::select(vec![
+        State::Open,
+        State::Confirmed,
+        State::Cancelled,
+        State::TimedOut,
+        State::Declined,
+    ]);
+    let paid = ("[a-z]{1,6}", "[a-z]{0,6}", instants(), state, prop::collection::vec(1..1000_i64, 0..3), 0..50_i64);
+    let payments = prop::collection::vec(paid, 0..4);
+    let rest = (0..1000_i64, prop::option::of(instants()));
+    ("[A-Z]{3}", lots(), payments, rest).prop_map(|(currency, lots, payments, (debt, warned_until))| {
+        let redemption = |(id, basket_id, at, state, parts, more): (String, String, _, State, Vec<i64>, i64)| {
+            let holds = matches!(state, State::Open | State::Confirmed);
+            let parts = parts.into_iter().zip(&lots).filter(|_| holds);
+            let parts: Vec<Part> = parts.map(|(points, lot)| Part { lot: lot.number, points }).collect();
+            let spent: i64 = parts.iter().map(|part| part.points).sum();
+            let claimed = more.min(spent);
+            Redemption { id, basket_id, at, points: spent + more, given_back: more, claimed, state, parts }
+        };
+        let redemptions = payments.into_iter().map(redemption).collect();
+        Account { currency, debt, lots, redemptions, warned_until }
+    })
+}
+
+fn points() -> impl Strategy<Value = PointsStanding> {
+    let early = ("[a-z]{1,6}", any::<bool>(), instants()).prop_map(|(redemption_id, confirmed, at)| Settlement {
+        redemption_id,
+        confirmed,
+        at,
+    });
+    let bonus = (any::<u64>(), days()).prop_map(|(bonus, day)| BonusGiven { bonus, day });
+    let earned = prop::collection::btree_map(days(), any::<i64>(), 0..4)
+        .prop_map(|days| days.into_iter().map(|(day, points)| EarnedDay { day, points }).collect());
+    let lists = (prop::collection::vec(early, 0..3), earned, prop::collection::vec(bonus, 0..3));
+    (prop::collection::vec(accounts(), 0..3), lists, prop::option::of(instants())).prop_map(
+        |(accounts, (early, earned, bonuses), wake)| PointsStanding { accounts, early, earned, bonuses, wake },
+    )
+}
+
 fn customers() -> impl Strategy<Value = Customer> {
     let tier = ("[a-z]{0,8}", instants(), prop::option::of(days()));
     let tier = (tier, any::<u32>(), prop::option::of(told()), prop::option::of(floor()), any::<[Option<i64>; 2]>());
@@ -370,8 +572,8 @@ fn customers() -> impl Strategy<Value = Customer> {
         personal_next_minor: next,
     });
     let risk = (prop::option::of("[a-z]{0,8}"), instants(), prop::option::of(days()));
-    let standing = (any::<u64>(), instants(), any::<u32>(), tier, risk, segments(), fraud()).prop_map(
-        |(sequence, clock, terms, tier, (band, risk_since, risk_wake), segments, fraud)| Standing {
+    let standing = (any::<u64>(), instants(), any::<u32>(), tier, risk, segments(), fraud(), points()).prop_map(
+        |(sequence, clock, terms, tier, (band, risk_since, risk_wake), segments, fraud, points)| Standing {
             sequence,
             clock,
             terms,
@@ -379,6 +581,7 @@ fn customers() -> impl Strategy<Value = Customer> {
             risk: RiskStanding { band, since: risk_since, wake: risk_wake },
             segments,
             fraud,
+            points,
         },
     );
     let instant = || prop::option::of(instants());

@@ -45,7 +45,13 @@ fn points(changed: &PointsChanged, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     for (i, part) in changed.parts.iter().enumerate() {
         write!(f, "{} {}:{:+}", if i == 0 { " of" } else { "" }, part.source, part.points)?;
     }
+    if changed.of_pending {
+        f.write_str(" while pending")?;
+    }
     write!(f, ", balance {} pending {}", changed.balance, changed.pending)?;
+    if let Some(operator) = &changed.operator {
+        write!(f, ", by {}: {}", operator.id, operator.reason)?;
+    }
     match changed.expires_next {
         Some(next) => write!(f, ", {} expire {}", next.points, next.at),
         None => Ok(()),

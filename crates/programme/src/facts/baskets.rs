@@ -125,6 +125,11 @@ impl Baskets {
         self.baskets.drain(..excess);
     }
 
+    /// Whether the basket with that fingerprint is remembered.
+    pub fn is_known(&self, id: u64) -> bool {
+        self.baskets.iter().any(|basket| basket.id == id)
+    }
+
     /// When the last basket that still stands was paid.
     pub fn latest_purchase(&self) -> Option<Timestamp> {
         self.baskets.iter().filter(|basket| basket.is_purchase()).map(|basket| basket.at).max()

@@ -3,7 +3,7 @@
 use expect_test::expect;
 use programme::classes::{Activity, Segment};
 use programme::customer::Held;
-use programme::decision::Need;
+use programme::decision::{ExpiringPoints, Need};
 use programme::measure::InWindow;
 use programme::probability::Score;
 use programme::time::{Day, Timestamp};
@@ -42,6 +42,12 @@ fn cards_as_json() {
         },
         scores: Some(Scores { recency: 4, frequency: 5, monetary: 1 }),
         currency: "USD".into(),
+        balances: vec![Balance {
+            currency: "USD".into(),
+            balance: 120,
+            pending: 0,
+            expires_next: Some(ExpiringPoints { points: 20, at: at("2017-03-01T05:00:00Z") }),
+        }],
         sequence: 3,
         wake_at: Some(at("2017-02-01T05:00:00Z")),
     };
@@ -65,6 +71,7 @@ fn cards_as_json() {
         score: None,
         segments: SegmentStanding::default(),
         scores: None,
+        balances: Vec::new(),
         sequence: 0,
         wake_at: None,
         ..card

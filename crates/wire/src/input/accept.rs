@@ -6,7 +6,8 @@ use std::fmt;
 
 use programme::event::{
     Body, ConsentChanged, ErasureRequested, Event, FavouritesChosen, Interacted, Interaction, Line, NpsAnswer,
-    Purchase, PurchaseReturned, PurchaseVoided, TierOverridden,
+    PointsAdjusted, Purchase, PurchaseReturned, PurchaseVoided, RedemptionRequested, RedemptionSettled,
+    TierOverridden,
 };
 use programme::time::Timestamp;
 
@@ -27,13 +28,27 @@ const AMOUNT_MAX: i64 = 1_000_000_000_000;
 /// The top of the scale of "would you recommend us".
 const NPS_MAX: u8 = 10;
 
-/// Checks `message`, which came under `key` where there was one, and takes from it what the programme reads. A floor may be
-/// under any of `tiers`, or where there are none given, under a tier of any name.
+/// What of a programme decides on whether a message may be believed.
+#[derive(Clone, Debug)]
+pub(crate) struct Rules {
+    /// ISO 4217 code of the programme's currency; `None` where a message was believed before.
+    pub(crate) currency: Option<String>,
+    /// There is a ledger of points, which performs what is asked of it.
+    pub(crate) has_points: bool,
+    /// The names of the tiers under which a floor may be; `None` where a message was believed before.
+    pub(crate) tiers: Option<Vec<String>>,
+}
+
+impl Rules {
+    /// For messages that were believed before.
+    pub(crate) const BELIEVED: Rules = Rules { currency: None, has_points: true, tiers: None };
+}
+
+/// Checks `message`, which came under `key` where there was one, and takes from it what the programme reads.
 pub(crate) fn event(
     message: CustomerEvent,
     key: Option<&[u8]>,
-    currency: &str,
-    tiers: Option<&[String]>,
+    rules: &Rules,
     latest_allowed: Timestamp,
 ) -> Result<Event, Refusal> {
     let CustomerEvent { event_id, customer_id, occurred_at, source: _, traceparent: _, body } = message;
@@ -53,17 +68,12 @@ pub(crate) fn event(
         let message = format_args!("no body that is known; exactly one is needed");
         return Err(about(Refusal::new(RefusalKind::NoBody, message)));
     };
-    let body = heard(body, &customer_id, at, currency, tiers).map_err(about)?;
+    let body = heard(body, &customer_id, at, rules).map_err(about)?;
     Ok(Event { id: event_id, customer_id, at, body })
 }
 
-fn heard(
-    body: Given,
-    customer_id: &str,
-    occurred_at: Timestamp,
-    currency: &str,
-    tiers: Option<&[String]>,
-) -> Result<Body, Refusal> {
+fn heard(body: Given, customer_id: &str, occurred_at: Timestamp, rules: &Rules) -> Result<Body, Refusal> {
+    let (currency, has_points) = (rules.currency.as_ref(), rules.has_points);
     match body {
         Given::Purchase(purchase) => self::purchase(purchase, currency).map(Body::Purchase),
         Given::PurchaseReturned(returned) => self::returned(returned).map(Body::PurchaseReturned),
@@ -107,7 +117,15 @@ fn heard(
                 let message = format_args!("redemptionRequested: {eligible} eligible of a basket of {basket}");
                 return Err(Refusal::new(RefusalKind::Contradiction, message));
             }
-            Err(not_performed("redemptionRequested"))
+            performed("redemptionRequested", has_points)?;
+            Ok(Body::RedemptionRequested(RedemptionRequested {
+                redemption_id: requested.redemption_id,
+                basket_id: requested.basket_id,
+                currency: requested.currency,
+                points: requested.points,
+                basket_amount_minor: basket,
+                eligible_amount_minor: eligible,
+            }))
         }
         Given::RedemptionSettled(settled) => {
             id("redemptionSettled.redemptionId", &settled.redemption_id)?;
@@ -118,15 +136,25 @@ fn heard(
                 );
                 return Err(Refusal::new(RefusalKind::Contradiction, message));
             }
-            Err(not_performed("redemptionSettled"))
+            performed("redemptionSettled", has_points)?;
+            let (redemption_id, confirmed) = (settled.redemption_id, settled.confirmed);
+            Ok(Body::RedemptionSettled(RedemptionSettled { redemption_id, confirmed }))
         }
         Given::PointsAdjusted(adjusted) => {
             programme_currency("pointsAdjusted.currency", &adjusted.currency, currency)?;
             not_too_large("pointsAdjusted.points", adjusted.points)?;
-            Err(not_performed("pointsAdjusted"))
+            performed("pointsAdjusted", has_points)?;
+            id("pointsAdjusted.operatorId", &adjusted.operator_id)?;
+            needed("pointsAdjusted.reason", &adjusted.reason)?;
+            Ok(Body::PointsAdjusted(PointsAdjusted {
+                currency: adjusted.currency,
+                points: adjusted.points,
+                reason: adjusted.reason,
+                operator_id: adjusted.operator_id,
+            }))
         }
         Given::TierOverridden(overridden) => {
-            tier_overridden(overridden, tiers, occurred_at).map(Body::TierOverridden)
+            tier_overridden(overridden, rules.tiers.as_deref(), occurred_at).map(Body::TierOverridden)
         }
         Given::IdentityMerged(merged) => {
             id("identityMerged.absorbedCustomerId", &merged.absorbed_customer_id)?;
@@ -173,7 +201,7 @@ fn tier_overridden(
     Ok(TierOverridden { tier, until, reason, operator_id })
 }
 
-fn purchase(purchase: proto::Purchase, currency: &str) -> Result<Purchase, Refusal> {
+fn purchase(purchase: proto::Purchase, currency: Option<&String>) -> Result<Purchase, Refusal> {
     id("purchase.basketId", &purchase.basket_id)?;
     programme_currency("purchase.currency", &purchase.currency, currency)?;
     amount("purchase.amountMinor", purchase.amount_minor)?;
@@ -329,6 +357,13 @@ fn needed(field: &str, text: &str) -> Result<(), Refusal> {
 
 /// To pass over what demands an action would be to say that it was done. The dead letter keeps it for the day when a
 /// mechanic performs it.
+fn performed(what: &str, is_performed: bool) -> Result<(), Refusal> {
+    match is_performed {
+        true => Ok(()),
+        false => Err(not_performed(what)),
+    }
+}
+
 #[cold]
 fn not_performed(what: &str) -> Refusal {
     Refusal::new(RefusalKind::NotPerformed, format_args!("{what} is not performed by any mechanic yet"))
@@ -363,7 +398,8 @@ fn not_too_large(field: &str, amount: i64) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn programme_currency(field: &str, given: &str, expected: &str) -> Result<(), Refusal> {
+fn programme_currency(field: &str, given: &str, expected: Option<&String>) -> Result<(), Refusal> {
+    let Some(expected) = expected else { return Ok(()) };
     if given == expected {
         return Ok(());
     }

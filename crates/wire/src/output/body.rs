@@ -1,8 +1,8 @@
 //! How the conclusions of the programme's mechanics are written.
 
 use programme::decision::{
-    ChallengeChanged, ChallengeKind, EngagementChanged, FraudPattern, FraudSuspected, Move, OfferSuggested,
-    PointsChanged, PointsKind,
+    ChallengeChanged, ChallengeKind, EngagementChanged, ExpiringPoints, FraudPattern, FraudSuspected, Move,
+    OfferSuggested, PointsChanged, PointsKind,
 };
 
 use crate::{instant, proto};
@@ -26,9 +26,7 @@ pub(super) fn points(changed: &PointsChanged) -> proto::PointsChanged {
         points: changed.points,
         balance: changed.balance,
         pending: changed.pending,
-        expires_next: changed
-            .expires_next
-            .map(|next| proto::ExpiringPoints { points: next.points, at: Some(instant::write(next.at)) }),
+        expires_next: changed.expires_next.map(expiring),
         basket_id: changed.basket_id.clone().unwrap_or_default(),
         redemption_id: changed.redemption_id.clone().unwrap_or_default(),
         parts: changed
@@ -36,7 +34,15 @@ pub(super) fn points(changed: &PointsChanged) -> proto::PointsChanged {
             .iter()
             .map(|part| proto::PointsPart { source: part.source.clone(), points: part.points })
             .collect(),
+        of_pending: changed.of_pending,
+        operator_id: changed.operator.as_ref().map_or_else(String::new, |operator| operator.id.clone()),
+        operator_reason: changed.operator.as_ref().map_or_else(String::new, |operator| operator.reason.clone()),
     }
+}
+
+/// Points with an end.
+pub(crate) fn expiring(next: ExpiringPoints) -> proto::ExpiringPoints {
+    proto::ExpiringPoints { points: next.points, at: Some(instant::write(next.at)) }
 }
 
 pub(super) fn classes(changed: &EngagementChanged) -> proto::EngagementChanged {

@@ -10,13 +10,13 @@ use programme::facts::baskets::{Basket, Baskets};
 use programme::facts::days::{Bucket, Days};
 use programme::facts::rhythm::Rhythm;
 use programme::facts::seen::Seen;
-use programme::facts::{Facts, Lifetime, Nps};
+use programme::facts::{Facts, Favourites, Lifetime, Nps};
 use programme::time::{Day, Timestamp};
 use prost::Message;
 
-use crate::proto::{StoredCustomer, StoredNps, StoredRhythm};
+use crate::proto::{StoredCustomer, StoredFavourites, StoredNps, StoredRhythm};
 
-use super::{CorruptState, fraud, segments};
+use super::{CorruptState, fraud, points, segments};
 
 /// The purchase of a basket has not arrived yet.
 const NOT_ARRIVED: u32 = 1;
@@ -26,7 +26,7 @@ const TAKEN_BACK: u32 = 2;
 /// The stored form of `customer`.
 pub(super) fn message(customer: &Customer) -> StoredCustomer {
     let Customer { facts, standing, wake_at, erased_at, past } = customer;
-    let Facts { since, last_purchase_at, lifetime, days, baskets, seen, rhythm, nps } = facts;
+    let Facts { since, last_purchase_at, lifetime, days, baskets, seen, rhythm, nps, favourites } = facts;
     let buckets = &days.buckets;
     let baskets = &baskets.baskets;
     let since_ms = since.map(|at| at.0);
@@ -52,6 +52,9 @@ pub(super) fn message(customer: &Customer) -> StoredCustomer {
             faded_repeats: rhythm.faded_repeats,
         }),
         nps: nps.map(|nps| StoredNps { score: nps.score.into(), at_ms: nps.at.0 }),
+        favourites: favourites
+            .as_ref()
+            .map(|chosen| StoredFavourites { at_ms: chosen.at.0, skus: chosen.skus.clone() }),
         sequence: standing.sequence,
         clock_ms,
         tier: standing.tier.name.clone(),
@@ -67,6 +70,7 @@ pub(super) fn message(customer: &Customer) -> StoredCustomer {
         tier_floor: standing.tier.floor.as_deref().map(tier::floor_message),
         tier_personal_held_minor: standing.tier.personal_held_minor,
         tier_personal_next_minor: standing.tier.personal_next_minor,
+        points: points::message(&standing.points),
         wake_at_ms: wake_at.map(|at| at.0),
         erased_at_ms: erased_at.map(|at| at.0),
         terms: standing.terms,
@@ -91,6 +95,7 @@ pub(super) fn customer(message: StoredCustomer, past_until: Option<Timestamp>) -
         seen: Seen { fingerprints: message.seen },
         rhythm: message.rhythm.map(rhythm).transpose()?,
         nps,
+        favourites: message.favourites.map(|chosen| Favourites { at: Timestamp(chosen.at_ms), skus: chosen.skus }),
     };
     let standing = Standing {
         sequence: message.sequence,
@@ -113,6 +118,7 @@ pub(super) fn customer(message: StoredCustomer, past_until: Option<Timestamp>) -
         },
         segments: segments::standing(message.segments.unwrap_or_default())?,
         fraud: fraud::standing(message.fraud.unwrap_or_default())?,
+        points: message.points.map(points::points).transpose()?.unwrap_or_default(),
     };
     let wake_at = message.wake_at_ms.map(Timestamp);
     let is_needed = past_until.is_none_or(|until| standing.clock > until) && !message.past.is_empty();

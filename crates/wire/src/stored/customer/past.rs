@@ -5,6 +5,7 @@ use programme::event::Event;
 use programme::time::TIMESTAMP_MAX;
 use prost::Message;
 
+use crate::input::accept::Rules;
 use crate::input::{accept, told};
 use crate::proto::{CustomerEvent, StoredPast};
 use crate::stored::CorruptState;
@@ -27,7 +28,7 @@ pub(super) fn past(bytes: &[u8]) -> Result<Past, CorruptState> {
     let before = super::customer(message.before.unwrap_or_default(), None)?;
     let event = |bytes: Vec<u8>| {
         let message = CustomerEvent::decode(bytes.as_slice())?;
-        accept::event(message, None, CURRENCY, None, TIMESTAMP_MAX)
+        accept::event(message, None, &Rules::BELIEVED, TIMESTAMP_MAX)
             .map_err(|refusal| CorruptState::Contradiction(format!("an event of the past: {refusal:?}")))
     };
     Ok(Past { before, events: message.events.into_iter().map(event).collect::<Result<_, CorruptState>>()? })
