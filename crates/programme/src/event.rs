@@ -205,7 +205,7 @@ pub struct RedemptionSettled {
 pub struct PointsAdjusted {
     /// ISO 4217 code of the account.
     pub currency: String,
-    /// Whole points to add; below 0 to take away.
+    /// Whole points to add; below 0 to take away. What was held for somebody to look at is set free, also by 0.
     pub points: i64,
     /// Why, in the operator's words; never empty.
     pub reason: String,

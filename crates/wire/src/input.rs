@@ -71,9 +71,11 @@ pub struct Decoded {
 impl Decoder {
     /// A decoder that accepts what the programme of `terms` can deal with, in values of at most `bytes_max` bytes.
     pub fn new(terms: &Terms, bytes_max: usize) -> Decoder {
+        let accounts = terms.points.iter().flat_map(|points| &points.account);
         let rules = accept::Rules {
             currency: Some(terms.currency.clone()),
             has_points: terms.points.is_some(),
+            accounts: accounts.map(|account| account.currency.clone()).collect(),
             tiers: Some(terms.tier.iter().map(|tier| tier.name.clone()).collect()),
         };
         Decoder { rules, bytes_max, keyless: false }

@@ -166,15 +166,13 @@ pub enum Occasion {
     Interacted(Interaction),
 }
 
-/// An account in another currency than the programme's.
+/// An account in another currency than the programme's. Purchases are in the programme's own, so such an account is filled
+/// by hand; it is paid from like any other.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Account {
     /// ISO 4217 code.
     pub currency: String,
-    /// What one minor unit of it is worth in minor units of the programme's currency, millionths: by that its spend
-    /// counts towards tiers.
-    pub value_e6: u32,
     /// What one point of the account is worth, minor units of its currency.
     pub minor_per_point: u32,
 }

@@ -37,11 +37,14 @@ pub(crate) struct Rules {
     pub(crate) has_points: bool,
     /// The names of the tiers under which a floor may be; `None` where a message was believed before.
     pub(crate) tiers: Option<Vec<String>>,
+    /// ISO 4217 codes of other currencies in which it has accounts.
+    pub(crate) accounts: Vec<String>,
 }
 
 impl Rules {
     /// For messages that were believed before.
-    pub(crate) const BELIEVED: Rules = Rules { currency: None, has_points: true, tiers: None };
+    pub(crate) const BELIEVED: Rules =
+        Rules { currency: None, has_points: true, accounts: Vec::new(), tiers: None };
 }
 
 /// Checks `message`, which came under `key` where there was one, and takes from it what the programme reads.
@@ -108,7 +111,7 @@ fn heard(body: Given, customer_id: &str, occurred_at: Timestamp, rules: &Rules) 
         Given::FavouritesChosen(chosen) => Ok(Body::FavouritesChosen(FavouritesChosen { skus: chosen.skus })),
         Given::RedemptionRequested(requested) => {
             id("redemptionRequested.redemptionId", &requested.redemption_id)?;
-            programme_currency("redemptionRequested.currency", &requested.currency, currency)?;
+            account_currency("redemptionRequested.currency", &requested.currency, rules)?;
             amount("redemptionRequested.points", requested.points)?;
             let (basket, eligible) = (requested.basket_amount_minor, requested.eligible_amount_minor);
             amount("redemptionRequested.basketAmountMinor", basket)?;
@@ -141,7 +144,7 @@ fn heard(body: Given, customer_id: &str, occurred_at: Timestamp, rules: &Rules) 
             Ok(Body::RedemptionSettled(RedemptionSettled { redemption_id, confirmed }))
         }
         Given::PointsAdjusted(adjusted) => {
-            programme_currency("pointsAdjusted.currency", &adjusted.currency, currency)?;
+            account_currency("pointsAdjusted.currency", &adjusted.currency, rules)?;
             not_too_large("pointsAdjusted.points", adjusted.points)?;
             performed("pointsAdjusted", has_points)?;
             id("pointsAdjusted.operatorId", &adjusted.operator_id)?;
@@ -396,6 +399,13 @@ fn not_too_large(field: &str, amount: i64) -> Result<(), Refusal> {
         return Err(Refusal::new(RefusalKind::AmountTooLarge, message));
     }
     Ok(())
+}
+
+fn account_currency(field: &str, given: &str, rules: &Rules) -> Result<(), Refusal> {
+    match rules.accounts.iter().any(|account| account == given) {
+        true => Ok(()),
+        false => programme_currency(field, given, rules.currency.as_ref()),
+    }
 }
 
 fn programme_currency(field: &str, given: &str, expected: Option<&String>) -> Result<(), Refusal> {

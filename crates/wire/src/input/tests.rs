@@ -16,7 +16,7 @@ use super::{Decoded, Decoder, Encoding, encode};
 
 const BYTES_MAX: usize = 10_000;
 
-fn decoder() -> Decoder {
+fn terms() -> Terms {
     let terms = r#"{
         "version": "1", "currency": "USD", "time_zone": "UTC", "lateness_s": 0, "future_skew_s_max": 60,
         "memory": {"event_ids_max": 8, "baskets_max": 8, "returns_days": 30},
@@ -25,8 +25,11 @@ fn decoder() -> Decoder {
         "tier": [{"name": "newcomer"}, {"name": "champion", "purchases_min": 4}],
         "churn": {"horizon_days": 56, "tau_days": 84, "shopping_days_min": 3, "r": 1, "alpha_days": 9, "a": 1, "b": 2}
     }"#;
-    let terms: Terms = serde_json::from_str(terms).unwrap();
-    Decoder::new(&terms, BYTES_MAX)
+    serde_json::from_str(terms).unwrap()
+}
+
+fn decoder() -> Decoder {
+    Decoder::new(&terms(), BYTES_MAX)
 }
 
 fn decode_with(encoding: Encoding, value: &[u8], headers: &[(&[u8], &[u8])]) -> Result<Decoded, Refusal> {
@@ -243,6 +246,39 @@ fn other_bodies() {
             missing_field: event e1 of customer c1: erasureRequested.requestId is not given
         "#]],
     );
+}
+
+// What a ledger of points performs is taken in where there is one; who corrects a balance says who they are and why.
+#[test]
+fn points_are_performed_where_there_is_a_ledger() {
+    let mut terms = terms();
+    terms.points = Some(programme::terms::points::Points::default());
+    let decoder = Decoder::new(&terms, BYTES_MAX);
+    let latest_allowed = Timestamp::parse("2020-01-01T00:00:00Z").unwrap();
+    let mut actual = String::new();
+    for body in [
+        r#""redemptionRequested": {"redemptionId": "r", "basketId": "b", "currency": "USD", "points": 5, "basketAmountMinor": 900, "eligibleAmountMinor": "800"}"#,
+        r#""redemptionRequested": {"redemptionId": "r", "currency": "EUR", "points": 5}"#,
+        r#""redemptionSettled": {"redemptionId": "r", "confirmed": true}"#,
+        r#""redemptionSettled": {"redemptionId": "r", "cancelled": true}"#,
+        r#""pointsAdjusted": {"currency": "USD", "points": "-100", "reason": "goodwill", "operatorId": "o"}"#,
+        r#""pointsAdjusted": {"currency": "USD", "points": "-100", "reason": "goodwill"}"#,
+        r#""pointsAdjusted": {"currency": "USD", "points": "-100", "operatorId": "o"}"#,
+    ] {
+        match decoder.decode(Encoding::Json, Some(b"c1"), json(body).as_bytes(), [], latest_allowed) {
+            Ok(decoded) => writeln!(actual, "{:?}", decoded.event.body).unwrap(),
+            Err(refusal) => writeln!(actual, "{}: {refusal}", refusal.kind.as_str()).unwrap(),
+        }
+    }
+    expect![[r#"
+        RedemptionRequested(RedemptionRequested { redemption_id: "r", basket_id: "b", currency: "USD", points: 5, basket_amount_minor: 900, eligible_amount_minor: 800 })
+        unknown_currency: event e1 of customer c1: redemptionRequested.currency "EUR" is not "USD", the programme's
+        RedemptionSettled(RedemptionSettled { redemption_id: "r", confirmed: true })
+        RedemptionSettled(RedemptionSettled { redemption_id: "r", confirmed: false })
+        PointsAdjusted(PointsAdjusted { currency: "USD", points: -100, reason: "goodwill", operator_id: "o" })
+        missing_field: event e1 of customer c1: pointsAdjusted.operatorId is not given
+        missing_field: event e1 of customer c1: pointsAdjusted.reason is not given
+    "#]].assert_eq(&actual);
 }
 
 // Whoever repairs a dead letter needs to know what was wrong with the record, and where.

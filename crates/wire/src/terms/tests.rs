@@ -146,3 +146,123 @@ fn what_can_be_switched_on_is_right() {
     ];
     assert_eq!(rules, [true; 6]);
 }
+
+/// Points as a loyalty manager writes them: Red Cube's rate and entry, with everything that can be switched on.
+const POINTS: &str = r#"
+[points]
+minor_per_point = 100
+rate_permille = 110
+rate_by_tier_permille = { regular = 130 }
+rounding = "half_up"
+entry_spend_minor_min = 50_000
+private_label_permille = 20
+favourites_permille = 100
+pending_days = 14
+hold_days = 30
+expiry = { kind = "year_end", months = 12 }
+expiry_warn_days = 30
+redemption_timeout_s = 900
+returns = "may_go_negative"
+
+[[points.promotion]]
+name = "breakfast"
+from = "2024-06-01"
+until = "2024-06-30"
+rate_permille = 300
+usual_rate = "replaced"
+category = ["milk", "cereal"]
+
+[[points.promotion]]
+name = "happy_hour"
+from = "2024-06-10T15:00:00Z"
+until = "2024-06-10T16:00:00Z"
+rate_permille = 50
+usual_rate = "kept"
+store = ["s1"]
+
+[[points.bonus]]
+name = "survey"
+on = "survey_answered"
+points = 10
+times_max = 1
+per_days = 30
+
+[[points.bonus]]
+name = "friend"
+on = "referral_converted"
+points = 500
+times_max = 3
+per_days = 365
+"#;
+
+fn check_points(changes: &[(&str, &str)], expected: Expect) {
+    let mut text = POINTS.to_string();
+    for (good, bad) in changes {
+        assert!(text.contains(good), "{good:?} is in the text");
+        text = text.replacen(good, bad, 1);
+    }
+    let actual = match read(&(GOOD.to_string() + &text), "p.toml") {
+        Ok(read) => {
+            let written = toml::to_string(&read.terms).expect("terms can be written");
+            assert_eq!(super::read(&written, "p.toml").as_ref(), Ok(&read), "{written}");
+            format!("accepted {}", read.terms.version)
+        }
+        Err(error) => error.to_string(),
+    };
+    expected.assert_eq(&actual);
+}
+
+// Points that are worth more than the price, or end before anybody is warned, are found before a customer finds them.
+#[test]
+fn points_are_checked() {
+    check_points(&[], expect![["accepted 2024-06"]]);
+    check_points(
+        &[("regular = 130", "regulr = 130")],
+        expect![[
+            r#"p.toml:40: points.rate_by_tier_permille.regulr: there is no tier "regulr"; the tiers are newcomer, regular"#
+        ]],
+    );
+    check_points(
+        &[("rate_permille = 300", "rate_permille = 900")],
+        expect![[r#"
+        p.toml:56: points.promotion.0.rate_permille: the rates that can meet when it begins add up to 1012 permille of the price, above 1000: rate, promotions and private_label_permille, raised by favourites_permille
+        p.toml:64: points.promotion.1.rate_permille: the rates that can meet when it begins add up to 1067 permille of the price, above 1000: rate, promotions and private_label_permille, raised by favourites_permille"#]],
+    );
+    check_points(
+        &[("rate_permille = 110", "rate_permille = 950")],
+        expect![[r#"
+        p.toml:39: points.rate_permille: the rates add up to 1067 permille of the price, above 1000: the highest rate and private_label_permille, raised by favourites_permille
+        p.toml:56: points.promotion.0.rate_permille: the rates that can meet when it begins add up to 1067 permille of the price, above 1000: rate, promotions and private_label_permille, raised by favourites_permille
+        p.toml:64: points.promotion.1.rate_permille: the rates that can meet when it begins add up to 1122 permille of the price, above 1000: rate, promotions and private_label_permille, raised by favourites_permille"#]],
+    );
+    check_points(
+        &[("kind = \"year_end\", months = 12", "kind = \"days\", days = 20")],
+        expect!["p.toml:48: points.expiry_warn_days: 30 must lie below the 20 days that points last"],
+    );
+    check_points(
+        &[("\"2024-06-30\"", "\"2024-05-30\"")],
+        expect!["p.toml:55: points.promotion.0.until: 2024-05-30 is not after 2024-06-01, when it begins"],
+    );
+    check_points(
+        &[("until = \"2024-06-30\"", "until = \"30.06.2024\"")],
+        expect![[
+            r#"p.toml:55: points.promotion.0.until: "30.06.2024" is no day such as "2024-06-01" and no instant such as "2024-06-01T10:00:00Z""#
+        ]],
+    );
+    check_points(
+        &[("\"referral_converted\"", "\"complaint\"")],
+        expect![
+            "p.toml:77: points.bonus.1.on: points for complaints invite complaints; make amends with pointsAdjusted instead"
+        ],
+    );
+    check_points(
+        &[("\"referral_converted\"", "\"birthday\"")],
+        expect!["p.toml:77: points.bonus.1.on: data did not match any variant of untagged enum Occasion"],
+    );
+    check_points(
+        &[("points = 500", "points = 0"), ("pending_days = 14", "pending_days = 500")],
+        expect![[r#"
+        p.toml:45: points.pending_days: 500 must lie between 0 and 400
+        p.toml:78: points.bonus.1.points: 0 must lie between 1 and 1000000000000"#]],
+    );
+}

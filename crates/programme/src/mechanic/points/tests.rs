@@ -2,7 +2,12 @@
 
 use expect_test::{Expect, expect};
 
+use super::MECHANIC;
+use crate::customer::Customer;
+use crate::decision::{Body, ChallengeChanged, ChallengeKind, FraudPattern, FraudSuspected};
+use crate::editions::Programme;
 use crate::history;
+use crate::mechanic::{Conclusion, Happened, Moment};
 use crate::terms::Terms;
 use crate::terms::points::promotion::{Promotion, UsualRate, When};
 use crate::terms::points::{Bonus, Expiry, Occasion, Points, ReturnsPolicy, Rounding};
@@ -443,4 +448,104 @@ fn what_comes_late_is_corrected() {
         8 2024-01-13T12:00:01Z points Accrued +20 RUB of e8:+20, balance 20 pending 0: Operator (correction)
     "#]]
     .assert_eq(&decided);
+}
+
+/// What follows for points when other mechanics have concluded something of the same event.
+struct Beside {
+    programme: Programme,
+    customer: Customer,
+    said: String,
+}
+
+impl Beside {
+    fn of(points: Points) -> Beside {
+        let programme = Programme::new(terms(points)).expect("the terms of the test are valid");
+        Beside { programme, customer: Customer::default(), said: String::new() }
+    }
+
+    fn hear(&mut self, line: &str, concluded: Vec<Body>) {
+        let event = history::event(line);
+        let moment = self.programme.moment(event.at);
+        let Customer { facts, standing, .. } = &mut self.customer;
+        let booked = facts.fold(&event, moment.terms, moment.zone).expect("each event is another");
+        let happened = Some(Happened { event: &event, booked: booked.as_ref() });
+        let conclusion = |body| Conclusion { body, evidence: Vec::new() };
+        let mut concluded: Vec<Conclusion> = concluded.into_iter().map(conclusion).collect();
+        let before = concluded.len();
+        (MECHANIC.judge)(&Moment { happened, ..moment }, facts, standing, &mut concluded);
+        for conclusion in &concluded[before..] {
+            self.said += &format!("{}\n", conclusion.body);
+        }
+    }
+}
+
+// Points of a suspicious basket that can be spent before somebody has looked are gone when somebody looks.
+#[test]
+fn suspicious_points_wait_for_somebody_to_look() {
+    let suspected = |basket: &str| {
+        vec![Body::FraudSuspected(FraudSuspected {
+            pattern: FraudPattern::Velocity,
+            store_id: String::new(),
+            terminal_id: String::new(),
+            cashier_id: String::new(),
+            basket_ids: vec![basket.into()],
+            held: true,
+        })]
+    };
+    let mut beside = Beside::of(Points { pending_days: 1, ..plain() });
+    beside.hear("2024-01-10 purchase b1 1000.00", suspected("b1"));
+    beside.hear("2024-01-10 purchase b2 500.00", suspected("b3"));
+    beside.hear("2024-01-10 purchase b3 200.00", Vec::new());
+    beside.hear("2024-01-10 purchase b4 10.00", suspected("b3"));
+    beside.hear("2024-02-10 nps 9", Vec::new());
+    beside.hear("2024-02-11 adjust -90 abuse", Vec::new());
+    expect![[r#"
+        points Pending +100 RUB of b1:+100, balance 0 pending 100
+        points Pending +50 RUB of b2:+50, balance 0 pending 150
+        points Pending +20 RUB of b3:+20, balance 0 pending 170
+        points Pending +1 RUB of b4:+1, balance 0 pending 171
+        points Activated +51 RUB of b2:+50 b4:+1, balance 51 pending 120
+        points Adjusted -90 RUB of b1:-90 while pending, balance 51 pending 30, by ann: abuse
+        points Activated +30 RUB of b1:+10 b3:+20, balance 81 pending 0
+    "#]]
+    .assert_eq(&beside.said);
+
+    let mut beside = Beside::of(Points { hold_days: 20, ..plain() });
+    beside.hear("2024-01-10 purchase b1 1000.00", suspected("b1"));
+    beside.hear("2024-01-29 nps 9", Vec::new());
+    beside.hear("2024-01-30 nps 9", Vec::new());
+    expect![[r#"
+        points Pending +100 RUB of b1:+100, balance 0 pending 100
+        points Activated +100 RUB of b1:+100, balance 100 pending 0
+    "#]]
+    .assert_eq(&beside.said);
+}
+
+// The reward of a challenge is announced with the purchase that completed it, and goes back with that.
+#[test]
+fn rewards_come_and_go_with_their_challenge() {
+    let challenge = |kind| {
+        vec![Body::ChallengeChanged(ChallengeChanged {
+            challenge: "breakfast".into(),
+            kind,
+            progress: 3,
+            target: 3,
+            ends_at: None,
+            reward_points: 30,
+        })]
+    };
+    let mut beside = Beside::of(plain());
+    beside.hear("2024-01-10 purchase b1 100.00", challenge(ChallengeKind::Started));
+    beside.hear("2024-01-11 purchase b2 100.00", challenge(ChallengeKind::Completed));
+    beside.hear("2024-01-12 return b2 whole", challenge(ChallengeKind::Reversed));
+    beside.hear("2024-01-13 void b1", challenge(ChallengeKind::Reversed));
+    expect![[r#"
+        points Accrued +10 RUB of b1:+10, balance 10 pending 0
+        points Accrued +10 RUB of b2:+10, balance 20 pending 0
+        points Accrued +30 RUB of challenge:breakfast:+30, balance 50 pending 0
+        points Reversed -10 RUB of b2:-10, balance 40 pending 0
+        points Reversed -30 RUB of challenge:breakfast:-30, balance 10 pending 0
+        points Reversed -10 RUB of b1:-10, balance 0 pending 0
+    "#]]
+    .assert_eq(&beside.said);
 }

@@ -101,7 +101,6 @@ impl Points {
                     "{code:?} has an account already; each currency has one, and the programme's own needs no entry"
                 )
             });
-            findings.range(&format!("points.account.{i}.value_e6"), account.value_e6, 1, u32::MAX);
             findings.range(&format!("points.account.{i}.minor_per_point"), account.minor_per_point, 1, 1_000_000);
         }
     }
