@@ -11,10 +11,11 @@ use programme::event::{
     Body, Event, FavouritesChosen, Interacted, Interaction, Line, NpsAnswer, PointsAdjusted, Purchase,
     PurchaseReturned, PurchaseVoided, RedemptionRequested, RedemptionSettled,
 };
+use programme::terms::churn::Churn;
 use programme::terms::points::promotion::{Promotion, UsualRate, When};
 use programme::terms::points::{Bonus, Expiry, Occasion, Points, ReturnsPolicy, Rounding};
-use programme::terms::tiers::{Tier, Window};
-use programme::terms::{Ltv, Memory, Terms, churn::Churn};
+use programme::terms::tiers::Tier;
+use programme::terms::{Memory, Terms};
 use programme::time::{Timestamp, Zone};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed};
@@ -35,28 +36,13 @@ fn terms(points: Points) -> Terms {
         spend_minor_min,
         ..Tier::default()
     };
+    let plain = tests::terms::plain();
     let terms = Terms {
-        version: "test".into(),
-        valid_from: None,
-        currency: "USD".into(),
-        time_zone: "America/New_York".into(),
-        lateness_s: 0,
-        future_skew_s_max: 300,
-        memory: Memory { event_ids_max: 4096, baskets_max: 4096, returns_days: 800, late_days: 0 },
-        window: Window::CalendarMonth {},
-        ltv: Ltv { margin_permille: 250, lifetime_months: 36, nps_days: 90 },
+        memory: Memory { event_ids_max: 4096, baskets_max: 4096, returns_days: 800, ..plain.memory },
         tier: vec![tier("newcomer", None, None), tier("regular", Some(2), Some(20_00))],
         points: Some(points),
-        churn: Churn {
-            horizon_days: 28,
-            tau_days: 84.0,
-            shopping_days_min: 2,
-            r: 1.5,
-            alpha_days: 12.0,
-            a: 0.4,
-            b: 2.0,
-            band: Vec::new(),
-        },
+        churn: Churn { band: Vec::new(), ..plain.churn },
+        ..plain
     };
     assert_eq!(terms.check(), []);
     terms
