@@ -1,12 +1,14 @@
 //! Programmes for tests: small thresholds, so that much is concluded from little.
 
 use programme::terms::churn::{Band, Churn};
+use programme::terms::consent::Consent;
 use programme::terms::fraud::{
     Cashier, CashierCard, Fraud, ReturnAfterRedemption, Sharing, Split, Store, Travel, Velocity,
 };
 use programme::terms::segments::{BuyerGroups, Rfm, Segments};
 use programme::terms::tiers::policy::{Downgrade, Period, TierPolicy};
 use programme::terms::tiers::{Match, Tier, Window};
+use programme::terms::tiers::{Tier, Window};
 use programme::terms::{Ltv, Memory, Terms};
 
 use crate::chance::Chance;
@@ -46,6 +48,10 @@ pub fn plain() -> Terms {
         },
         segments: None,
         fraud: None,
+        consent: Consent::default(),
+        challenge: Vec::new(),
+        collection: Vec::new(),
+        reactivation: None,
     }
 }
 

@@ -1,11 +1,17 @@
 //! What is known of one customer: facts, standing, and when to look again.
 
+pub mod categories;
+pub mod challenges;
+
 use crate::classes::{Activity, BuyerGroup, Segment};
 use crate::decision::FraudSuspected;
 use crate::event::Event;
 use crate::facts::Facts;
 use crate::ledger::PointsStanding;
 use crate::time::{Day, Timestamp, Zone};
+
+use categories::CategoriesStanding;
+use challenges::ChallengesStanding;
 
 /// The whole state of one customer, as it is stored.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -71,12 +77,20 @@ pub struct Standing {
     pub fraud: FraudStanding,
     /// The customer's points.
     pub points: PointsStanding,
+    /// How far the customer has come in challenges and collections.
+    pub challenges: ChallengesStanding,
+    /// Which categories the customer buys.
+    pub categories: CategoriesStanding,
 }
 
 impl Standing {
     /// The earliest instant at which a mechanic wants to look again although nothing happens.
     pub fn wake_at(&self, zone: &Zone) -> Option<Timestamp> {
-        let next_day = [self.tier.wake, self.risk.wake, self.segments.wake].into_iter().flatten().min();
+        let next_day =
+            [self.tier.wake, self.risk.wake, self.segments.wake, self.challenges.wake, self.categories.wake]
+                .into_iter()
+                .flatten()
+                .min();
         let next_midnight = next_day.map(|day| zone.start(day));
         // A floor ends at its own instant.
         let floor_ends = self.tier.floor.as_ref().and_then(|floor| floor.until);

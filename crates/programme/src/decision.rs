@@ -287,32 +287,34 @@ pub struct Move {
 /// A challenge moved on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChallengeChanged {
-    /// The challenge's name in the terms.
+    /// The name of the challenge or collection in the terms.
     pub challenge: String,
     /// Where it stands.
     pub kind: ChallengeKind,
-    /// How far the customer has come, in the challenge's own unit.
+    /// How far the customer has come: pieces, baskets, minor units, days with a visit, periods of a streak, or stickers
+    /// before they were exchanged.
     pub progress: i64,
-    /// How far there is to go from 0, in the same unit.
+    /// How far there is to go from 0, in the same unit. Of a collection the stickers for one reward.
     pub target: i64,
-    /// When it ends; absent where it has no end.
+    /// When its period ends; absent where it has no end.
     pub ends_at: Option<Timestamp>,
-    /// Whole points that completing it earns, in the account of the programme's currency.
+    /// Whole points, in the account of the programme's currency: that completing it earns, that were earned, or that are
+    /// taken back. 0 where it failed.
     pub reward_points: i64,
 }
 
 /// Where a challenge stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChallengeKind {
-    /// It is on.
+    /// Something counted for the first time.
     Started,
-    /// The customer came closer, or fell back.
+    /// The customer came past a part of the way that the terms name, or a streak is longer by one period.
     Progressed,
-    /// The customer has done it; the reward is earned.
+    /// The customer has done it; the reward is earned. Of a collection: the stickers were exchanged.
     Completed,
-    /// Its time ran out first.
+    /// Its time ran out first, or a streak broke.
     Failed,
-    /// A purchase that counted was taken back; so is the reward.
+    /// A purchase that counted was taken back; so is the reward, where there was one.
     Reversed,
 }
 

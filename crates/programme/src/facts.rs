@@ -5,6 +5,7 @@
 //! of its basket, even when it arrives first.
 
 pub mod baskets;
+pub mod consents;
 pub mod days;
 pub mod rhythm;
 pub mod seen;
@@ -14,6 +15,7 @@ use crate::terms::Terms;
 use crate::time::{Day, Timestamp, Zone};
 
 use baskets::{Basket, Baskets, Booking};
+use consents::Consents;
 use days::Days;
 use rhythm::Rhythm;
 use seen::Seen;
@@ -39,6 +41,8 @@ pub struct Facts {
     pub nps: Option<Nps>,
     /// The goods that the customer chose to earn more; `None` before the first choice, and where the terms keep none.
     pub favourites: Option<Favourites>,
+    /// What the customer allows.
+    pub consents: Consents,
 }
 
 /// A choice of goods that earn more (`domain.md` BY-10).
@@ -129,6 +133,7 @@ impl Facts {
                 }
             }
             Body::FavouritesChosen(chosen) => self.choose(event.at, &chosen.skus, terms),
+            Body::ConsentChanged(changed) => self.consents.fold(changed, event.at, &terms.consent),
             // What happens to points and tiers is between the event and the mechanics. An erasure leaves no facts to
             // fold it into; the step performs it.
             Body::SurveyAnswered(None)
@@ -138,7 +143,6 @@ impl Facts {
             | Body::RedemptionSettled(_)
             | Body::PointsAdjusted(_)
             | Body::TierOverridden(_)
-            | Body::ConsentChanged(_)
             | Body::ErasureRequested(_) => {}
         }
         Ok(None)

@@ -8,20 +8,26 @@
 //! 2024-03-03 visit
 //! 2024-03-03 floor champion          2024-03-03 floor champion 2024-06-01        2024-04-01 floor none
 //!
-//! 2024-01-10 purchase b2 30.00 lines=milk:2:20.00,tea*:1:10.00     * the retailer's own brand, ! earns no points
-//! 2024-01-11 return b2 20.00 lines=milk:2:20.00                    an article is a category of its own
+//! 2024-01-10 purchase b2 30.00 lines=milk:2:20.00,tea*:1:10.00
+//! 2024-01-11 return b2 20.00 lines=milk:2:20.00
 //! 2024-01-12 redeem r1 100 b3 500.00        2024-01-12 settle r1 cancelled
 //! 2024-01-13 adjust -50 goodwill            2024-01-14 favourites milk,tea       2024-01-15 did referral_made
+//! 2024-01-14 consent marketing yes   2024-01-15 purchase b2 620.00 lines=milk:2:120.00,tea*:0.5:500.00
 //! ```
+//!
+//! A line is a category (with `*` for the retailer's own brand, `!` where it earns no points), pieces, and an amount; its
+//! article has the category's name, and stands in the department `food`.
 
 use crate::customer::Customer;
 use crate::decision::{Body, Decision, Direction, TierChanged, Value};
 use crate::editions::Programme;
 use crate::event::{
-    self, ErasureRequested, Event, FavouritesChosen, Interacted, Interaction, Line, NpsAnswer, PointsAdjusted,
-    Purchase, PurchaseReturned, PurchaseVoided, RedemptionRequested, RedemptionSettled, TierOverridden,
+    self, ConsentChanged, ErasureRequested, Event, FavouritesChosen, Interacted, Interaction, Line, NpsAnswer,
+    PointsAdjusted, Purchase, PurchaseReturned, PurchaseVoided, RedemptionRequested, RedemptionSettled,
+    TierOverridden,
 };
 use crate::terms::churn::{Band, Churn};
+use crate::terms::consent::Consent;
 use crate::terms::tiers::policy::TierPolicy;
 use crate::terms::tiers::{Tier, Window};
 use crate::terms::{Ltv, Memory, Terms};
@@ -68,6 +74,10 @@ pub(crate) fn terms() -> Terms {
         },
         segments: None,
         fraud: None,
+        consent: Consent::default(),
+        challenge: Vec::new(),
+        collection: Vec::new(),
+        reactivation: None,
     }
 }
 
@@ -162,6 +172,9 @@ fn numbered_event(line: &str, number: usize) -> Event {
             };
             event::Body::Interacted(Interacted::plain(kind))
         }
+        "consent" => {
+            event::Body::ConsentChanged(ConsentChanged { purpose: basket_id(), granted: words[3] == "yes" })
+        }
         "erase" => event::Body::ErasureRequested(ErasureRequested { request_id: basket_id() }),
         other => panic!("no such event: {other}"),
     };
@@ -180,8 +193,9 @@ fn lines(words: &[&str]) -> Vec<Line> {
         Line {
             sku: name.into(),
             category: name.into(),
+            department: "food".into(),
             private_label: parts[0].contains('*'),
-            quantity_milli: parts[1].parse::<i64>().expect("pieces") * 1000,
+            quantity_milli: (parts[1].parse::<f64>().expect("pieces") * 1000.0) as i64,
             amount_minor: minor(parts[2]),
             accrual_excluded: parts[0].contains('!'),
             ..Line::default()

@@ -3,9 +3,11 @@
 //! A mechanic is one file and one line in [`MECHANICS`]. It has no state of its own: what it announced stands in
 //! [`Standing`], and it announces only what differs from that, so judging twice announces once.
 
+pub mod challenges;
 pub mod churn;
 pub mod fraud;
 pub mod points;
+pub mod reactivation;
 pub mod segments;
 pub mod tiers;
 
@@ -60,5 +62,12 @@ pub struct Mechanic {
 }
 
 /// All mechanics, in the order in which they judge.
-pub const MECHANICS: [Mechanic; 5] =
-    [fraud::MECHANIC, points::MECHANIC, tiers::MECHANIC, segments::MECHANIC, churn::MECHANIC];
+pub const MECHANICS: [Mechanic; 7] = [
+    fraud::MECHANIC,
+    challenges::MECHANIC,
+    points::MECHANIC,
+    tiers::MECHANIC,
+    segments::MECHANIC,
+    churn::MECHANIC,
+    reactivation::MECHANIC,
+];

@@ -3,10 +3,13 @@
 //! A number of the programme is one field, here or in its mechanic's own file, with its check beside it. Where the text
 //! comes from, and on which line a key stands, is `wire::terms`' business; a [`Finding`] names the key.
 
+pub mod challenges;
 pub mod churn;
+pub mod consent;
 pub mod finding;
 pub mod fraud;
 pub mod points;
+pub mod reactivation;
 pub mod segments;
 pub mod tiers;
 
@@ -14,10 +17,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::time::{Day, Timestamp, Zone};
 
+use challenges::{Challenge, Collection};
 use churn::Churn;
+use consent::Consent;
 use finding::{Finding, Findings};
 use fraud::Fraud;
 use points::Points;
+use reactivation::Reactivation;
 use segments::Segments;
 use tiers::policy::TierPolicy;
 use tiers::{Tier, Window};
@@ -63,6 +69,18 @@ pub struct Terms {
     /// How points are earned and spent; absent in a programme without points.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub points: Option<Points>,
+    /// What customers allow.
+    #[serde(default, skip_serializing_if = "Consent::is_default")]
+    pub consent: Consent,
+    /// Things to do within a time for a reward; none switches them off.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub challenge: Vec<Challenge>,
+    /// Stickers to collect; none switches them off.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub collection: Vec<Collection>,
+    /// When a category that was bought and is no more is offered again; absent switches it off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reactivation: Option<Reactivation>,
 }
 
 /// Bounds of what is remembered of one customer.
@@ -142,6 +160,11 @@ impl Terms {
         }
         if let Some(points) = &self.points {
             points.check(self, &mut findings);
+        }
+        self.consent.check(&mut findings);
+        challenges::check(&self.challenge, &self.collection, &mut findings);
+        if let Some(reactivation) = &self.reactivation {
+            reactivation.check(&mut findings);
         }
         findings.0
     }

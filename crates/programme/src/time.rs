@@ -123,6 +123,13 @@ impl Day {
         Day::from_date(later.expect("terms bound months to ten years, and calendars reach further"))
     }
 
+    /// The Monday of this day's week.
+    #[must_use]
+    pub fn week_start(self) -> Day {
+        // Day 0 was a Thursday.
+        self.plus(-(self.0.saturating_add(3)).rem_euclid(7))
+    }
+
     fn date(self) -> Date {
         EPOCH
             .checked_add(jiff::Span::new().days(self.0))

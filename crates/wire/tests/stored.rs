@@ -10,6 +10,7 @@ use programme::customer::{
 use programme::decision::{FraudPattern, FraudSuspected};
 use programme::event::{Body, Event, PurchaseVoided};
 use programme::facts::baskets::{Basket, Baskets};
+use programme::facts::consents::Consents;
 use programme::facts::days::{Bucket, Days};
 use programme::facts::rhythm::Rhythm;
 use programme::facts::seen::Seen;
@@ -77,6 +78,7 @@ fn regular() -> Customer {
             }),
             nps: None,
             favourites: None,
+            consents: Consents::default(),
         },
         standing: Standing {
             sequence: 1,
@@ -89,9 +91,7 @@ fn regular() -> Customer {
                 ..TierStanding::default()
             },
             risk: RiskStanding { band: None, since: at("2017-01-01T06:53:26Z"), wake: Some(Day(17_230)) },
-            segments: SegmentStanding::default(),
-            fraud: FraudStanding::default(),
-            points: PointsStanding::default(),
+            ..Standing::default()
         },
         wake_at: Some(at("2017-02-01T05:00:00Z")),
         erased_at: None,
@@ -383,6 +383,7 @@ fn facts() -> impl Strategy<Value = Facts> {
             rhythm,
             nps,
             favourites,
+            consents: Consents::default(),
         },
     )
 }
@@ -582,6 +583,7 @@ fn customers() -> impl Strategy<Value = Customer> {
             segments,
             fraud,
             points,
+            ..Standing::default()
         },
     );
     let instant = || prop::option::of(instants());

@@ -139,12 +139,9 @@ impl Cause<'_> {
                     Direction::Up | Direction::Prolonged | Direction::EndsSoon => Reason::TimePassed,
                     Direction::Overridden => Reason::Operator,
                 },
-                Body::ChurnRiskChanged(_) => Reason::Silence,
+                Body::ChurnRiskChanged(_) | Body::OfferSuggested(_) => Reason::Silence,
                 Body::EngagementChanged(_) => Reason::WindowMoved,
-                Body::PointsChanged(_)
-                | Body::ChallengeChanged(_)
-                | Body::OfferSuggested(_)
-                | Body::FraudSuspected(_) => Reason::TimePassed,
+                Body::PointsChanged(_) | Body::ChallengeChanged(_) | Body::FraudSuspected(_) => Reason::TimePassed,
                 Body::CustomerErased(_) => unreachable!("nobody is erased by the passing of time"),
             },
         }

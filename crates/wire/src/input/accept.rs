@@ -105,7 +105,7 @@ fn heard(body: Given, customer_id: &str, occurred_at: Timestamp, rules: &Rules) 
             }))
         }
         Given::ConsentChanged(changed) => {
-            needed("consentChanged.purpose", &changed.purpose)?;
+            id("consentChanged.purpose", &changed.purpose)?;
             Ok(Body::ConsentChanged(ConsentChanged { purpose: changed.purpose, granted: changed.granted }))
         }
         Given::FavouritesChosen(chosen) => Ok(Body::FavouritesChosen(FavouritesChosen { skus: chosen.skus })),

@@ -2,9 +2,11 @@
 //!
 //! Differences wrap around, so that every customer can be written, whatever its numbers, and reads back the same.
 
+mod challenges;
 mod past;
 mod tier;
 
+use programme::customer::challenges::ChallengesStanding;
 use programme::customer::{Customer, RiskStanding, Standing, TierStanding};
 use programme::facts::baskets::{Basket, Baskets};
 use programme::facts::days::{Bucket, Days};
@@ -26,7 +28,7 @@ const TAKEN_BACK: u32 = 2;
 /// The stored form of `customer`.
 pub(super) fn message(customer: &Customer) -> StoredCustomer {
     let Customer { facts, standing, wake_at, erased_at, past } = customer;
-    let Facts { since, last_purchase_at, lifetime, days, baskets, seen, rhythm, nps, favourites } = facts;
+    let Facts { since, last_purchase_at, lifetime, days, baskets, seen, rhythm, nps, favourites, consents } = facts;
     let buckets = &days.buckets;
     let baskets = &baskets.baskets;
     let since_ms = since.map(|at| at.0);
@@ -55,6 +57,7 @@ pub(super) fn message(customer: &Customer) -> StoredCustomer {
         favourites: favourites
             .as_ref()
             .map(|chosen| StoredFavourites { at_ms: chosen.at.0, skus: chosen.skus.clone() }),
+        consents: challenges::consents(consents),
         sequence: standing.sequence,
         clock_ms,
         tier: standing.tier.name.clone(),
@@ -71,6 +74,10 @@ pub(super) fn message(customer: &Customer) -> StoredCustomer {
         tier_personal_held_minor: standing.tier.personal_held_minor,
         tier_personal_next_minor: standing.tier.personal_next_minor,
         points: points::message(&standing.points),
+        challenges: standing.challenges.challenges.iter().map(challenges::challenge).collect(),
+        collections: standing.challenges.collections.iter().map(challenges::collection).collect(),
+        challenges_wake_day: standing.challenges.wake.map(|day| day.0),
+        categories: challenges::categories(&standing.categories),
         wake_at_ms: wake_at.map(|at| at.0),
         erased_at_ms: erased_at.map(|at| at.0),
         terms: standing.terms,
@@ -96,6 +103,7 @@ pub(super) fn customer(message: StoredCustomer, past_until: Option<Timestamp>) -
         rhythm: message.rhythm.map(rhythm).transpose()?,
         nps,
         favourites: message.favourites.map(|chosen| Favourites { at: Timestamp(chosen.at_ms), skus: chosen.skus }),
+        consents: challenges::read_consents(message.consents)?,
     };
     let standing = Standing {
         sequence: message.sequence,
@@ -119,11 +127,21 @@ pub(super) fn customer(message: StoredCustomer, past_until: Option<Timestamp>) -
         segments: segments::standing(message.segments.unwrap_or_default())?,
         fraud: fraud::standing(message.fraud.unwrap_or_default())?,
         points: message.points.map(points::points).transpose()?.unwrap_or_default(),
+        challenges: ChallengesStanding {
+            challenges: read_all(message.challenges, challenges::read_challenge)?,
+            collections: read_all(message.collections, challenges::read_collection)?,
+            wake: message.challenges_wake_day.map(Day),
+        },
+        categories: challenges::read_categories(message.categories)?,
     };
     let wake_at = message.wake_at_ms.map(Timestamp);
     let is_needed = past_until.is_none_or(|until| standing.clock > until) && !message.past.is_empty();
     let past = is_needed.then(|| self::past::past(&message.past).map(Box::new)).transpose()?;
     Ok(Customer { facts, standing, wake_at, erased_at: message.erased_at_ms.map(Timestamp), past })
+}
+
+fn read_all<S, T>(stored: Vec<S>, read: fn(S) -> Result<T, CorruptState>) -> Result<Vec<T>, CorruptState> {
+    stored.into_iter().map(read).collect()
 }
 
 fn days(message: &StoredCustomer) -> Result<Days, CorruptState> {
