@@ -6,8 +6,11 @@
 //! histories in which no event is later than the allowed lateness and no return older than what the terms
 //! remember: beyond those the programme does not promise what is computed here.
 
+mod challenges;
+mod consents;
 mod fraud;
 pub mod ledger;
+mod reactivation;
 mod segments;
 mod tiers;
 
@@ -20,7 +23,9 @@ use programme::time::{Day, Timestamp, Zone};
 use crate::told::{Kind, Told};
 use tiers::{Known, Tiers};
 
+use challenges::Challenges;
 use fraud::Suspicions;
+use reactivation::Reactivation;
 use segments::Classed;
 
 /// An event that was accepted, and where it stood in the input.
@@ -84,6 +89,8 @@ struct Audit<'a> {
     band: Option<usize>,
     classed: Classed,
     suspicions: Suspicions,
+    challenges: Challenges,
+    reactivation: Reactivation,
     told: Vec<Told>,
 }
 
@@ -103,6 +110,8 @@ impl<'a> Audit<'a> {
             band: None,
             classed: Classed::default(),
             suspicions: Suspicions::default(),
+            challenges: Challenges::default(),
+            reactivation: Reactivation::default(),
             told: Vec::new(),
         }
     }
@@ -148,6 +157,9 @@ impl<'a> Audit<'a> {
     /// Looks at the customer as known by the events of `known`, and notes what differs from the announced.
     fn look(&mut self, known: &[&Event], baskets: &[Basket], at: Timestamp, event: Option<&Event>) {
         let day = self.zone.day(at);
+        for (kind, from, to) in self.challenges.look(self.terms, self.zone, known, day) {
+            self.tell(at, kind, from, to, String::new());
+        }
         let tiers = self.tiers.get_or_insert_with(|| Tiers::beginning(at));
         let seen = Known { terms: self.terms, zone: self.zone, events: known, baskets };
         if let Some(said) = tiers.look(seen, at, event) {
@@ -165,6 +177,9 @@ impl<'a> Audit<'a> {
             let (from, to) = (name(self.band), name(band));
             self.band = band;
             self.tell(at, Kind::Risk, from, to, String::new());
+        }
+        for (kind, from, to) in self.reactivation.look(self.terms, self.zone, known, day) {
+            self.tell(at, kind, from, to, String::new());
         }
     }
 

@@ -2,11 +2,14 @@
 //!
 //! Events are delayed, sent twice and dated a little ahead, but none is later than the terms allow, because only
 //! then is there one right answer. Late ones are added where a test asks for them.
+//!
+//! What is in a basket is drawn apart from everything else, by the customer and the number of the event, so that drawing
+//! more of it changes no history otherwise.
 
 use engine::log::{InputId, Source, TaskId};
 use programme::event::{
-    Body, ErasureRequested, Event, Interacted, Interaction, NpsAnswer, Purchase, PurchaseReturned, PurchaseVoided,
-    TierOverridden,
+    Body, ConsentChanged, ErasureRequested, Event, Interacted, Interaction, Line, NpsAnswer, Purchase,
+    PurchaseReturned, PurchaseVoided, TierOverridden,
 };
 use programme::terms::Terms;
 use programme::time::Timestamp;
@@ -67,6 +70,48 @@ pub fn make(chance: &mut Chance, shape: &Shape, terms: &Terms) -> Vec<Arrival> {
     arrivals
 }
 
+/// The lines of a basket of so much: none from a till that sends totals only, and now and then a discount with a line of
+/// its own.
+fn lines(chance: &mut Chance, amount_minor: i64) -> Vec<Line> {
+    let count = chance.within(0..=4);
+    let mut left_minor = amount_minor;
+    let mut lines = Vec::new();
+    for i in 0..count {
+        let category = chance.one_of(&["milk", "bread", "tea", "coffee", "soap"]);
+        let last = i + 1 == count;
+        let discount = !last && chance.permille(60);
+        let amount_minor = match (last, discount) {
+            (true, _) => left_minor,
+            (false, true) => -chance.within(1..=100),
+            (false, false) => chance.within(0..=left_minor),
+        };
+        left_minor -= amount_minor;
+        lines.push(Line {
+            sku: format!("{category}-{}", chance.within(1..=2)),
+            category: category.into(),
+            department: if category == "soap" { "household" } else { "food" }.into(),
+            private_label: chance.permille(300),
+            quantity_milli: chance.one_of(&[0, 250, 500, 1000, 1000, 2000, 3000]),
+            amount_minor,
+            ..Line::default()
+        });
+    }
+    lines
+}
+
+/// Some of what is in `lines` comes back: a line, or a part of it.
+fn returned_lines(chance: &mut Chance, lines: &[Line]) -> Vec<Line> {
+    let mut back = Vec::new();
+    for line in lines.iter().filter(|line| line.amount_minor >= 0) {
+        if chance.permille(500) {
+            let halves = chance.within(1..=2);
+            let (quantity_milli, amount_minor) = (line.quantity_milli * halves / 2, line.amount_minor * halves / 2);
+            back.push(Line { quantity_milli, amount_minor, ..line.clone() });
+        }
+    }
+    back
+}
+
 /// Writes the history of one customer.
 struct Author<'a> {
     chance: &'a mut Chance,
@@ -109,7 +154,11 @@ impl Author<'_> {
                 self.send(at, Body::SurveyAnswered(Some(NpsAnswer { score })));
             }
             85..=87 => self.send(at, Body::SurveyAnswered(None)),
-            88..=91 => self.send(at, Body::Enrolled),
+            88..=89 => self.send(at, Body::Enrolled),
+            90..=91 => {
+                let granted = self.apart().permille(700);
+                self.send(at, Body::ConsentChanged(ConsentChanged { purpose: "marketing".into(), granted }));
+            }
             92..=93 => self.override_tier(at),
             _ => self.send(at, Body::Interacted(Interacted::plain(Interaction::Visit))),
         }
@@ -123,10 +172,14 @@ impl Author<'_> {
             _ => self.chance.within(3_00..=30_00),
         };
         let margin_minor = self.chance.permille(300).then_some(amount_minor / 4);
+        let mut apart = self.apart();
+        let lines = lines(&mut apart, amount_minor);
         let body = Body::Purchase(Purchase {
             basket_id: basket_id.clone(),
+            store_id: apart.one_of(&["", "s1", "s2"]).into(),
             amount_minor,
             margin_minor,
+            lines: lines.clone(),
             ..Purchase::default()
         });
         self.send(at, body.clone());
@@ -140,13 +193,16 @@ impl Author<'_> {
             let days = self.chance.one_of(&[0, 0, 1, 9, 35]);
             let back_at = at.plus_ms(days * DAY_MS + self.chance.within(-60_000..=20 * HOUR_MS));
             let whole_basket = self.chance.permille(400);
-            let amount_minor = self.chance.within(0..=amount_minor + 10);
-            let returned = PurchaseReturned {
-                basket_id: basket_id.clone(),
-                amount_minor,
-                whole_basket,
-                ..PurchaseReturned::default()
-            };
+            let mut amount_minor = self.chance.within(0..=amount_minor + 10);
+            let mut back = Vec::new();
+            if apart.permille(600) {
+                back = returned_lines(&mut apart, &lines);
+            }
+            if !back.is_empty() {
+                amount_minor = back.iter().map(|line| line.amount_minor).sum();
+            }
+            let basket_id = basket_id.clone();
+            let returned = PurchaseReturned { basket_id, amount_minor, lines: back, whole_basket };
             self.send(back_at, Body::PurchaseReturned(returned));
         }
         if self.chance.permille(40) {
@@ -170,6 +226,11 @@ impl Author<'_> {
         let operator_id = chance.one_of(&["anna", "boris"]).to_string();
         let reason = "waited an hour at the till".to_string();
         self.send(at, Body::TierOverridden(TierOverridden { tier, until, reason, operator_id }));
+    }
+
+    /// A source of chance for what is in the next event.
+    fn apart(&self) -> Chance {
+        Chance::seeded(u64::from(self.customer) << 32 | u64::from(self.next))
     }
 
     /// Asks to be forgotten. Now and then somebody reads in what happened before once more.

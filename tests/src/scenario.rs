@@ -18,14 +18,15 @@
 //! its noon):
 //!
 //! ```text
-//! purchase CUSTOMER WHEN AMOUNT [basket=ID] [store=ID] [cashier=ID] [id=ID]
-//! return CUSTOMER WHEN BASKET AMOUNT|whole [id=ID]
+//! purchase CUSTOMER WHEN AMOUNT [basket=ID] [store=ID] [cashier=ID] [lines=CATEGORY[*]:PIECES:AMOUNT,..] [id=ID]
+//! return CUSTOMER WHEN BASKET AMOUNT|whole [lines=CATEGORY[*]:PIECES:AMOUNT,..] [id=ID]
 //! void CUSTOMER WHEN BASKET [id=ID]
 //! survey CUSTOMER WHEN SCORE [id=ID]          the answer to "would you recommend us"
 //! redeem CUSTOMER WHEN POINTS [basket=ID] [id=ID]   the customer wants to pay the basket with points
 //! floor CUSTOMER WHEN TIER|none [until=WHEN] [reason=WORD] [by=OPERATOR] [id=ID]   an operator overrides the tier
 //! erase CUSTOMER WHEN REQUEST [id=ID]         the customer asks to be forgotten
-//! visit CUSTOMER WHEN [id=ID]                 an event that no mechanic reads
+//! visit CUSTOMER WHEN [id=ID]                 the customer came and bought nothing
+//! consent CUSTOMER WHEN PURPOSE yes|no [id=ID]
 //! watermark WHEN                              time passes for everybody
 //! card CUSTOMER WHEN                          what a query would answer
 //! tier CUSTOMER WHEN                          the same of the tier alone: what keeps it, and what is missing to the next

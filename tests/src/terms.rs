@@ -8,7 +8,6 @@ use programme::terms::fraud::{
 use programme::terms::segments::{BuyerGroups, Rfm, Segments};
 use programme::terms::tiers::policy::{Downgrade, Period, TierPolicy};
 use programme::terms::tiers::{Match, Tier, Window};
-use programme::terms::tiers::{Tier, Window};
 use programme::terms::{Ltv, Memory, Terms};
 
 use crate::chance::Chance;

@@ -20,9 +20,10 @@ pub struct Told {
     pub sequence: u64,
     /// Which standing changed.
     pub kind: Kind,
-    /// The tier or band before; empty where there was no risk to speak of.
+    /// The tier or band before; empty where there was no risk to speak of. The name of a challenge or offer.
     pub from: String,
-    /// The tier or band now; empty where the risk is cleared.
+    /// The tier or band now; empty where the risk is cleared. How a challenge stands, such as `COMPLETED 3/3 +50`; the
+    /// category of an offer.
     pub to: String,
     /// What else is said of a tier: direction, end, and who set which floor. Empty for everything else.
     pub detail: String,
@@ -41,6 +42,10 @@ pub enum Kind {
     Fraud,
     /// A balance of points. `from` and `to` are `currency balance/pending`, and empty where there is neither.
     Points,
+    /// A challenge or a collection.
+    Challenge,
+    /// Something was offered.
+    Offer,
     /// All of it: the customer was erased. `from` and `to` are empty.
     Erased,
 }
@@ -53,6 +58,8 @@ impl fmt::Display for Told {
             Kind::Engagement => "engagement_changed",
             Kind::Fraud => "fraud_suspected",
             Kind::Points => "points_changed",
+            Kind::Challenge => "challenge_changed",
+            Kind::Offer => "offer_suggested",
             Kind::Erased => "erased",
         };
         let name = |text: &'_ str| if text.is_empty() { "none".to_string() } else { text.to_string() };
@@ -74,6 +81,8 @@ pub fn read(json: &[u8]) -> Result<Told, String> {
         ("engagementChanged", Kind::Engagement),
         ("fraudSuspected", Kind::Fraud),
         ("pointsChanged", Kind::Points),
+        ("challengeChanged", Kind::Challenge),
+        ("offerSuggested", Kind::Offer),
         ("customerErased", Kind::Erased),
     ];
     let mut known = bodies.iter().filter_map(|(name, kind)| Some((*kind, value.get(*name)?)));
@@ -87,10 +96,17 @@ pub fn read(json: &[u8]) -> Result<Told, String> {
         Kind::Engagement => classes(body, side),
         Kind::Fraud if side == "from" => String::new(),
         Kind::Fraud => suspected(body),
-        Kind::Points => String::new(),
+        Kind::Points | Kind::Challenge | Kind::Offer => String::new(),
     };
     let (from, to) = match kind {
         Kind::Points => balances(body)?,
+        Kind::Challenge => {
+            let number = |key| number(body, key).unwrap_or(0);
+            let (progress, target) = (number("progress"), number("target"));
+            let stands = format!("{} {progress}/{target} +{}", text(body, "kind"), number("rewardPoints"));
+            (text(body, "challenge"), stands)
+        }
+        Kind::Offer => (text(body, "offer"), text(body, "category")),
         Kind::Tier | Kind::Risk | Kind::Erased | Kind::Engagement | Kind::Fraud => (side("from"), side("to")),
     };
     Ok(Told {
@@ -159,6 +175,14 @@ fn balances(body: &Value) -> Result<(String, String), String> {
         _ => format!("{currency} {balance}/{pending}"),
     };
     Ok((held(balance - more, pending - more_pending), held(balance, pending)))
+}
+
+/// A 64-bit integer, which is a text in JSON; absent where it is 0.
+fn number(of: &Value, key: &str) -> Option<i64> {
+    match of.get(key)? {
+        Value::String(text) => text.parse().ok(),
+        other => other.as_i64(),
+    }
 }
 
 /// The sequence of a decision in JSON, where 64-bit integers are texts.

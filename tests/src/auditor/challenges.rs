@@ -238,7 +238,7 @@ fn span(challenge: &Challenge, day: Day) -> Option<(Day, Day)> {
     let begins = |day: Day| match challenge.every {
         // 1970-01-05 was a Monday.
         Some(Every::Week) => day.since(Day(4)) % 7 == 0,
-        Some(Every::Month) => day.to_string().ends_with("-01"),
+        Some(Every::Month) => day.month_start() == day,
         None => false,
     };
     if !on(day) {

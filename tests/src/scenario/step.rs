@@ -3,8 +3,8 @@
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use programme::event::{
-    Body, ErasureRequested, Event, Interacted, Interaction, NpsAnswer, Purchase, PurchaseReturned, PurchaseVoided,
-    RedemptionRequested, TierOverridden,
+    Body, ConsentChanged, ErasureRequested, Event, Interacted, Interaction, Line, NpsAnswer, Purchase,
+    PurchaseReturned, PurchaseVoided, RedemptionRequested, TierOverridden,
 };
 use programme::time::Timestamp;
 
@@ -47,11 +47,13 @@ pub(super) fn parse(line: &str, zone: &TimeZone, number: usize) -> Result<Step, 
             }
             let mut named = |name| words.named(name).unwrap_or_default().to_string();
             let (store_id, cashier_id) = (named("store="), named("cashier="));
+            let lines = lines(&mut words)?;
             Body::Purchase(Purchase {
                 basket_id: basket,
                 store_id,
                 cashier_id,
                 amount_minor,
+                lines,
                 ..Purchase::default()
             })
         }
@@ -63,8 +65,8 @@ pub(super) fn parse(line: &str, zone: &TimeZone, number: usize) -> Result<Step, 
             Body::PurchaseReturned(PurchaseReturned {
                 basket_id,
                 amount_minor,
+                lines: lines(&mut words)?,
                 whole_basket,
-                ..PurchaseReturned::default()
             })
         }
         "void" => Body::PurchaseVoided(PurchaseVoided { basket_id: words.next("a basket")?.to_string() }),
@@ -92,6 +94,15 @@ pub(super) fn parse(line: &str, zone: &TimeZone, number: usize) -> Result<Step, 
             let reason = words.named("reason=").unwrap_or("unsaid").to_string();
             let operator_id = words.named("by=").unwrap_or("anna").to_string();
             Body::TierOverridden(TierOverridden { tier: tier.map(str::to_string), until, reason, operator_id })
+        }
+        "consent" => {
+            let purpose = words.next("a purpose")?.to_string();
+            let granted = match words.next("yes or no")? {
+                "yes" => true,
+                "no" => false,
+                other => return Err(format!("{other:?} is neither yes nor no")),
+            };
+            Body::ConsentChanged(ConsentChanged { purpose, granted })
         }
         "visit" => Body::Interacted(Interacted::plain(Interaction::Visit)),
         _ => return Err(format!("{kind:?} is no kind of step")),
@@ -125,6 +136,31 @@ impl<'a> Words<'a> {
             Some(word) => Err(format!("{word:?} is too much")),
         }
     }
+}
+
+/// `lines=milk:2:120.00,tea*:0.5:500.00`, where they are given: category, pieces and amount of each, `*` for the
+/// retailer's own brand. The article has the category's name, and stands in the department `food`.
+fn lines(words: &mut Words<'_>) -> Result<Vec<Line>, String> {
+    let texts = words.named("lines=").into_iter().flat_map(|texts| texts.split(','));
+    texts.map(line).collect()
+}
+
+fn line(text: &str) -> Result<Line, String> {
+    let parts: Vec<&str> = text.split(':').collect();
+    let [category, quantity, amount] = parts[..] else {
+        return Err(format!("{text:?} is no line such as milk:2:120.00"));
+    };
+    let (name, private_label) = category.strip_suffix('*').map_or((category, false), |name| (name, true));
+    let pieces: f64 = quantity.parse().map_err(|_| format!("{quantity:?} is no number of pieces"))?;
+    Ok(Line {
+        sku: name.to_string(),
+        category: name.to_string(),
+        department: "food".to_string(),
+        private_label,
+        quantity_milli: (pieces * 1000.0) as i64,
+        amount_minor: money(amount)?,
+        ..Line::default()
+    })
 }
 
 /// `2024-01-10` (its noon), `2024-01-10T18:30` or `2024-01-10T18:30:15.250`, by the wall clock of `zone`.

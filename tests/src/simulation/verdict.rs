@@ -231,8 +231,9 @@ impl World {
                 told::Kind::Risk => Some(risk),
                 told::Kind::Points => Some(points),
                 told::Kind::Erased => Some(nothing),
-                // Of the classes only those that moved are named, and a suspicion follows from no other.
-                told::Kind::Engagement | told::Kind::Fraud => None,
+                // Of the classes only those that moved are named, what challenges and offers begin with is a name, and a
+                // suspicion follows from no other.
+                told::Kind::Engagement | told::Kind::Fraud | told::Kind::Challenge | told::Kind::Offer => None,
             };
             let follows = held.as_ref().is_none_or(|held| told.from == **held);
             if told.sequence != *sequence || !follows {
