@@ -83,7 +83,7 @@ mod tests {
         check(
             &shipped("programme.toml"),
             expect![[r#"
-                ok: version 2025-01, RUB in Europe/Moscow, the last 30 days, 4 tiers (newcomer, regular, champion, vip), 2 bands of risk (watch, high), hash f6146178f645007975db7bfa1c10f4a4fed5257d7bbf9cfdaeafaff23d645892
+                ok: version 2025-01, RUB in Europe/Moscow, the last 30 days, 4 tiers (newcomer, regular, champion, vip), 2 bands of risk (watch, high), hash 270146bab8d3ed8471ca10bcc275a89ac29ff61623ceeafa2aa4f5c6d5149ec0
                 accepted
             "#]],
         );

@@ -101,7 +101,7 @@ fn explanations() {
         expect![[r#"
             Customer 42, as of 2024-09-28 15:00 (Europe/Moscow)
 
-            Known since 2024-05-03: 9 purchases, 22,500.00 RUB spent; worth 52,233.84 RUB over the years to come
+            Known since 2024-05-03: 9 purchases, 22,500.00 RUB spent; worth 41,366.40 RUB over the years to come
             Last purchase: 2024-05-27 19:30, 124 days before
             Comes every 3.0 days on average
             Would recommend us: 9 of 10
@@ -113,8 +113,8 @@ fn explanations() {
                 spend                     0.00 RUB   at least 15,000.00 RUB  15,000.00 RUB more
 
             Churn risk: high, since 2024-06-30
-              Buys nothing in the next 56 days with probability 99.8 % (watch from 35.0 %, high from 50.0 %)
-              Has not left for good with probability 0.2 %
+              Buys nothing in the next 56 days with probability 100.0 % (watch from 35.0 %, high from 50.0 %)
+              Has not left for good with probability 0.0 %
               Silent for 124 days: 41.3 times the usual gap
 
             If nothing happens, nothing will change
