@@ -248,7 +248,8 @@ impl Run {
             | Body::EngagementChanged(_)
             | Body::ChallengeChanged(_)
             | Body::OfferSuggested(_)
-            | Body::FraudSuspected(_) => write!(said, "{}", decision.body).unwrap(),
+            | Body::FraudSuspected(_)
+            | Body::DiscountChanged(_) => write!(said, "{}", decision.body).unwrap(),
             Body::CustomerErased(erased) => write!(said, "erased by {}", erased.request_id).unwrap(),
         }
         let reason = match decision.reason {

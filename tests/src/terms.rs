@@ -51,6 +51,8 @@ pub fn plain() -> Terms {
         challenge: Vec::new(),
         collection: Vec::new(),
         reactivation: None,
+        discount: None,
+        draw: Vec::new(),
     }
 }
 

@@ -69,7 +69,8 @@ impl Tally {
             | Body::EngagementChanged(_)
             | Body::ChallengeChanged(_)
             | Body::OfferSuggested(_)
-            | Body::FraudSuspected(_) => {}
+            | Body::FraudSuspected(_)
+            | Body::DiscountChanged(_) => {}
             Body::CustomerErased(_) => self.erasures += 1,
         }
     }

@@ -56,6 +56,8 @@ pub struct Card {
     /// The scores of recency, frequency and monetary value; `None` before the first purchase, and where the terms do not
     /// ask for them.
     pub scores: Option<Scores>,
+    /// The customer's discount, thousandths of the price; 0 where there is none.
+    pub discount_permille: u32,
     /// The ISO 4217 code of every amount on the card.
     pub currency: String,
     /// The customer's points, the account of the programme's currency first; none in a programme without points.
@@ -111,6 +113,7 @@ impl Programme {
             score: judged.map(|rhythm| probability::score(&rhythm, &terms.churn, moment.day)),
             segments: standing.segments,
             scores: segments::scores_at(&moment, &facts),
+            discount_permille: standing.discount.permille,
             currency: terms.currency.clone(),
             balances: self.balances(&standing.points),
             sequence: standing.sequence,

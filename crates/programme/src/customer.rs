@@ -81,16 +81,26 @@ pub struct Standing {
     pub challenges: ChallengesStanding,
     /// Which categories the customer buys.
     pub categories: CategoriesStanding,
+    /// Which discount the customer has.
+    pub discount: DiscountStanding,
+    /// What the customer has earned in the prize draws.
+    pub draws: DrawsStanding,
 }
 
 impl Standing {
     /// The earliest instant at which a mechanic wants to look again although nothing happens.
     pub fn wake_at(&self, zone: &Zone) -> Option<Timestamp> {
-        let next_day =
-            [self.tier.wake, self.risk.wake, self.segments.wake, self.challenges.wake, self.categories.wake]
-                .into_iter()
-                .flatten()
-                .min();
+        let next_day = [
+            self.tier.wake,
+            self.risk.wake,
+            self.segments.wake,
+            self.challenges.wake,
+            self.categories.wake,
+            self.draws.wake,
+        ]
+        .into_iter()
+        .flatten()
+        .min();
         let next_midnight = next_day.map(|day| zone.start(day));
         // A floor ends at its own instant.
         let floor_ends = self.tier.floor.as_ref().and_then(|floor| floor.until);
@@ -242,4 +252,44 @@ pub struct Suspected {
     pub at: Timestamp,
     /// What was suspected.
     pub what: FraudSuspected,
+}
+
+/// Which discount a customer has.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DiscountStanding {
+    /// Thousandths of the price; 0 where there is none.
+    pub permille: u32,
+    /// The most that the net spend of the whole life ever was, minor units; 0 where the terms do not go by it.
+    pub spend_minor_max: i64,
+}
+
+/// What a customer has earned in the prize draws.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DrawsStanding {
+    /// One for each draw of the terms in which anything counted, in the order in which it first did.
+    pub draws: Vec<DrawStanding>,
+    /// When a draw can be forgotten.
+    pub wake: Option<Day>,
+}
+
+/// What counts for a customer in one draw.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DrawStanding {
+    /// The draw's name in the terms.
+    pub name: String,
+    /// The latest baskets that count, oldest first; at most as many as the terms remember baskets.
+    pub baskets: Vec<CountedBasket>,
+    /// What older baskets are worth in the draw, minor units: they count, and cannot be taken back any more.
+    pub settled_minor: i64,
+    /// How many older baskets there are.
+    pub settled_baskets: u32,
+}
+
+/// A basket that counts in a draw.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CountedBasket {
+    /// Fingerprint of the basket's id.
+    pub id: u64,
+    /// What counts of it and was not taken back, minor units; above 0.
+    pub minor: i64,
 }

@@ -99,6 +99,8 @@ pub enum Body {
     OfferSuggested(OfferSuggested),
     /// The programme is perhaps abused.
     FraudSuspected(FraudSuspected),
+    /// The customer's discount changed.
+    DiscountChanged(DiscountChanged),
     /// Nothing is known of the customer any more.
     CustomerErased(CustomerErased),
 }
@@ -369,6 +371,15 @@ pub enum FraudPattern {
     CardSharing,
     /// One purchase, split into several receipts.
     SplitReceipts,
+}
+
+/// The customer's discount changed: it holds for whatever is bought from now on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DiscountChanged {
+    /// Thousandths of the price before; 0 where there was none.
+    pub from_permille: u32,
+    /// Thousandths of the price now; 0 where there is none any more.
+    pub to_permille: u32,
 }
 
 /// Nothing is known of the customer any more: this is the last that is said, and nothing said before holds.

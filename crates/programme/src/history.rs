@@ -78,6 +78,8 @@ pub(crate) fn terms() -> Terms {
         challenge: Vec::new(),
         collection: Vec::new(),
         reactivation: None,
+        discount: None,
+        draw: Vec::new(),
     }
 }
 
@@ -204,7 +206,7 @@ fn lines(words: &[&str]) -> Vec<Line> {
     lines.split(',').map(line).collect()
 }
 
-fn instant(text: &str) -> Timestamp {
+pub(crate) fn instant(text: &str) -> Timestamp {
     let full = if text.contains('T') { text.to_string() } else { format!("{text}T12:00:00Z") };
     Timestamp::parse(&full).unwrap_or_else(|| panic!("no instant: {text}"))
 }
@@ -240,7 +242,8 @@ fn show(decision: &Decision) -> String {
         | Body::EngagementChanged(_)
         | Body::ChallengeChanged(_)
         | Body::OfferSuggested(_)
-        | Body::FraudSuspected(_) => decision.body.to_string(),
+        | Body::FraudSuspected(_)
+        | Body::DiscountChanged(_) => decision.body.to_string(),
         Body::CustomerErased(erased) => format!("erased by {}", erased.request_id),
     };
     let value = |value: &Value| match value {

@@ -5,6 +5,8 @@
 
 pub mod challenges;
 pub mod churn;
+pub mod discount;
+pub mod draws;
 pub mod fraud;
 pub mod points;
 pub mod reactivation;
@@ -62,11 +64,13 @@ pub struct Mechanic {
 }
 
 /// All mechanics, in the order in which they judge.
-pub const MECHANICS: [Mechanic; 7] = [
+pub const MECHANICS: [Mechanic; 9] = [
     fraud::MECHANIC,
     challenges::MECHANIC,
     points::MECHANIC,
     tiers::MECHANIC,
+    discount::MECHANIC,
+    draws::MECHANIC,
     segments::MECHANIC,
     churn::MECHANIC,
     reactivation::MECHANIC,

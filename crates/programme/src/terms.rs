@@ -6,6 +6,8 @@
 pub mod challenges;
 pub mod churn;
 pub mod consent;
+pub mod discount;
+pub mod draw;
 pub mod finding;
 pub mod fraud;
 pub mod points;
@@ -20,6 +22,8 @@ use crate::time::{Day, Timestamp, Zone};
 use challenges::{Challenge, Collection};
 use churn::Churn;
 use consent::Consent;
+use discount::Discount;
+use draw::Draw;
 use finding::{Finding, Findings};
 use fraud::Fraud;
 use points::Points;
@@ -81,6 +85,12 @@ pub struct Terms {
     /// When a category that was bought and is no more is offered again; absent switches it off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reactivation: Option<Reactivation>,
+    /// Which discount customers have; absent where they have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub discount: Option<Discount>,
+    /// The prize draws.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub draw: Vec<Draw>,
 }
 
 /// Bounds of what is remembered of one customer.
@@ -166,6 +176,10 @@ impl Terms {
         if let Some(reactivation) = &self.reactivation {
             reactivation.check(&mut findings);
         }
+        if let Some(discount) = &self.discount {
+            discount.check(&self.tier, &mut findings);
+        }
+        draw::check(&self.draw, self.memory.late_days, &mut findings);
         findings.0
     }
 }

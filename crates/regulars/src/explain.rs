@@ -11,6 +11,7 @@ use programme::customer::{Customer, TierFloor};
 use programme::decision::{Body, Decision, Need};
 use programme::editions::Programme;
 use programme::facts::rhythm::Rhythm;
+use programme::terms::discount::Discount;
 use programme::terms::tiers::{Match, Tier, Window};
 use programme::time::Timestamp;
 
@@ -74,6 +75,7 @@ impl Telling<'_> {
         self.line(format_args!(""));
         self.tell_tier();
         self.line(format_args!(""));
+        self.tell_discount();
         self.tell_risk(customer.facts.rhythm);
         self.line(format_args!(""));
         self.tell_changes(customer);
@@ -154,6 +156,24 @@ impl Telling<'_> {
             Some(Match::Any) => " any of",
             Some(Match::All) | None => "",
         }
+    }
+
+    /// The discount and, where it grows, what the next step asks for; nothing where there is none to be had.
+    fn tell_discount(&mut self) {
+        let card = self.card;
+        let Some(discount) = &self.programme.terms().discount else { return };
+        self.line(format_args!("Discount: {}", permille(card.discount_permille)));
+        if let Discount::Cumulative { step, may_fall } = discount {
+            if let Some(next) = step.iter().find(|step| step.permille > card.discount_permille) {
+                let spend = self.money(next.spend_minor_min);
+                let missing = self.money(next.spend_minor_min - card.lifetime_spend_minor);
+                let next = permille(next.permille);
+                self.line(format_args!("  {next} from {spend} of spend on, {missing} more"));
+            }
+            let what = if *may_fall { "may lower it" } else { "does not lower it" };
+            self.line(format_args!("  What goes back {what}"));
+        }
+        self.line(format_args!(""));
     }
 
     /// A condition of a tier: what there is, what is asked for, and what is missing.
@@ -274,6 +294,7 @@ fn change(decision: &Decision) -> String {
         | Body::ChallengeChanged(_)
         | Body::OfferSuggested(_)
         | Body::FraudSuspected(_)
+        | Body::DiscountChanged(_)
         | Body::CustomerErased(_) => decision.body.to_string(),
     }
 }
@@ -284,6 +305,11 @@ fn ago(days: i32) -> String {
         1 => "a day before".to_string(),
         days => format!("{} days before", money::grouped(days.into())),
     }
+}
+
+/// Thousandths as per cent.
+fn permille(permille: u32) -> String {
+    format!("{}.{} %", permille / 10, permille % 10)
 }
 
 fn percent(probability: f64) -> String {

@@ -68,6 +68,7 @@ fn message(card: &Card) -> proto::CustomerCard {
             own_tier: floor.own.clone(),
         }),
         balances: card.balances.iter().map(balance).collect(),
+        discount_permille: card.discount_permille,
     }
 }
 

@@ -73,7 +73,10 @@ pub fn decision_topic(decision: &Decision) -> &'static str {
         Body::ChurnRiskChanged(_) => topics::CHURN_RISK_CHANGED,
         Body::PointsChanged(_) => topics::POINTS_CHANGED,
         Body::EngagementChanged(_) => topics::ENGAGEMENT_CHANGED,
-        Body::ChallengeChanged(_) | Body::OfferSuggested(_) | Body::FraudSuspected(_) => topics::PROGRAMME_CHANGED,
+        Body::ChallengeChanged(_)
+        | Body::OfferSuggested(_)
+        | Body::FraudSuspected(_)
+        | Body::DiscountChanged(_) => topics::PROGRAMME_CHANGED,
         Body::CustomerErased(_) => topics::CUSTOMER_ERASED,
     }
 }
@@ -88,6 +91,7 @@ fn decision_type(decision: &Decision) -> &'static str {
         Body::ChallengeChanged(_) => "loyalty.challenge.changed.v1",
         Body::OfferSuggested(_) => "loyalty.offer.suggested.v1",
         Body::FraudSuspected(_) => "loyalty.fraud.suspected.v1",
+        Body::DiscountChanged(_) => "loyalty.discount.changed.v1",
         Body::CustomerErased(_) => "loyalty.customer.erased.v1",
     }
 }
@@ -183,6 +187,7 @@ fn body(body: &Body) -> proto::decision::Body {
         Body::ChallengeChanged(changed) => proto::decision::Body::ChallengeChanged(body::challenge(changed)),
         Body::OfferSuggested(offer) => proto::decision::Body::OfferSuggested(body::offer(offer)),
         Body::FraudSuspected(suspected) => proto::decision::Body::FraudSuspected(body::fraud(suspected)),
+        Body::DiscountChanged(changed) => proto::decision::Body::DiscountChanged(body::discount(*changed)),
         Body::CustomerErased(erased) => {
             proto::decision::Body::CustomerErased(proto::CustomerErased { request_id: erased.request_id.clone() })
         }

@@ -31,7 +31,7 @@ pub const CHURN_RISK_CHANGED: &str = "loyalty.churn-risk.changed.v1";
 pub const POINTS_CHANGED: &str = "loyalty.points.changed.v1";
 /// Decisions with an `engagementChanged`.
 pub const ENGAGEMENT_CHANGED: &str = "loyalty.engagement.changed.v1";
-/// Decisions with a `challengeChanged`, `offerSuggested` or `fraudSuspected`.
+/// Decisions with a `challengeChanged`, `offerSuggested`, `fraudSuspected` or `discountChanged`.
 pub const PROGRAMME_CHANGED: &str = "loyalty.programme.changed.v1";
 /// Decisions with a `customerErased`.
 pub const CUSTOMER_ERASED: &str = "loyalty.customer.erased.v1";

@@ -4,8 +4,9 @@
 
 use programme::classes::{Activity, BuyerGroup, Segment};
 use programme::customer::{
-    Customer, FraudStanding, Held, Past, RecentPurchase, RecentRedemption, RecentReturn, RiskStanding,
-    SegmentStanding, Standing, Suspected, TierFloor, TierStanding, TierTold,
+    CountedBasket, Customer, DiscountStanding, DrawStanding, DrawsStanding, FraudStanding, Held, Past,
+    RecentPurchase, RecentRedemption, RecentReturn, RiskStanding, SegmentStanding, Standing, Suspected, TierFloor,
+    TierStanding, TierTold,
 };
 use programme::decision::{FraudPattern, FraudSuspected};
 use programme::event::{Body, Event, PurchaseVoided};
@@ -218,6 +219,19 @@ fn collector() -> Customer {
     customer
 }
 
+/// A regular with a discount, and with baskets in two draws.
+fn in_draws() -> Customer {
+    let mut customer = regular();
+    customer.standing.discount = DiscountStanding { permille: 70, spend_minor_max: 20_050 };
+    let draw =
+        |name: &str, basket| DrawStanding { name: name.into(), baskets: vec![basket], ..DrawStanding::default() };
+    let spring = draw("spring", CountedBasket { id: 1, minor: 4_000 });
+    let autumn = draw("autumn", CountedBasket { id: 0xffff_ffff_ffff_ffff, minor: 3_050 });
+    let spring = DrawStanding { settled_minor: 1_000, settled_baskets: 2, ..spring };
+    customer.standing.draws = DrawsStanding { draws: vec![spring, autumn], wake: Some(Day(17_300)) };
+    customer
+}
+
 fn marker() -> Marker {
     let read = InputPosition {
         topic: "retail.purchase.recorded.v1".into(),
@@ -250,6 +264,7 @@ fn released_formats_are_read_for_ever() {
         (include_str!("fixtures/stored-v1-at-risk.hex"), at_risk()),
         (include_str!("fixtures/stored-v1-lifted.hex"), lifted()),
         (include_str!("fixtures/stored-v1-collector.hex"), collector()),
+        (include_str!("fixtures/stored-v1-in-draws.hex"), in_draws()),
     ];
     for (fixture, customer) in customers {
         assert_eq!(decode_customer(&bytes(fixture)), Ok(customer));
@@ -290,6 +305,16 @@ fn what_cannot_be_read_is_said() {
     );
     // Score 11: field 15, a message, its field 1.
     assert_eq!(said(&[1, 0x7a, 2, 0x08, 11]), "stored value of format 1: nps score 11 above 10");
+    // Discount of 1001: field 47, a message, its field 1.
+    assert_eq!(
+        said(&[1, 0xfa, 2, 3, 0x08, 0xe9, 7]),
+        "stored value of format 1: discount of 1001 permille above 1000"
+    );
+    // A basket in a draw without its amount: field 48, a message, its field 1, a message, its field 2, packed, one element.
+    assert_eq!(
+        said(&[1, 0x82, 3, 12, 0x0a, 10, 0x12, 8, 1, 0, 0, 0, 0, 0, 0, 0]),
+        "stored value of format 1: basket_minor has 0 elements beside 1"
+    );
     assert_eq!(
         said(&[1, 0x72, 9, 0x21, 0, 0, 0, 0, 0, 0, 0xf8, 0x7f]),
         "stored value of format 1: faded_repeats NaN is no finite number of at least 0"
@@ -559,6 +584,23 @@ fn points() -> impl Strategy<Value = PointsStanding> {
     )
 }
 
+fn discount_and_draws() -> impl Strategy<Value = (DiscountStanding, DrawsStanding)> {
+    let discount = (0..=1000_u32, any::<i64>())
+        .prop_map(|(permille, spend_minor_max)| DiscountStanding { permille, spend_minor_max });
+    let basket = (any::<u64>(), any::<i64>()).prop_map(|(id, minor)| CountedBasket { id, minor });
+    let draw = ("[a-z]{0,8}", prop::collection::vec(basket, 0..4), any::<i64>(), any::<u32>()).prop_map(
+        |(name, baskets, settled_minor, settled_baskets)| DrawStanding {
+            name,
+            baskets,
+            settled_minor,
+            settled_baskets,
+        },
+    );
+    let draws = (prop::collection::vec(draw, 0..3), prop::option::of(days()))
+        .prop_map(|(draws, wake)| DrawsStanding { draws, wake });
+    (discount, draws)
+}
+
 fn customers() -> impl Strategy<Value = Customer> {
     let tier = ("[a-z]{0,8}", instants(), prop::option::of(days()));
     let tier = (tier, any::<u32>(), prop::option::of(told()), prop::option::of(floor()), any::<[Option<i64>; 2]>());
@@ -573,8 +615,16 @@ fn customers() -> impl Strategy<Value = Customer> {
         personal_next_minor: next,
     });
     let risk = (prop::option::of("[a-z]{0,8}"), instants(), prop::option::of(days()));
-    let standing = (any::<u64>(), instants(), any::<u32>(), tier, risk, segments(), fraud(), points()).prop_map(
-        |(sequence, clock, terms, tier, (band, risk_since, risk_wake), segments, fraud, points)| Standing {
+    let sections = (segments(), fraud(), points(), discount_and_draws());
+    let standing = (any::<u64>(), instants(), any::<u32>(), tier, risk, sections).prop_map(
+        |(
+            sequence,
+            clock,
+            terms,
+            tier,
+            (band, risk_since, risk_wake),
+            (segments, fraud, points, (discount, draws)),
+        )| Standing {
             sequence,
             clock,
             terms,
@@ -583,6 +633,8 @@ fn customers() -> impl Strategy<Value = Customer> {
             segments,
             fraud,
             points,
+            discount,
+            draws,
             ..Standing::default()
         },
     );

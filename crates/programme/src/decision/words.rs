@@ -19,6 +19,9 @@ impl fmt::Display for Body {
             Body::ChallengeChanged(changed) => challenge(changed, f),
             Body::OfferSuggested(offer) => suggested(offer, f),
             Body::FraudSuspected(suspected) => fraud(suspected, f),
+            Body::DiscountChanged(changed) => {
+                write!(f, "discount {} -> {} permille", changed.from_permille, changed.to_permille)
+            }
             Body::CustomerErased(erased) => write!(f, "erased by request {}", erased.request_id),
         }
     }

@@ -140,7 +140,7 @@ impl Cause<'_> {
                     Direction::Overridden => Reason::Operator,
                 },
                 Body::ChurnRiskChanged(_) | Body::OfferSuggested(_) => Reason::Silence,
-                Body::EngagementChanged(_) => Reason::WindowMoved,
+                Body::EngagementChanged(_) | Body::DiscountChanged(_) => Reason::WindowMoved,
                 Body::PointsChanged(_) | Body::ChallengeChanged(_) | Body::FraudSuspected(_) => Reason::TimePassed,
                 Body::CustomerErased(_) => unreachable!("nobody is erased by the passing of time"),
             },
@@ -178,6 +178,7 @@ pub(super) fn kind(body: &Body) -> &'static str {
         Body::ChallengeChanged(_) => "challenge",
         Body::OfferSuggested(_) => "offer",
         Body::FraudSuspected(_) => "fraud",
+        Body::DiscountChanged(_) => "discount",
         Body::CustomerErased(_) => "erased",
     }
 }

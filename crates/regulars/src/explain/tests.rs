@@ -4,6 +4,7 @@ use std::path::Path;
 
 use expect_test::{Expect, expect};
 use programme::event::{self, Event, NpsAnswer, Purchase};
+use programme::terms::discount::Step;
 
 use super::*;
 
@@ -171,4 +172,24 @@ fn explanations() {
           2024-06-30  churn risk watch -> high (53.2 %)
     "#]],
     );
+}
+
+// "Why do I pay more than my neighbour?" is asked at the till.
+#[test]
+fn discounts_are_explained() {
+    let mut terms = shipped("programme.toml").terms().clone();
+    let step = |spend_minor_min, permille| Step { spend_minor_min, permille };
+    let steps = vec![step(500_000, 30), step(2_000_000, 75)];
+    terms.discount = Some(Discount::Cumulative { step: steps, may_fall: false });
+    let programme = Programme::new(terms).unwrap();
+    let mut customer = Customer::default();
+    programme.fold(&mut customer, &purchase("2024-05-03T16:30:00Z", 550_000), &mut Vec::new());
+    let told = explanation(&programme, "42", &customer, Timestamp::parse("2024-05-10T12:00:00Z").unwrap());
+    let (_, discount) = told.split_once("Discount").unwrap();
+    let (discount, _) = discount.split_once("\n\n").unwrap();
+    expect![[r#"
+        : 3.0 %
+          7.5 % from 20,000.00 RUB of spend on, 14,500.00 RUB more
+          What goes back does not lower it"#]]
+    .assert_eq(discount);
 }

@@ -41,6 +41,7 @@ fn cards_as_json() {
             wake: None,
         },
         scores: Some(Scores { recency: 4, frequency: 5, monetary: 1 }),
+        discount_permille: 70,
         currency: "USD".into(),
         balances: vec![Balance {
             currency: "USD".into(),
@@ -72,6 +73,7 @@ fn cards_as_json() {
         segments: SegmentStanding::default(),
         scores: None,
         balances: Vec::new(),
+        discount_permille: 0,
         sequence: 0,
         wake_at: None,
         ..card

@@ -1,8 +1,8 @@
 //! How the conclusions of the programme's mechanics are written.
 
 use programme::decision::{
-    ChallengeChanged, ChallengeKind, EngagementChanged, ExpiringPoints, FraudPattern, FraudSuspected, Move,
-    OfferSuggested, PointsChanged, PointsKind,
+    ChallengeChanged, ChallengeKind, DiscountChanged, EngagementChanged, ExpiringPoints, FraudPattern,
+    FraudSuspected, Move, OfferSuggested, PointsChanged, PointsKind,
 };
 
 use crate::{instant, proto};
@@ -87,6 +87,10 @@ pub(super) fn offer(offer: &OfferSuggested) -> proto::OfferSuggested {
         valid_until: offer.valid_until.map(instant::write),
         withheld: false,
     }
+}
+
+pub(super) fn discount(changed: DiscountChanged) -> proto::DiscountChanged {
+    proto::DiscountChanged { from_permille: changed.from_permille, to_permille: changed.to_permille }
 }
 
 pub(super) fn fraud(suspected: &FraudSuspected) -> proto::FraudSuspected {

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use expect_test::expect;
-use programme::decision::{ChurnRiskChanged, TierChanged};
+use programme::decision::{ChurnRiskChanged, DiscountChanged, TierChanged};
 use prost::Message as _;
 
 use crate::input::refusal::RefusalKind;
@@ -84,6 +84,11 @@ fn churn_risk_changed() -> Decision {
     }
 }
 
+fn discount_changed() -> Decision {
+    let body = Body::DiscountChanged(DiscountChanged { from_permille: 0, to_permille: 70 });
+    Decision { body, evidence: Vec::new(), ..tier_changed() }
+}
+
 fn encoded(decision: &Decision, encoding: Encoding) -> Vec<u8> {
     let mut out = Vec::new();
     encode_decision(decision, &stamp(), at("2024-03-10T08:00:00.001Z"), encoding, &mut out);
@@ -96,12 +101,13 @@ fn decisions_as_json() {
     let json = |decision: &Decision| String::from_utf8(encoded(decision, Encoding::Json)).unwrap();
     expect![[r#"{"decisionId":"00000000000000000000000000000123","customerId":"c1","sequence":"2","effectiveAt":"2024-01-10T12:00:00Z","recordedAt":"2024-03-10T08:00:00.001Z","causes":["e1"],"reason":"PURCHASED","evidence":[{"measure":"purchases","value":"4","threshold":"4","window":"2024-01-01..2024-01-10"},{"measure":"spend_minor","value":"1500000"}],"termsVersion":"2024-06","termsHash":"abababababababababababababababababababababababababababababababab","replay":true,"tierChanged":{"from":"newcomer","to":"regular","direction":"UP","validUntil":"2024-02-01T05:00:00Z","toKeep":[{"measure":"purchases","required":"4","current":"4"}],"toNext":[{"measure":"purchases","required":"8","current":"4"}]}}"#]].assert_eq(&json(&tier_changed()));
     expect![[r#"{"decisionId":"ffffffffffffffffffffffffffffffff","customerId":"c1","sequence":"3","effectiveAt":"2024-03-10T00:00:00Z","recordedAt":"2024-03-10T08:00:00.001Z","reason":"SILENCE","evidence":[{"measure":"no_purchase_probability","value":"0.500000","threshold":"0.500000"}],"termsVersion":"2024-06","termsHash":"abababababababababababababababababababababababababababababababab","correction":true,"replay":true,"churnRiskChanged":{"to":"high","probability":0.500000001,"horizonDays":56,"lastPurchaseAt":"2024-01-10T12:00:00.25Z","reasons":["OVERDUE_AGAINST_OWN_RHYTHM","RARER_THAN_HABIT"]}}"#]].assert_eq(&json(&churn_risk_changed()));
+    expect![[r#"{"decisionId":"00000000000000000000000000000123","customerId":"c1","sequence":"2","effectiveAt":"2024-01-10T12:00:00Z","recordedAt":"2024-03-10T08:00:00.001Z","causes":["e1"],"reason":"PURCHASED","termsVersion":"2024-06","termsHash":"abababababababababababababababababababababababababababababababab","replay":true,"discountChanged":{"toPermille":70}}"#]].assert_eq(&json(&discount_changed()));
 }
 
 // A topic in protobuf must say what the same topic in JSON says.
 #[test]
 fn decisions_as_protobuf() {
-    for decision in [tier_changed(), churn_risk_changed()] {
+    for decision in [tier_changed(), churn_risk_changed(), discount_changed()] {
         let json = encoded(&decision, Encoding::Json);
         let notes = Notes::default();
         let from_json: proto::Decision = json::read(std::str::from_utf8(&json).unwrap(), &notes).unwrap();

@@ -3,11 +3,12 @@
 //! Differences wrap around, so that every customer can be written, whatever its numbers, and reads back the same.
 
 mod challenges;
+mod draws;
 mod past;
 mod tier;
 
 use programme::customer::challenges::ChallengesStanding;
-use programme::customer::{Customer, RiskStanding, Standing, TierStanding};
+use programme::customer::{Customer, DiscountStanding, RiskStanding, Standing, TierStanding};
 use programme::facts::baskets::{Basket, Baskets};
 use programme::facts::days::{Bucket, Days};
 use programme::facts::rhythm::Rhythm;
@@ -16,7 +17,7 @@ use programme::facts::{Facts, Favourites, Lifetime, Nps};
 use programme::time::{Day, Timestamp};
 use prost::Message;
 
-use crate::proto::{StoredCustomer, StoredFavourites, StoredNps, StoredRhythm};
+use crate::proto::{StoredCustomer, StoredDiscount, StoredFavourites, StoredNps, StoredRhythm};
 
 use super::{CorruptState, fraud, points, segments};
 
@@ -78,6 +79,8 @@ pub(super) fn message(customer: &Customer) -> StoredCustomer {
         collections: standing.challenges.collections.iter().map(challenges::collection).collect(),
         challenges_wake_day: standing.challenges.wake.map(|day| day.0),
         categories: challenges::categories(&standing.categories),
+        discount: discount_message(&standing.discount),
+        draws: draws::message(&standing.draws),
         wake_at_ms: wake_at.map(|at| at.0),
         erased_at_ms: erased_at.map(|at| at.0),
         terms: standing.terms,
@@ -133,6 +136,8 @@ pub(super) fn customer(message: StoredCustomer, past_until: Option<Timestamp>) -
             wake: message.challenges_wake_day.map(Day),
         },
         categories: challenges::read_categories(message.categories)?,
+        discount: message.discount.map(discount).transpose()?.unwrap_or_default(),
+        draws: message.draws.map(draws::standing).transpose()?.unwrap_or_default(),
     };
     let wake_at = message.wake_at_ms.map(Timestamp);
     let is_needed = past_until.is_none_or(|until| standing.clock > until) && !message.past.is_empty();
@@ -203,6 +208,22 @@ fn nps(stored: StoredNps) -> Result<Nps, CorruptState> {
     match u8::try_from(stored.score) {
         Ok(score @ 0..=10) => Ok(Nps { score, at: Timestamp(stored.at_ms) }),
         _ => Err(CorruptState::Contradiction(format!("nps score {} above 10", stored.score))),
+    }
+}
+
+fn discount_message(standing: &DiscountStanding) -> Option<StoredDiscount> {
+    let DiscountStanding { permille, spend_minor_max } = *standing;
+    (*standing != DiscountStanding::default()).then_some(StoredDiscount { permille, spend_minor_max })
+}
+
+fn discount(stored: StoredDiscount) -> Result<DiscountStanding, CorruptState> {
+    match stored {
+        StoredDiscount { permille: permille @ 0..=1000, spend_minor_max } => {
+            Ok(DiscountStanding { permille, spend_minor_max })
+        }
+        StoredDiscount { permille, .. } => {
+            Err(CorruptState::Contradiction(format!("discount of {permille} permille above 1000")))
+        }
     }
 }
 

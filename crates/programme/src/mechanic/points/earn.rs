@@ -246,6 +246,7 @@ fn suspicions(concluded: &[Conclusion]) -> impl Iterator<Item = &FraudSuspected>
         | Body::EngagementChanged(_)
         | Body::ChallengeChanged(_)
         | Body::OfferSuggested(_)
+        | Body::DiscountChanged(_)
         | Body::CustomerErased(_) => None,
     })
 }
