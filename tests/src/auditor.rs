@@ -20,6 +20,7 @@ use programme::event::{Body, Event};
 use programme::terms::Terms;
 use programme::time::{Day, Timestamp, Zone};
 
+use crate::discounts;
 use crate::told::{Kind, Told};
 use tiers::{Known, Tiers};
 
@@ -91,6 +92,7 @@ struct Audit<'a> {
     suspicions: Suspicions,
     challenges: Challenges,
     reactivation: Reactivation,
+    discount_permille: u32,
     told: Vec<Told>,
 }
 
@@ -112,6 +114,7 @@ impl<'a> Audit<'a> {
             suspicions: Suspicions::default(),
             challenges: Challenges::default(),
             reactivation: Reactivation::default(),
+            discount_permille: 0,
             told: Vec::new(),
         }
     }
@@ -162,9 +165,18 @@ impl<'a> Audit<'a> {
         }
         let tiers = self.tiers.get_or_insert_with(|| Tiers::beginning(at));
         let seen = Known { terms: self.terms, zone: self.zone, events: known, baskets };
-        if let Some(said) = tiers.look(seen, at, event) {
+        let said = tiers.look(seen, at, event);
+        let tier = tiers.announced;
+        if let Some(said) = said {
             let name = |tier: usize| self.terms.tier[tier].name.clone();
             self.tell(at, Kind::Tier, name(said.from), name(said.to), said.detail);
+        }
+        let permille = discounts::permille(self.terms, known, &self.terms.tier[tier].name);
+        if permille != self.discount_permille {
+            let shown = |permille: u32| if permille == 0 { String::new() } else { permille.to_string() };
+            let (from, to) = (shown(self.discount_permille), shown(permille));
+            self.discount_permille = permille;
+            self.tell(at, Kind::Discount, from, to, String::new());
         }
         if let Some(segments) = &self.terms.segments
             && let Some((from, to)) = self.classed.look(segments, baskets, day)

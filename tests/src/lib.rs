@@ -1,10 +1,12 @@
 //! What the test rings share: the simulated cluster, the auditor, scenarios, and generated events.
 //!
-//! Reading order: what was concluded ([`told`]) and what should have been ([`auditor`]); made-up input
+//! Reading order: what was concluded ([`told`]) and what should have been ([`auditor`],
+//! [`discounts`]); made-up input
 //! ([`history`], [`generate`]); a Kafka cluster in memory ([`simulated_kafka`]), a client of it ([`simulated_client`]) and
 //! the world built on both ([`simulation`]); the text form of small cases ([`scenario`]); the real broker ([`live`]).
 
 pub mod auditor;
+pub mod discounts;
 pub mod told;
 
 pub mod folded;

@@ -46,6 +46,8 @@ pub enum Kind {
     Challenge,
     /// Something was offered.
     Offer,
+    /// The discount: `from` and `to` are thousandths of the price; empty where there is none.
+    Discount,
     /// All of it: the customer was erased. `from` and `to` are empty.
     Erased,
 }
@@ -60,6 +62,7 @@ impl fmt::Display for Told {
             Kind::Points => "points_changed",
             Kind::Challenge => "challenge_changed",
             Kind::Offer => "offer_suggested",
+            Kind::Discount => "discount_changed",
             Kind::Erased => "erased",
         };
         let name = |text: &'_ str| if text.is_empty() { "none".to_string() } else { text.to_string() };
@@ -83,6 +86,7 @@ pub fn read(json: &[u8]) -> Result<Told, String> {
         ("pointsChanged", Kind::Points),
         ("challengeChanged", Kind::Challenge),
         ("offerSuggested", Kind::Offer),
+        ("discountChanged", Kind::Discount),
         ("customerErased", Kind::Erased),
     ];
     let mut known = bodies.iter().filter_map(|(name, kind)| Some((*kind, value.get(*name)?)));
@@ -94,6 +98,7 @@ pub fn read(json: &[u8]) -> Result<Told, String> {
     let side = |side: &str| match kind {
         Kind::Tier | Kind::Risk | Kind::Erased => text(body, side),
         Kind::Engagement => classes(body, side),
+        Kind::Discount => body.get(format!("{side}Permille")).map_or(String::new(), Value::to_string),
         Kind::Fraud if side == "from" => String::new(),
         Kind::Fraud => suspected(body),
         Kind::Points | Kind::Challenge | Kind::Offer => String::new(),
@@ -107,7 +112,9 @@ pub fn read(json: &[u8]) -> Result<Told, String> {
             (text(body, "challenge"), stands)
         }
         Kind::Offer => (text(body, "offer"), text(body, "category")),
-        Kind::Tier | Kind::Risk | Kind::Erased | Kind::Engagement | Kind::Fraud => (side("from"), side("to")),
+        Kind::Tier | Kind::Risk | Kind::Erased | Kind::Engagement | Kind::Fraud | Kind::Discount => {
+            (side("from"), side("to"))
+        }
     };
     Ok(Told {
         customer_id: text(&value, "customerId"),

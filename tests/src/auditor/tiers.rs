@@ -28,7 +28,7 @@ pub(super) struct Tiers {
     own: Own,
     floor: Option<Floor>,
     /// The place of the tier that was announced last.
-    announced: usize,
+    pub(super) announced: usize,
     told: Option<Told>,
 }
 

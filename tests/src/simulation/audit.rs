@@ -30,8 +30,12 @@ use crate::simulated_kafka::partition::{ProducerId, StoredMessage};
 use crate::told::{self, Told};
 
 /// The topics of decisions.
-pub const DECISIONS: [&str; 3] =
-    [wire::topics::TIER_CHANGED, wire::topics::CHURN_RISK_CHANGED, wire::topics::CUSTOMER_ERASED];
+pub const DECISIONS: [&str; 4] = [
+    wire::topics::TIER_CHANGED,
+    wire::topics::CHURN_RISK_CHANGED,
+    wire::topics::PROGRAMME_CHANGED,
+    wire::topics::CUSTOMER_ERASED,
+];
 
 /// What the auditor knows.
 pub struct Audit {

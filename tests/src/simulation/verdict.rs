@@ -220,16 +220,18 @@ impl World {
     /// ended.
     fn check_chains(&self) -> Result<(), String> {
         let lowest = &self.plan.terms.tier[0].name;
-        let mut standing: BTreeMap<String, (u64, String, String, String)> = BTreeMap::new();
+        let mut standing: BTreeMap<String, (u64, String, String, String, String)> = BTreeMap::new();
         for told in self.told() {
-            let fresh = || (0, lowest.clone(), String::new(), String::new());
-            let (sequence, tier, risk, points) = standing.entry(told.customer_id.clone()).or_insert_with(fresh);
+            let fresh = || (0, lowest.clone(), String::new(), String::new(), String::new());
+            let (sequence, tier, risk, points, discount) =
+                standing.entry(told.customer_id.clone()).or_insert_with(fresh);
             *sequence += 1;
             let nothing = &mut String::new();
             let held = match told.kind {
                 told::Kind::Tier => Some(tier),
                 told::Kind::Risk => Some(risk),
                 told::Kind::Points => Some(points),
+                told::Kind::Discount => Some(discount),
                 told::Kind::Erased => Some(nothing),
                 // Of the classes only those that moved are named, what challenges and offers begin with is a name, and a
                 // suspicion follows from no other.
