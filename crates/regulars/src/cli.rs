@@ -11,7 +11,7 @@ use crate::config::kafka::Kafka;
 use crate::config::{Config, LogConfig};
 use crate::fault::Fault;
 use crate::telemetry::{self, LogFormat};
-use crate::{customers, explain, load, programme_check, replay, run, topics};
+use crate::{customers, draw, explain, load, programme_check, replay, run, topics};
 
 /// Turns a retailer's events into tier changes and churn warnings, exactly once.
 #[derive(Debug, Parser)]
@@ -82,6 +82,9 @@ enum Command {
     /// Shows why a customer is where they are
     #[command(after_help = EXPLAIN_EXAMPLE)]
     Explain(explain::Args),
+    /// Finds the winners of a prize draw, in a way that anybody can check
+    #[command(after_help = draw::EXAMPLE)]
+    Draw(draw::Args),
     /// Works on the terms of a programme
     Programme {
         #[command(subcommand)]
@@ -163,6 +166,7 @@ impl Cli {
             Command::Replay(args) => replay::run(args),
             Command::Customers(args) => customers::run(args),
             Command::Explain(args) => explain::run(args),
+            Command::Draw(args) => draw::run(args),
             Command::Programme { command: ProgrammeCommand::Check(args) } => programme_check::run(args),
             Command::Topics { command: TopicsCommand::Create(args) } => {
                 let kafka = kafka_of(&args.config)?;

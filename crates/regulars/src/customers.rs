@@ -103,12 +103,12 @@ fn clock(task: TaskId, store: &Store) -> Result<Timestamp, Fault> {
     Ok(marker.clock.unwrap_or_default())
 }
 
-fn decode(id: &str, stored: &[u8]) -> Result<Customer, Fault> {
+pub(crate) fn decode(id: &str, stored: &[u8]) -> Result<Customer, Fault> {
     stored::decode_customer(stored).map_err(|corrupt| Fault::Failed(format!("customer {id}: {corrupt}")))
 }
 
 /// Ids come from decoded events, which are text.
-fn id_text(id: &[u8]) -> &str {
+pub(crate) fn id_text(id: &[u8]) -> &str {
     std::str::from_utf8(id).expect("customer ids were text when they were stored")
 }
 

@@ -29,3 +29,10 @@ impl From<engine::log::Failure> for Fault {
         Fault::Failed(failure.to_string())
     }
 }
+
+/// A store that cannot be read was begun to be.
+impl From<engine::store::StoreError> for Fault {
+    fn from(error: engine::store::StoreError) -> Fault {
+        Fault::Failed(error.to_string())
+    }
+}

@@ -17,6 +17,7 @@ pub mod kafka_log;
 pub mod terms_file;
 
 pub mod customers;
+pub mod draw;
 pub mod explain;
 pub mod load;
 pub mod programme_check;

@@ -133,7 +133,8 @@ fn what_can_be_switched_on_is_right() {
     };
     let text: String = shipped.lines().map(switched_on).collect();
     let on = read(&text, "programme.toml").unwrap_or_else(|error| panic!("{error}")).terms;
-    assert!(off.segments.is_none() && off.fraud.is_none());
+    assert!(off.segments.is_none() && off.fraud.is_none() && off.discount.is_none() && off.draw.is_empty());
+    assert!(on.discount.is_some() && on.draw.len() == 1);
     let (segments, fraud) = (on.segments.expect("it is switched on"), on.fraud.expect("it is switched on"));
     assert!(segments.rfm.is_some() && segments.buyer_groups.is_some() && segments.active_days.is_some());
     let rules = [
