@@ -11,7 +11,7 @@ use crate::config::kafka::Kafka;
 use crate::config::{Config, LogConfig};
 use crate::fault::Fault;
 use crate::telemetry::{self, LogFormat};
-use crate::{customers, draw, explain, load, programme_check, replay, run, topics};
+use crate::{customers, draw, explain, load, programme_check, replay, run, topics, what_if};
 
 /// Turns a retailer's events into tier changes and churn warnings, exactly once.
 #[derive(Debug, Parser)]
@@ -42,6 +42,13 @@ SIGTERM and SIGINT end it after the turn under way, with status 0.";
 const REPLAY_EXAMPLE: &str = "\
 Example:
   regulars replay --programme programme.toml --input events/ --output out/ --until 2024-01-01T00:00:00Z";
+
+const WHAT_IF_EXAMPLE: &str = "\
+Examples:
+  regulars what-if --programme new.toml --against programme.toml --input events/
+  regulars what-if --programme new.toml --against programme.toml --input events/ --format html --output what-if.html
+
+Nothing is published and no state is kept; both programmes see the same events, in the engine of the service.";
 
 const CUSTOMERS_EXAMPLE: &str = "\
 Examples:
@@ -76,6 +83,9 @@ enum Command {
     /// The same over files that end, without a broker; ends with a summary
     #[command(after_help = REPLAY_EXAMPLE)]
     Replay(replay::Args),
+    /// Shows what another programme would have done to the same customers: tiers, cost, who wins and who loses
+    #[command(after_help = WHAT_IF_EXAMPLE)]
+    WhatIf(what_if::Args),
     /// Shows customers as JSON lines
     #[command(after_help = CUSTOMERS_EXAMPLE)]
     Customers(customers::Args),
@@ -164,6 +174,7 @@ impl Cli {
         match self.command {
             Command::Run(args) => run::run(args),
             Command::Replay(args) => replay::run(args),
+            Command::WhatIf(args) => what_if::run(args),
             Command::Customers(args) => customers::run(args),
             Command::Explain(args) => explain::run(args),
             Command::Draw(args) => draw::run(args),

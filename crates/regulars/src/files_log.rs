@@ -22,6 +22,7 @@
 
 pub mod inputs;
 pub mod lines;
+pub(crate) mod readers;
 
 mod changelog;
 mod commits;
@@ -35,16 +36,14 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use engine::log::{
-    Change, ChangelogOffset, End, Failure, InputId, Log, Polled, Record, Restoring, Room, Source, Staged, TaskId,
-};
+use engine::log::{Change, ChangelogOffset, Failure, Log, Polled, Restoring, Room, Staged, TaskId};
 use programme::time::Timestamp;
 
 use changelog::Changelog;
 use commits::{Commit, Commits};
 use inputs::FilesInput;
-use lines::Lines;
 use outputs::Outputs;
+use readers::Readers;
 
 /// The one task of a log over files.
 pub const TASK: TaskId = TaskId(0);
@@ -98,10 +97,7 @@ pub struct FilesLog {
     topics: Vec<String>,
     follow: bool,
     sync: bool,
-    readers: Vec<Lines>,
-    total_bytes: u64,
-    /// The input that the next poll begins with, so that none is always last.
-    turn: usize,
+    readers: Readers,
     assigned: bool,
     resumed: bool,
     last: Commit,
@@ -150,16 +146,12 @@ impl FilesLog {
             changelog = compacted;
         }
         changelog::remove_others(&places.changelog, changelog.generation())?;
-        let readers: Vec<Lines> =
-            inputs.into_iter().map(|input| Lines::new(input.files, follow, line_bytes_max)).collect();
         Ok(FilesLog {
-            total_bytes: readers.iter().map(Lines::total_bytes).sum(),
+            readers: Readers::new(inputs, follow, line_bytes_max),
             outputs: Outputs::open(&output, &last.outputs)?,
             topics,
             follow,
             sync,
-            readers,
-            turn: 0,
             assigned: false,
             resumed: false,
             last,
@@ -172,7 +164,7 @@ impl FilesLog {
 
     /// How much of the inputs was read.
     pub fn read_bytes(&self) -> ReadBytes {
-        ReadBytes { read: self.readers.iter().map(Lines::read_bytes).sum(), total: self.total_bytes }
+        self.readers.read_bytes()
     }
 
     /// How many transactions were committed to the output directory, by this process and those before it.
@@ -185,54 +177,6 @@ impl FilesLog {
         self.outputs.sync()?;
         self.changelog.sync()?;
         self.commits.sync()
-    }
-
-    /// Reads from every input that is not paused until `room` is full or all of them are at their end.
-    fn read(&mut self, room: &Room<'_>, now: Timestamp, polled: &mut Polled) -> Result<(), Failure> {
-        let count = self.readers.len();
-        let mut open: Vec<usize> = (0..count).map(|i| (self.turn + i) % count).collect();
-        open.retain(|input| !room.paused.contains(&source(*input)));
-        self.turn = (self.turn + 1) % count.max(1);
-        while !open.is_empty() && polled.records.len() < room.records_max && polled.bytes.len() < room.bytes_max {
-            let share = (room.records_max - polled.records.len()).div_ceil(open.len());
-            let mut still_open = Vec::new();
-            for input in open {
-                if self.read_share(input, share, room, polled)? {
-                    still_open.push(input);
-                } else {
-                    let as_of = self.follow.then_some(now);
-                    polled.ends.push(End { source: source(input), as_of });
-                }
-            }
-            open = still_open;
-        }
-        Ok(())
-    }
-
-    /// Reads up to `share` lines of `input`; false when its end was reached.
-    fn read_share(
-        &mut self,
-        input: usize,
-        share: usize,
-        room: &Room<'_>,
-        polled: &mut Polled,
-    ) -> Result<bool, Failure> {
-        for _ in 0..share {
-            if polled.records.len() >= room.records_max || polled.bytes.len() >= room.bytes_max {
-                break;
-            }
-            let Some(line) = self.readers[input].next(polled)? else { return Ok(false) };
-            polled.records.push(Record {
-                source: source(input),
-                offset: line.offset,
-                next_offset: line.next_offset,
-                logged_at: None,
-                key: None,
-                value: line.value,
-                headers: Vec::new(),
-            });
-        }
-        Ok(true)
     }
 
     fn try_commit(&mut self, staged: &Staged) -> Result<(), Failure> {
@@ -279,7 +223,7 @@ impl Log for FilesLog {
         }
         let began = Instant::now();
         loop {
-            self.read(room, now, polled)?;
+            self.readers.read(room, self.follow.then_some(now), polled)?;
             let left = room.wait.saturating_sub(began.elapsed());
             if !polled.records.is_empty() || !self.follow || left.is_zero() {
                 return Ok(());
@@ -304,9 +248,7 @@ impl Log for FilesLog {
 
     fn resume(&mut self, task: TaskId, positions: &[Option<i64>]) -> Result<(), Failure> {
         assert_eq!(task, TASK, "files are one task");
-        for (reader, position) in self.readers.iter_mut().zip(positions) {
-            reader.seek(position.unwrap_or(0))?;
-        }
+        self.readers.seek(positions)?;
         self.resumed = true;
         Ok(())
     }
@@ -331,10 +273,6 @@ impl Commit {
         self.changelog_generation = changelog.generation();
         self.changelog_length = changelog.length();
     }
-}
-
-fn source(input: usize) -> Source {
-    Source { task: TASK, input: InputId(u32::try_from(input).expect("input topics are few")) }
 }
 
 /// Where the log keeps its own files.

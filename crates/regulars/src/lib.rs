@@ -24,3 +24,4 @@ pub mod programme_check;
 pub mod replay;
 pub mod summary;
 pub mod topics;
+pub mod what_if;

@@ -3,7 +3,7 @@
 //! One worker on the calling thread reads all inputs, lets time go on to `--until` (or to the last event), and ends
 //! with a summary. What was committed stays committed: a replay that was stopped goes on where it was.
 
-mod progress;
+pub(crate) mod progress;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -86,10 +86,12 @@ fn replay(args: Args) -> Result<String, Fault> {
     check_terms(&args.output, &terms, continued)?;
     terms.keep_copies(&data)?;
 
-    let rules = rules(&terms, &log, limits);
+    let rules = rules(&terms, log.inputs(), limits);
     let mut worker = Worker::new(log, rules, stores, ClockRule { wall: false, until: args.until });
     let mut progress = Progress::begin(worker.log().read_bytes().total);
-    drive(&mut worker, args.until, &mut progress)?;
+    drive(&mut worker, args.until, |worker| {
+        progress.show(worker.log().read_bytes().read, worker.tally().events, worker.clock());
+    })?;
     worker.log().sync()?;
     progress.end();
 
@@ -106,7 +108,8 @@ fn replay(args: Args) -> Result<String, Fault> {
     Ok(summary.write(args.summary))
 }
 
-fn limits(turn_records_max: Option<u32>) -> Limits {
+/// Bounds of a process that reads files that end.
+pub(crate) fn limits(turn_records_max: Option<u32>) -> Limits {
     let default = Limits::default();
     Limits {
         turn_records_max: turn_records_max.map_or(default.turn_records_max, |max| max as usize),
@@ -123,7 +126,8 @@ fn open(output: &Path, inputs: Vec<FilesInput>, limits: &Limits) -> Result<Files
     Ok(FilesLog::open(FilesSettings { sync: false, line_bytes_max: limits.record_bytes_max, ..settings })?)
 }
 
-fn rules(terms: &TermsFiles, log: &FilesLog, limits: Limits) -> Rules {
+/// What a replay of `topics` under `terms` works by.
+pub(crate) fn rules(terms: &TermsFiles, topics: &[String], limits: Limits) -> Rules {
     let decoder = Decoder::new(terms.latest(), limits.record_bytes_max).keyless();
     let stamp = Stamp {
         source: "/regulars/replay".to_string(),
@@ -135,7 +139,7 @@ fn rules(terms: &TermsFiles, log: &FilesLog, limits: Limits) -> Rules {
         programme: Arc::new(terms.programme()),
         decoder,
         stamp,
-        inputs: log.inputs().iter().map(|topic| (topic.clone(), Encoding::Json)).collect(),
+        inputs: topics.iter().map(|topic| (topic.clone(), Encoding::Json)).collect(),
         output_encodings: Encodings::new(Encoding::Json, Vec::new()),
         limits,
     }
@@ -169,12 +173,16 @@ fn check_terms(output: &Path, terms: &TermsFiles, continued: bool) -> Result<(),
     std::fs::write(&path, format!("{hash}\n")).map_err(failed)
 }
 
-/// Turns until everything is read and time has come to its end.
-fn drive(worker: &mut Worker<FilesLog>, until: Option<Timestamp>, progress: &mut Progress) -> Result<(), Fault> {
+/// Turns until everything is read and time has come to its end; `each` sees the worker after every turn.
+pub(crate) fn drive<L: Log>(
+    worker: &mut Worker<L>,
+    until: Option<Timestamp>,
+    mut each: impl FnMut(&Worker<L>),
+) -> Result<(), Fault> {
     worker.drain();
     loop {
         let turn = worker.turn(wall_clock())?;
-        progress.show(worker.log().read_bytes().read, worker.tally().events, worker.clock());
+        each(worker);
         if !turn.committed && worker.tasks().next().is_some() {
             let reached = |task: &Task| until.is_some() && task.holding().clock() >= until && !task.overdue();
             let all_read = turn.read == 0 && worker.caught_up();

@@ -3,6 +3,7 @@
 //! The same decision with the same stamp gives the same bytes, the recorded time aside.
 
 pub(crate) mod body;
+pub mod published;
 
 use std::fmt::{self, Write};
 

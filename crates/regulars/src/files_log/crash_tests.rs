@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use engine::log::{ChangelogMessage, Message, OutputTopic, TaskCommit};
+use engine::log::{ChangelogMessage, InputId, Message, OutputTopic, TaskCommit};
 use proptest::prelude::*;
 use tempfile::TempDir;
 

@@ -12,7 +12,7 @@ use crate::summary::money::grouped;
 const LINE_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Shows how far a replay has come.
-pub(super) struct Progress {
+pub(crate) struct Progress {
     bar: Option<ProgressBar>,
     total_bytes: u64,
     began: Instant,
@@ -21,7 +21,7 @@ pub(super) struct Progress {
 
 impl Progress {
     /// Begins with nothing read of `total_bytes`.
-    pub(super) fn begin(total_bytes: u64) -> Progress {
+    pub(crate) fn begin(total_bytes: u64) -> Progress {
         let bar = std::io::stderr().is_terminal().then(|| {
             let style =
                 ProgressStyle::with_template("{bar:30} {percent:>3} %  {msg}").expect("the template is fixed");
@@ -33,7 +33,7 @@ impl Progress {
     }
 
     /// Shows that `read_bytes` were read, `events` folded, and time has come to `clock`.
-    pub(super) fn show(&mut self, read_bytes: u64, events: u64, clock: Option<Timestamp>) {
+    pub(crate) fn show(&mut self, read_bytes: u64, events: u64, clock: Option<Timestamp>) {
         if let Some(bar) = &self.bar {
             bar.set_position(read_bytes);
             bar.set_message(self.message(events, clock));
@@ -45,7 +45,7 @@ impl Progress {
     }
 
     /// Clears the bar away.
-    pub(super) fn end(self) {
+    pub(crate) fn end(self) {
         if let Some(bar) = self.bar {
             bar.finish_and_clear();
         }

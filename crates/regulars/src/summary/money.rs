@@ -29,6 +29,11 @@ pub fn amount(minor: i64, currency: &str) -> String {
     }
 }
 
+/// Minor units in one unit of the currency.
+pub fn minor_per_unit(currency: &str) -> i64 {
+    10_i64.pow(minor_digits(currency))
+}
+
 /// Decimal digits of the minor unit (ISO 4217).
 fn minor_digits(currency: &str) -> u32 {
     match currency {
