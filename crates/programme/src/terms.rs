@@ -14,6 +14,7 @@ pub mod points;
 pub mod reactivation;
 pub mod segments;
 pub mod tiers;
+pub mod warning;
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,6 @@
 //! `regulars programme check`: whether a file of terms can be used, with a line for each finding.
+//!
+//! What refuses the terms is a finding; what is probably not meant, although it can be used, is a warning.
 
 use std::path::{Path, PathBuf};
 
@@ -17,7 +19,7 @@ pub struct Args {
     file: PathBuf,
 }
 
-/// Prints that the terms can be used, or a line for each finding; findings refuse them.
+/// Prints that the terms can be used, with a line for each warning, or a line for each finding; findings refuse them.
 pub fn run(args: Args) -> Result<(), Fault> {
     let (report, accepted) = report(&args.file)?;
     customers::print(&format!("{report}\n"))?;
@@ -31,7 +33,10 @@ fn report(file: &Path) -> Result<(String, bool), Fault> {
     let text = std::fs::read_to_string(file)
         .map_err(|error| Fault::Refused(format!("terms {}: {error}", file.display())))?;
     Ok(match terms::read(&text, &file.display().to_string()) {
-        Ok(read) => (format!("ok: {}, hash {}", described(&read.terms), read.hash), true),
+        Ok(read) => {
+            let warnings: String = read.warnings.iter().map(|warning| format!("warning: {warning}\n")).collect();
+            (format!("{warnings}ok: {}, hash {}", described(&read.terms), read.hash), true)
+        }
         Err(error) => (error.to_string(), false),
     })
 }
@@ -91,6 +96,23 @@ mod tests {
             &shipped("demo/programme.toml"),
             expect![[r#"
             ok: version complete-journey-1, USD in America/New_York, the calendar month, 3 tiers (newcomer, regular, champion), 2 bands of risk (watch, high), hash aa026639a0c4dd9e340aae98f364b12a2a54dbd17ab622a1b946940465f845af
+            accepted
+        "#]],
+        );
+    }
+
+    // Terms that can be used and were not thought through are accepted, and say so with the line to look at.
+    #[test]
+    fn warnings_name_their_lines() {
+        let odd = shipped("programme.toml")
+            .replace("purchases_min = 4\n", "purchases_min = 16\n")
+            .replace("purchases_min = 8\n", "purchases_min = 16\n");
+        check(
+            &odd,
+            expect![[r#"
+            warning: p.toml:66: tier.1.purchases_min: 16 purchases in 30 days for the first step are more than 8 a month; about 4 keep it in reach of whoever comes weekly
+            warning: p.toml:66: tier.1.purchases_min: 16 for the first step is 100 % of the 16 for the second; below 75 % the first is worth having
+            ok: version 2025-01, RUB in Europe/Moscow, the last 30 days, 4 tiers (newcomer, regular, champion, vip), 2 bands of risk (watch, high), hash ac459b9fdedbd21c682c33d0ff3881bb9810dae64ab03ede89a0767cfe2d33fe
             accepted
         "#]],
         );

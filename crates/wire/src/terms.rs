@@ -5,6 +5,7 @@ pub mod places;
 use std::fmt::{self, Write};
 
 use programme::terms::Terms;
+use programme::terms::finding::Finding;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 use toml::Spanned;
@@ -20,6 +21,8 @@ pub struct ReadTerms {
     /// SHA-256 of the terms as JSON, 64 hexadecimal digits: the same numbers have the same hash, whatever the
     /// layout and the comments of their file.
     pub hash: String,
+    /// What is probably not meant, although it can be used, in the order of the lines.
+    pub warnings: Vec<Located>,
 }
 
 /// Terms that cannot be used, and everything that was found wrong with them.
@@ -80,16 +83,21 @@ impl std::error::Error for TermsError {}
 /// than terms have, is not checked further.
 pub fn read(text: &str, file: &str) -> Result<ReadTerms, TermsError> {
     let (terms, places) = parse::<Terms>(text, file)?;
-    let findings = terms.check();
-    if !findings.is_empty() {
-        let finding = |finding: programme::terms::finding::Finding| {
+    let located = |findings: Vec<Finding>| -> Vec<Located> {
+        let finding = |finding: Finding| {
             let line = places.line_of_key(&finding.key);
             Located { file: file.to_string(), line, key: finding.key, message: finding.message }
         };
-        return Err(TermsError::of(findings.into_iter().map(finding).collect()));
+        findings.into_iter().map(finding).collect()
+    };
+    let findings = terms.check();
+    if !findings.is_empty() {
+        return Err(TermsError::of(located(findings)));
     }
     let hash = hash(&terms);
-    Ok(ReadTerms { terms, hash })
+    let mut warnings = located(terms.warnings());
+    warnings.sort_by_key(|warning| warning.line);
+    Ok(ReadTerms { terms, hash, warnings })
 }
 
 impl ReadTerms {
