@@ -24,7 +24,13 @@ pub fn plain() -> Terms {
         time_zone: "America/New_York".into(),
         lateness_s: 3600,
         future_skew_s_max: 300,
-        memory: Memory { event_ids_max: 256, baskets_max: 512, returns_days: 400, late_days: 0 },
+        memory: Memory {
+            event_ids_max: 256,
+            baskets_max: 512,
+            returns_days: 400,
+            late_days: 0,
+            explain_decisions_max: 8,
+        },
         window: Window::CalendarMonth {},
         ltv: Ltv { margin_permille: 250, lifetime_months: 36, nps_days: 90 },
         tier: vec![

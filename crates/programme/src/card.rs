@@ -90,7 +90,7 @@ impl Programme {
         self.fire(customer_id, &mut customer, at, &mut Vec::new());
         let moment = self.moment(at);
         let terms = self.terms_at(at);
-        let Customer { facts, standing, wake_at, erased_at: _, past: _ } = customer;
+        let Customer { facts, standing, wake_at, erased_at: _, decided: _, past: _ } = customer;
         let tier = tiers::reading(&moment, &facts, &standing.tier);
         let judged = facts.rhythm.filter(|rhythm| rhythm.repeats + 1 >= terms.churn.shopping_days_min);
         Card {

@@ -4,6 +4,7 @@ pub mod categories;
 pub mod challenges;
 
 use crate::classes::{Activity, BuyerGroup, Segment};
+use crate::decided::Decided;
 use crate::decision::FraudSuspected;
 use crate::event::Event;
 use crate::facts::Facts;
@@ -25,6 +26,8 @@ pub struct Customer {
     /// When somebody of this id was erased; what happened until then is not taken in again. It says nothing about
     /// that person, and outlives everything else.
     pub erased_at: Option<Timestamp>,
+    /// What was announced of late.
+    pub decided: Decided,
     /// What is needed to judge the last days again; `None` where the terms ask for none.
     pub past: Option<Box<Past>>,
 }
@@ -33,7 +36,7 @@ pub struct Customer {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Past {
     /// Before the first of the events, and before everything that was concluded since. Has no past of its own; what is said
-    /// in it of how many decisions were announced does not count.
+    /// in it of how many decisions were announced does not count, and which they were is not.
     pub before: Customer,
     /// What was taken in since, in order of time; what came first of the same instant stands first.
     pub events: Vec<Event>,
@@ -45,7 +48,7 @@ impl Customer {
         self.standing.tier.name.is_empty()
     }
 
-    /// The customer as they are, without what is needed to judge the last days again.
+    /// The customer as they are, without what is needed to judge the last days again and what was announced of late.
     #[must_use]
     pub fn without_past(&self) -> Customer {
         Customer {
@@ -53,6 +56,7 @@ impl Customer {
             standing: self.standing.clone(),
             wake_at: self.wake_at,
             erased_at: self.erased_at,
+            decided: Decided::default(),
             past: None,
         }
     }

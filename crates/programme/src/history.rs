@@ -48,7 +48,13 @@ pub(crate) fn terms() -> Terms {
         time_zone: "UTC".into(),
         lateness_s: 0,
         future_skew_s_max: 86_400,
-        memory: Memory { event_ids_max: 32, baskets_max: 64, returns_days: 90, late_days: 0 },
+        memory: Memory {
+            event_ids_max: 32,
+            baskets_max: 64,
+            returns_days: 90,
+            late_days: 0,
+            explain_decisions_max: 8,
+        },
         window: Window::RollingDays { days: 30 },
         ltv: Ltv { margin_permille: 250, lifetime_months: 36, nps_days: 365 },
         tier: vec![

@@ -12,6 +12,7 @@ pub mod time;
 
 pub mod classes;
 pub mod customer;
+pub mod decided;
 pub mod decision;
 pub mod event;
 
@@ -27,6 +28,7 @@ pub mod ledger;
 pub mod mechanic;
 
 pub mod card;
+pub mod explanation;
 pub mod step;
 
 #[cfg(test)]

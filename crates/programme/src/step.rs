@@ -9,6 +9,7 @@ use crate::editions::Programme;
 use crate::event::{self, ErasureRequested, Event};
 use crate::facts::Folded;
 use crate::mechanic::{Conclusion, Happened};
+use crate::terms::Terms;
 use crate::time::Timestamp;
 
 use judgement::{Cause, kind};
@@ -21,6 +22,18 @@ impl Programme {
         if customer.erased_at.is_some_and(|erased_at| event.at <= erased_at) {
             return Folded::Suppressed;
         }
+        let announced_before = decisions.len();
+        let decided = std::mem::take(&mut customer.decided);
+        let folded = self.fold_in(customer, event, decisions);
+        // Nothing is kept of somebody who was erased.
+        if !customer.is_unknown() {
+            customer.decided = decided;
+            self.keep_decided(customer, &decisions[announced_before..]);
+        }
+        folded
+    }
+
+    fn fold_in(&self, customer: &mut Customer, event: &Event, decisions: &mut Vec<Decision>) -> Folded {
         if let event::Body::ErasureRequested(request) = &event.body {
             self.fire(&event.customer_id, customer, event.at, decisions);
             decisions.push(self.erase(customer, event, request));
@@ -29,7 +42,7 @@ impl Programme {
         if late::comes_late(customer, event) {
             return self.fold_late(customer, event, decisions);
         }
-        self.wake_until(&event.customer_id, customer, event.at, decisions);
+        self.wake(&event.customer_id, customer, event.at, decisions);
         self.look_back(customer, event.at);
         let folded = self.take(customer, event, decisions);
         if folded == Folded::New {
@@ -59,6 +72,12 @@ impl Programme {
         until: Timestamp,
         decisions: &mut Vec<Decision>,
     ) {
+        let announced_before = decisions.len();
+        self.wake(customer_id, customer, until, decisions);
+        self.keep_decided(customer, &decisions[announced_before..]);
+    }
+
+    fn wake(&self, customer_id: &str, customer: &mut Customer, until: Timestamp, decisions: &mut Vec<Decision>) {
         if let Some((at, _)) = self.next_wakeup(customer).filter(|(at, _)| *at <= until) {
             self.look_back(customer, at);
             self.fire(customer_id, customer, until, decisions);
@@ -70,6 +89,14 @@ impl Programme {
         let terms_change = self.terms_change_at(customer);
         let at = [customer.wake_at, terms_change].into_iter().flatten().min()?;
         Some((at, terms_change == Some(at)))
+    }
+
+    /// Keeps what was announced, to explain the customer by. What is judged again, or looked ahead to, is not.
+    fn keep_decided(&self, customer: &mut Customer, announced: &[Decision]) {
+        for decision in announced {
+            let Terms { version, memory, .. } = &self.editions()[decision.edition].terms;
+            customer.decided.keep(decision, version, memory.explain_decisions_max as usize);
+        }
     }
 
     /// Fires the wakeups that are due at or before `until`.
@@ -138,6 +165,37 @@ mod tests {
             1 2024-06-02T13:00:00Z erased by r2: ErasureRequested
         "#]]
         .assert_eq(&decided);
+    }
+
+    // What explains a customer is what receivers were told, in that order: no decision of a second judgement, and none
+    // that was looked ahead to.
+    #[test]
+    fn what_is_kept_is_what_was_announced() {
+        for late_days in [0, 7] {
+            let mut terms = history::terms();
+            terms.memory.late_days = late_days;
+            let programme = Programme::new(terms).expect("the terms of the test are valid");
+            let (mut customer, mut decisions) = (Customer::default(), Vec::new());
+            for (number, day) in [10, 11, 12, 13, 40, 38, 39, 41].into_iter().enumerate() {
+                let body = event::Body::Purchase(event::Purchase {
+                    basket_id: format!("b{number}"),
+                    amount_minor: 9_000_00,
+                    ..event::Purchase::default()
+                });
+                let at = Timestamp(day * 86_400_000);
+                let event = Event { id: format!("e{number}"), customer_id: "c".into(), at, body };
+                programme.fold(&mut customer, &event, &mut decisions);
+                let before = customer.clone();
+                programme.explain("c", &customer, Timestamp(400 * 86_400_000));
+                assert_eq!(customer, before);
+            }
+            programme.wake_until("c", &mut customer, Timestamp(200 * 86_400_000), &mut decisions);
+            let kept = &customer.decided.decisions;
+            let told: Vec<_> = decisions.iter().map(|told| (told.sequence, told.body.to_string())).collect();
+            let kept: Vec<_> = kept.iter().map(|kept| (kept.sequence, kept.what.clone())).collect();
+            assert!(told.len() >= 5, "{told:?}");
+            assert_eq!(kept, told, "late_days {late_days}");
+        }
     }
 
     #[test]

@@ -107,6 +107,21 @@ pub struct Memory {
     /// What comes late by up to this many days is judged as if it had come in time; 0 where it is judged when it comes.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub late_days: u32,
+    /// How many of the latest decisions are kept to explain the customer by; 0 keeps none.
+    #[serde(default = "explain_decisions_max", skip_serializing_if = "is_usual")]
+    pub explain_decisions_max: u32,
+}
+
+/// As many as tell what holds now of tier and risk and what held before, in about 600 bytes: half of what is kept of a
+/// customer otherwise.
+fn explain_decisions_max() -> u32 {
+    4
+}
+
+/// Terms that do not say it hash like terms that say the usual.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature is serde's")]
+fn is_usual(explain_decisions: &u32) -> bool {
+    *explain_decisions == explain_decisions_max()
 }
 
 /// How lifetime value is figured (`domain.md` BY-1).
@@ -156,6 +171,7 @@ impl Terms {
         findings.range("memory.baskets_max", self.memory.baskets_max, 1, 4096);
         findings.range("memory.returns_days", self.memory.returns_days, 1, 800);
         findings.range("memory.late_days", self.memory.late_days, 0, 31);
+        findings.range("memory.explain_decisions_max", self.memory.explain_decisions_max, 0, 256);
         self.window.check(&mut findings);
         findings.range("ltv.margin_permille", self.ltv.margin_permille, 0, 1000);
         findings.range("ltv.lifetime_months", self.ltv.lifetime_months, 1, 600);

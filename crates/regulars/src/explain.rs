@@ -1,19 +1,21 @@
-//! `regulars explain`: why a customer is where they are, in words.
+//! `regulars explain`: why a customer is where they are, in words: how they stand, the decisions that led there, what
+//! would change it next, and when.
 //!
-//! Nothing is concluded here: the card is read, and what will happen if the customer stays away is found by letting the
-//! programme itself fire the wakeups to come.
+//! Nothing is concluded here: the programme explains, and this finds words.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use programme::card::Card;
 use programme::customer::{Customer, TierFloor};
-use programme::decision::{Body, Decision, Need};
+use programme::decided::{PastDecision, PastEvidence};
+use programme::decision::{Body, Decision, Need, Reason, Value};
 use programme::editions::Programme;
+use programme::explanation::Explanation;
 use programme::facts::rhythm::Rhythm;
 use programme::terms::discount::Discount;
 use programme::terms::tiers::{Match, Tier, Window};
-use programme::time::Timestamp;
+use programme::time::{Day, Timestamp};
 
 use crate::customers;
 use crate::fault::Fault;
@@ -36,6 +38,19 @@ pub struct Args {
     /// The terms; those that were used unless given
     #[arg(long, value_name = "FILE", num_args = 1..)]
     programme: Vec<PathBuf>,
+    /// How the explanation is written
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+/// How an explanation is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object on one line: a `CustomerExplanation`.
+    Json,
 }
 
 /// Prints the explanation.
@@ -43,19 +58,21 @@ pub fn run(args: Args) -> Result<(), Fault> {
     let programme = TermsFiles::given_or_kept(&args.programme, &args.data)?.programme();
     let tasks = customers::open(&args.data)?;
     let (task, customer) = customers::find(&tasks, &args.id, &args.data)?;
-    customers::print(&explanation(&programme, &args.id, &customer, args.as_of.unwrap_or(task.clock)))
+    let at = args.as_of.unwrap_or(task.clock);
+    customers::print(&match args.format {
+        Format::Text => explanation(&programme, &args.id, &customer, at),
+        Format::Json => format!("{}\n", wire::explanation::to_json(&programme.explain(&args.id, &customer, at))),
+    })
 }
-
-/// How many changes to come are told at most.
-const CHANGES_MAX: usize = 6;
 
 /// A silence of more than so many of the customer's own gaps is worth a line.
 const OVERDUE_GAPS: f64 = 2.0;
 
-fn explanation(programme: &Programme, id: &str, customer: &Customer, at: Timestamp) -> String {
-    let card = programme.card(id, customer, at);
+/// Why `customer` is where they will be at `at` if nothing happens until then, in words.
+pub(crate) fn explanation(programme: &Programme, id: &str, customer: &Customer, at: Timestamp) -> String {
+    let Explanation { card, decided, coming } = programme.explain(id, customer, at);
     let telling = Telling { programme, card: &card, text: String::new() };
-    telling.tell(customer)
+    telling.tell(customer, &decided, &coming)
 }
 
 struct Telling<'a> {
@@ -65,7 +82,7 @@ struct Telling<'a> {
 }
 
 impl Telling<'_> {
-    fn tell(mut self, customer: &Customer) -> String {
+    fn tell(mut self, customer: &Customer, decided: &[PastDecision], coming: &[Decision]) -> String {
         let Card { customer_id, as_of, .. } = self.card;
         let as_of = self.local(*as_of);
         let zone = &self.programme.terms().time_zone;
@@ -78,7 +95,11 @@ impl Telling<'_> {
         self.tell_discount();
         self.tell_risk(customer.facts.rhythm);
         self.line(format_args!(""));
-        self.tell_changes(customer);
+        if !decided.is_empty() {
+            self.tell_decided(decided);
+            self.line(format_args!(""));
+        }
+        self.tell_coming(coming);
         self.text
     }
 
@@ -228,21 +249,59 @@ impl Telling<'_> {
         }
     }
 
-    /// Lets time go on without any event, and tells what the programme then decides.
-    fn tell_changes(&mut self, customer: &Customer) {
-        let mut customer = customer.clone();
-        let mut decisions = Vec::new();
-        self.programme.wake_until(&self.card.customer_id, &mut customer, self.card.as_of, &mut decisions);
-        decisions.clear();
-        while let Some(wake_at) = customer.wake_at.filter(|_| decisions.len() < CHANGES_MAX) {
-            self.programme.wake_until(&self.card.customer_id, &mut customer, wake_at, &mut decisions);
+    /// The decisions that led here, in their order.
+    fn tell_decided(&mut self, decided: &[PastDecision]) {
+        self.line(format_args!("Decided of late"));
+        for decision in decided {
+            let day = self.day(decision.effective_at);
+            let PastDecision { sequence, what, correction, .. } = decision;
+            let reason = reason(decision.reason);
+            let correction = if *correction { ", as a correction" } else { "" };
+            self.line(format_args!("  {day}  #{sequence} {what}: {reason}{correction}"));
+            let evidence = &decision.evidence;
+            let rows: Vec<String> = evidence
+                .iter()
+                .enumerate()
+                .map(|(i, row)| {
+                    // The days are said once for all rows that share them.
+                    let next = evidence.get(i + 1).and_then(|next| next.window);
+                    self.row(row) + &days(row.window.filter(|window| Some(*window) != next))
+                })
+                .collect();
+            if !rows.is_empty() {
+                self.line(format_args!("              {}", rows.join(", ")));
+            }
+            let after = match decision.causes.as_slice() {
+                [] => String::new(),
+                causes => format!("after event {}, ", causes.join(", ")),
+            };
+            self.line(format_args!("              {after}by terms {}", decision.terms_version));
         }
-        if decisions.is_empty() {
+    }
+
+    /// A measure that was compared: `spend 15,200.00 RUB against 15,000.00 RUB`.
+    fn row(&self, row: &PastEvidence) -> String {
+        let minor = row.measure.strip_suffix("_minor");
+        let value = |value: Value| match (value, minor) {
+            (Value::Integer(amount), Some(_)) => self.money(amount),
+            (Value::Integer(number), None) => money::grouped(number),
+            (Value::Ratio(ratio), _) if row.measure.ends_with("_probability") => percent(ratio),
+            (Value::Ratio(ratio), _) => format!("{ratio:.1}"),
+            (Value::Absent, _) => "none".to_string(),
+        };
+        let name = minor.unwrap_or(&row.measure).replace('_', " ");
+        let threshold = row.threshold.map_or(String::new(), |threshold| format!(" against {}", value(threshold)));
+        format!("{name} {}{threshold}", value(row.value))
+    }
+
+    /// What the programme will decide if time goes on without any event.
+    fn tell_coming(&mut self, coming: &[Decision]) {
+        if coming.is_empty() {
             self.line(format_args!("If nothing happens, nothing will change"));
             return;
         }
         self.line(format_args!("If nothing happens"));
-        for decision in decisions.iter().take(CHANGES_MAX) {
+        for decision in coming {
             let day = self.day(decision.effective_at);
             self.line(format_args!("  {day}  {}", change(decision)));
         }
@@ -296,6 +355,27 @@ fn change(decision: &Decision) -> String {
         | Body::FraudSuspected(_)
         | Body::DiscountChanged(_)
         | Body::CustomerErased(_) => decision.body.to_string(),
+    }
+}
+
+fn days(window: Option<(Day, Day)>) -> String {
+    window.map_or(String::new(), |(first, last)| format!(" ({first} to {last})"))
+}
+
+fn reason(reason: Reason) -> &'static str {
+    match reason {
+        Reason::Purchased => "something was bought",
+        Reason::PurchaseTakenBack => "a purchase was taken back",
+        Reason::SurveyAnswered => "a survey was answered",
+        Reason::WindowMoved => "time has passed, and purchases, answers or values have aged",
+        Reason::Silence => "the silence grew long for this customer",
+        Reason::ErasureRequested => "the customer asked to be forgotten",
+        Reason::RedemptionRequested => "the customer wants to pay with points",
+        Reason::RedemptionSettled => "a payment with points came to its end",
+        Reason::Operator => "somebody did it by hand",
+        Reason::TermsChanged => "the terms are others since then",
+        Reason::TimePassed => "a delay or a term has passed",
+        Reason::OtherEvent => "something else happened",
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! GET /v1/customers/{id}   the card; 404 unknown, 421 owned elsewhere, 503 not yet
+//! GET /v1/customers/{id}/explain   why they are where they are; ?format=text for people
 //! GET /livez               200 while every worker turns, else 503: restart the process
 //! GET /readyz              200 when every task is recovered, else 503 with the reasons
 //! GET /metrics             Prometheus text
@@ -51,6 +52,7 @@ pub fn router(shared: Arc<Shared>) -> Router {
     Router::new()
         .route("/", get(status_page))
         .route("/v1/customers/{id}", get(customer::customer))
+        .route("/v1/customers/{id}/explain", get(customer::explain))
         .route("/livez", get(livez))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))

@@ -27,7 +27,7 @@ pub fn to_json(card: &Card) -> String {
     String::from_utf8(out).expect("JSON is UTF-8")
 }
 
-fn message(card: &Card) -> proto::CustomerCard {
+pub(crate) fn message(card: &Card) -> proto::CustomerCard {
     // Before the first event was judged there is no tier and no instant at which it began.
     let judged = |at| (!card.tier.is_empty()).then(|| instant::write(at));
     proto::CustomerCard {

@@ -1,6 +1,6 @@
 //! Bytes to domain values and back, in one place.
 //!
-//! What comes in ([`input`]) and goes out ([`output`], [`card`]) is JSON or protobuf, described by
+//! What comes in ([`input`]) and goes out ([`output`], [`card`], [`explanation`]) is JSON or protobuf, described by
 //! `proto/regulars/v1` and generated into [`proto`]; what is kept ([`stored`]) is protobuf behind one byte of
 //! version; the programme's numbers ([`terms`]) are TOML. Where bytes come from or go is not known here.
 
@@ -10,6 +10,7 @@ pub mod input;
 pub mod output;
 
 pub mod card;
+pub mod explanation;
 pub mod stored;
 pub mod terms;
 

@@ -205,7 +205,7 @@ pub(crate) fn needs(needs: &[Need]) -> Vec<proto::Need> {
     needs.iter().map(message).collect()
 }
 
-fn evidence(evidence: &Evidence) -> proto::Evidence {
+pub(crate) fn evidence(evidence: &Evidence) -> proto::Evidence {
     proto::Evidence {
         measure: evidence.measure.to_string(),
         value: decimal(evidence.value),
@@ -214,7 +214,7 @@ fn evidence(evidence: &Evidence) -> proto::Evidence {
     }
 }
 
-fn decimal(value: Value) -> String {
+pub(crate) fn decimal(value: Value) -> String {
     match value {
         Value::Integer(value) => value.to_string(),
         Value::Ratio(value) => format!("{value:.6}"),
@@ -227,7 +227,7 @@ pub(crate) fn window(first: Day, last: Day) -> String {
     format!("{first}..{last}")
 }
 
-fn reason(reason: Reason) -> proto::decision::Reason {
+pub(crate) fn reason(reason: Reason) -> proto::decision::Reason {
     match reason {
         Reason::Purchased => proto::decision::Reason::Purchased,
         Reason::PurchaseTakenBack => proto::decision::Reason::PurchaseTakenBack,

@@ -95,8 +95,7 @@ fn regular() -> Customer {
             ..Standing::default()
         },
         wake_at: Some(at("2017-02-01T05:00:00Z")),
-        erased_at: None,
-        past: None,
+        ..Customer::default()
     }
 }
 
@@ -645,7 +644,7 @@ fn customers() -> impl Strategy<Value = Customer> {
             standing,
             wake_at,
             erased_at,
-            past: None,
+            ..Customer::default()
         })
         .boxed();
     (present.clone(), prop::option::of(present)).prop_map(|(present, before)| {

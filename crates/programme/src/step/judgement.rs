@@ -21,7 +21,7 @@ impl Programme {
         decisions: &mut Vec<Decision>,
     ) {
         let moment = Moment { happened: cause.happened, ..self.moment(at) };
-        let Customer { facts, standing, wake_at, erased_at: _, past: _ } = customer;
+        let Customer { facts, standing, wake_at, erased_at: _, decided: _, past: _ } = customer;
         standing.clock = at;
         standing.terms = self.editions()[self.edition_at(at)].id;
         if standing.tier.name.is_empty() {
@@ -50,7 +50,7 @@ impl Programme {
         cause: &Cause<'_>,
         decisions: &mut Vec<Decision>,
     ) {
-        let Customer { facts, standing, wake_at, erased_at: _, past: _ } = customer;
+        let Customer { facts, standing, wake_at, erased_at: _, decided: _, past: _ } = customer;
         let moment = Moment { happened: cause.happened, ..self.moment(standing.clock) };
         let mut concluded = Vec::new();
         for mechanic in MECHANICS {

@@ -148,29 +148,37 @@ fn explanations() {
         &history,
         "2024-05-28T12:00:00Z",
         expect![[r#"
-        Customer 42, as of 2024-05-28 08:00 (America/New_York)
+            Customer 42, as of 2024-05-28 08:00 (America/New_York)
 
-        Known since 2024-05-03: 9 purchases, 22,500.00 USD spent; worth 202,500.00 USD over the years to come
-        Last purchase: 2024-05-27 12:30, a day before
-        Comes every 3.0 days on average
-        Would recommend us: 9 of 10
+            Known since 2024-05-03: 9 purchases, 22,500.00 USD spent; worth 202,500.00 USD over the years to come
+            Last purchase: 2024-05-27 12:30, a day before
+            Comes every 3.0 days on average
+            Would recommend us: 9 of 10
 
-        Tier: champion, since 2024-05-24
-          because within the calendar month (2024-05-01 to 2024-05-28)
-            purchases                        9   at least 8
-            spend                22,500.00 USD   at least 200.00 USD
-          It is kept until 2024-06-01 if nothing is bought
-          There is no higher tier
+            Tier: champion, since 2024-05-24
+              because within the calendar month (2024-05-01 to 2024-05-28)
+                purchases                        9   at least 8
+                spend                22,500.00 USD   at least 200.00 USD
+              It is kept until 2024-06-01 if nothing is bought
+              There is no higher tier
 
-        Churn risk: none
-          Buys nothing in the next 56 days with probability 0.2 % (watch from 35.0 %, high from 50.0 %)
-          Has not left for good with probability 99.8 %
+            Churn risk: none
+              Buys nothing in the next 56 days with probability 0.2 % (watch from 35.0 %, high from 50.0 %)
+              Has not left for good with probability 99.8 %
 
-        If nothing happens
-          2024-06-01  tier champion -> newcomer
-          2024-06-25  churn risk none -> watch (35.6 %)
-          2024-06-30  churn risk watch -> high (53.2 %)
-    "#]],
+            Decided of late
+              2024-05-12  #1 tier newcomer -> regular: something was bought
+                          purchases 4 against 4, spend 10,000.00 USD against 100.00 USD (2024-05-01 to 2024-05-12)
+                          after event 2024-05-12T16:30:00Z, by terms complete-journey-1
+              2024-05-24  #2 tier regular -> champion: something was bought
+                          purchases 8 against 8, spend 20,000.00 USD against 200.00 USD (2024-05-01 to 2024-05-24)
+                          after event 2024-05-24T16:30:00Z, by terms complete-journey-1
+
+            If nothing happens
+              2024-06-01  tier champion -> newcomer
+              2024-06-25  churn risk none -> watch (35.6 %)
+              2024-06-30  churn risk watch -> high (53.2 %)
+        "#]],
     );
 }
 

@@ -1,4 +1,5 @@
-//! `GET /v1/customers/{id}`: one customer's card, from the last committed state.
+//! `GET /v1/customers/{id}` and `/v1/customers/{id}/explain`: one customer's card, and why they are where they are, from
+//! the last committed state.
 //!
 //! The card is read as of the task's clock: nothing is concluded here that the decisions have not said. A customer of
 //! a partition that another process owns is not looked for there; the answer names the partition.
@@ -6,13 +7,13 @@
 use std::sync::Arc;
 
 use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
+use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use engine::log::TaskId;
 use engine::store::Store;
+use programme::customer::Customer;
 use programme::time::Timestamp;
-use serde_json::json;
 
 use super::{Shared, error, partition};
 
@@ -27,11 +28,35 @@ enum Place {
     Elsewhere(Response),
 }
 
-/// Answers the query.
+/// Answers with the card.
 pub(super) async fn customer(
     State(shared): State<Arc<Shared>>,
     id: Result<Path<String>, PathRejection>,
 ) -> Response {
+    answer(shared, id, card).await
+}
+
+/// Answers why the customer is where they are.
+pub(super) async fn explain(
+    State(shared): State<Arc<Shared>>,
+    id: Result<Path<String>, PathRejection>,
+    RawQuery(query): RawQuery,
+) -> Response {
+    match query.as_deref() {
+        None | Some("" | "format=json") => answer(shared, id, explanation_json).await,
+        Some("format=text") => answer(shared, id, explanation_text).await,
+        Some(other) => {
+            let message = format!("query {other:?} is not known, expected format=json or format=text");
+            error(StatusCode::BAD_REQUEST, message)
+        }
+    }
+}
+
+/// What is read of a customer, once found.
+type Reading = fn(&Shared, &str, &Found) -> Response;
+
+/// Finds the customer and answers with what `reading` reads.
+async fn answer(shared: Arc<Shared>, id: Result<Path<String>, PathRejection>, reading: Reading) -> Response {
     let id = match id {
         Ok(Path(id)) => id,
         Err(rejection) => return error(StatusCode::BAD_REQUEST, format!("customer id: {rejection}")),
@@ -41,7 +66,10 @@ pub(super) async fn customer(
         return error(StatusCode::BAD_REQUEST, message);
     }
     let read = move || match place(&shared, &id) {
-        Place::Here(store) => card(&shared, &store, &id),
+        Place::Here(store) => match find(&shared, &store, &id) {
+            Ok(found) => reading(&shared, &id, &found),
+            Err(response) => *response,
+        },
         Place::Elsewhere(response) => response,
     };
     // RocksDB may wait for the disk.
@@ -69,13 +97,22 @@ fn place(shared: &Shared, id: &str) -> Place {
         (None, _) => {
             let owned: Vec<u32> = tasks.keys().map(|task| task.0).collect();
             let message = format!("the customer is in partition {}, which another process owns", task.0);
-            let body = json!({ "error": message, "partition": task.0, "partitionsHere": owned });
+            let body = serde_json::json!({ "error": message, "partition": task.0, "partitionsHere": owned });
             Place::Elsewhere((StatusCode::MISDIRECTED_REQUEST, axum::Json(body)).into_response())
         }
     }
 }
 
-fn card(shared: &Shared, store: &Store, id: &str) -> Response {
+/// A customer in the last committed state.
+struct Found {
+    customer: Customer,
+    /// The instant up to which the state is complete.
+    as_of: Timestamp,
+    /// How long ago that was known, by the wall clock; absent where this process has not committed anything yet.
+    age_ms: Option<i64>,
+}
+
+fn find(shared: &Shared, store: &Store, id: &str) -> Result<Found, Box<Response>> {
     let corrupt = |e: &dyn std::fmt::Display| {
         tracing::error!("customer query: {e}");
         error(StatusCode::INTERNAL_SERVER_ERROR, format!("the customer's state cannot be read: {e}"))
@@ -84,24 +121,38 @@ fn card(shared: &Shared, store: &Store, id: &str) -> Response {
     let committed = store.committed_at();
     let stored = match store.customer(id.as_bytes()) {
         Ok(Some(stored)) => stored,
-        Ok(None) => return error(StatusCode::NOT_FOUND, "no such customer".to_string()),
-        Err(e) => return corrupt(&e),
+        Ok(None) => return Err(Box::new(error(StatusCode::NOT_FOUND, "no such customer".to_string()))),
+        Err(e) => return Err(Box::new(corrupt(&e))),
     };
-    let customer = match wire::stored::decode_customer(&stored) {
-        Ok(customer) => customer,
-        Err(e) => return corrupt(&e),
-    };
+    let customer = wire::stored::decode_customer(&stored).map_err(|e| Box::new(corrupt(&e)))?;
     let as_of = committed.map_or(customer.standing.clock, |at| at.clock);
-    let card = shared.programme.card(id, &customer, as_of);
     let age_ms = committed.map(|at| (shared.now)().0.saturating_sub(at.wall.0).max(0));
-    (StatusCode::OK, [(header::CONTENT_TYPE, "application/json")], with_age(&wire::card::to_json(&card), age_ms))
-        .into_response()
+    Ok(Found { customer, as_of, age_ms })
 }
 
-/// The card with `committedAgoMs` as its last field: how long ago the state was known to be complete up to `asOf`;
+fn card(shared: &Shared, id: &str, found: &Found) -> Response {
+    let card = shared.programme.card(id, &found.customer, found.as_of);
+    json(with_age(&wire::card::to_json(&card), found.age_ms))
+}
+
+fn explanation_json(shared: &Shared, id: &str, found: &Found) -> Response {
+    let explanation = shared.programme.explain(id, &found.customer, found.as_of);
+    json(with_age(&wire::explanation::to_json(&explanation), found.age_ms))
+}
+
+fn explanation_text(shared: &Shared, id: &str, found: &Found) -> Response {
+    let text = crate::explain::explanation(&shared.programme, id, &found.customer, found.as_of);
+    (StatusCode::OK, [(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response()
+}
+
+fn json(body: String) -> Response {
+    (StatusCode::OK, [(header::CONTENT_TYPE, "application/json")], body).into_response()
+}
+
+/// The object with `committedAgoMs` as its last field: how long ago the state was known to be complete up to `asOf`;
 /// `null` where this process has not committed anything since it started.
-fn with_age(card: &str, age_ms: Option<i64>) -> String {
-    let fields = card.strip_suffix('}').expect("a card is a JSON object");
+fn with_age(object: &str, age_ms: Option<i64>) -> String {
+    let fields = object.strip_suffix('}').expect("an object ends so");
     let age = age_ms.map_or("null".to_string(), |ms| ms.to_string());
     format!("{fields},\"committedAgoMs\":{age}}}\n")
 }

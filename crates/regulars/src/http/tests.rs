@@ -176,3 +176,21 @@ fn health_metrics_and_page() {
     assert_eq!(stuck.stuck(), ["worker 0 showed no sign of life for 0 s, at most 0 s"]);
     service.runtime.shutdown_background();
 }
+
+// Who asks "why" over HTTP gets the words of the command line, or the same as an object, with the events to look up.
+#[test]
+fn a_customer_is_explained() {
+    let service = service();
+    service.own("ann");
+    service.shared.status.recovered(0, service.task_of("ann"));
+    service.check_error("/v1/customers/ann/explain", 404, "no such customer");
+    service.put("ann");
+    let (status, body) = service.get("/v1/customers/ann/explain");
+    assert_eq!(status, 200, "{body}");
+    let json: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(json["card"]["customerId"], "ann");
+    assert_eq!(json["decided"], Value::Null, "one purchase decides nothing: {body}");
+    let (status, text) = service.get("/v1/customers/ann/explain?format=text");
+    assert!(status == 200 && text.starts_with("Customer ann, as of "), "{status} {text}");
+    service.check_error("/v1/customers/ann/explain?format=xml", 400, "expected format=json or format=text");
+}

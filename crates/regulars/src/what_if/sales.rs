@@ -7,9 +7,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use engine::log::{Polled, Room};
+use programme::editions::Programme;
 use programme::event::{Body, Event};
 use programme::facts::Facts;
-use programme::editions::Programme;
 use programme::time::{Day, Timestamp};
 use wire::input::{Decoder, Encoding};
 

@@ -3,6 +3,7 @@
 //! Differences wrap around, so that every customer can be written, whatever its numbers, and reads back the same.
 
 mod challenges;
+mod decided;
 mod draws;
 mod past;
 mod tier;
@@ -28,12 +29,13 @@ const TAKEN_BACK: u32 = 2;
 
 /// The stored form of `customer`.
 pub(super) fn message(customer: &Customer) -> StoredCustomer {
-    let Customer { facts, standing, wake_at, erased_at, past } = customer;
+    let Customer { facts, standing, wake_at, erased_at, decided, past } = customer;
     let Facts { since, last_purchase_at, lifetime, days, baskets, seen, rhythm, nps, favourites, consents } = facts;
     let buckets = &days.buckets;
     let baskets = &baskets.baskets;
     let since_ms = since.map(|at| at.0);
     let clock_ms = standing.clock.0;
+    let (decided, decided_texts) = self::decided::messages(decided);
     StoredCustomer {
         since_ms,
         last_purchase_after_since_ms: last_purchase_at.map(|at| at.0.wrapping_sub(since_ms.unwrap_or(0))),
@@ -84,6 +86,8 @@ pub(super) fn message(customer: &Customer) -> StoredCustomer {
         wake_at_ms: wake_at.map(|at| at.0),
         erased_at_ms: erased_at.map(|at| at.0),
         terms: standing.terms,
+        decided,
+        decided_texts,
         past: past.as_ref().map_or_else(Vec::new, |past| self::past::message(past).encode_to_vec()),
     }
 }
@@ -142,7 +146,8 @@ pub(super) fn customer(message: StoredCustomer, past_until: Option<Timestamp>) -
     let wake_at = message.wake_at_ms.map(Timestamp);
     let is_needed = past_until.is_none_or(|until| standing.clock > until) && !message.past.is_empty();
     let past = is_needed.then(|| self::past::past(&message.past).map(Box::new)).transpose()?;
-    Ok(Customer { facts, standing, wake_at, erased_at: message.erased_at_ms.map(Timestamp), past })
+    let decided = self::decided::decided(message.decided, &message.decided_texts)?;
+    Ok(Customer { facts, standing, wake_at, erased_at: message.erased_at_ms.map(Timestamp), decided, past })
 }
 
 fn read_all<S, T>(stored: Vec<S>, read: fn(S) -> Result<T, CorruptState>) -> Result<Vec<T>, CorruptState> {
