@@ -179,17 +179,21 @@ fn everybody_is_judged_once_when_the_terms_change() {
     }
     let text = fs::read_to_string(programme()).unwrap();
     let mut number = 0;
-    let mut terms =
-        |version: &str, valid_from: Option<&str>, purchases_min: u32| {
-            let from = valid_from.map_or(String::new(), |day| format!("valid_from = \"{day}\"\n"));
-            let text = text
-                .replacen("version = \"2025-01\"", &format!("version = \"{version}\"\n{from}"), 1)
-                .replacen("purchases_min = 4", &format!("purchases_min = {purchases_min}"), 1);
-            number += 1;
-            let path = folder.path().join(format!("terms-{number}.toml"));
-            fs::write(&path, text).unwrap();
-            path
-        };
+    let mut terms = |version: &str, valid_from: Option<&str>, purchases_min: u32| {
+        let from = valid_from.map_or(String::new(), |day| format!("valid_from = \"{day}\"\n"));
+        let text = text
+            .replacen("version = \"2025-01\"", &format!("version = \"{version}\"\n{from}"), 1)
+            // Nothing holds a tier that is not earned.
+            .replacen("retention_days = 90", "retention_days = 0", 1)
+            .replacen("grace_days = 7", "grace_days = 0", 1)
+            .replacen("warn_days = 14", "warn_days = 0", 1)
+            .replacen("keep_purchases_min = 3\n", "", 1)
+            .replacen("purchases_min = 4", &format!("purchases_min = {purchases_min}"), 1);
+        number += 1;
+        let path = folder.path().join(format!("terms-{number}.toml"));
+        fs::write(&path, text).unwrap();
+        path
+    };
     let four = terms("four", None, 4);
     let three = terms("three", None, 3);
     let five_later = terms("five", Some("2024-03-20"), 5);

@@ -77,8 +77,8 @@ fn decisions_are_compact() {
 #[test]
 fn what_cannot_be_read_is_said() {
     let said = |bytes: &[u8]| decode_customer(bytes).unwrap_err().to_string();
-    // Field 65, a message of two bytes, its field 3: kind 9.
-    assert_eq!(said(&[1, 0x8a, 0x04, 2, 0x18, 9]), "stored value of format 1: kind 9 of a decision is not known");
+    // Field 65, a message of two bytes, its field 3: kind 10.
+    assert_eq!(said(&[1, 0x8a, 0x04, 2, 0x18, 10]), "stored value of format 1: kind 10 of a decision is not known");
     // Kind 1 and reason 99.
     assert_eq!(
         said(&[1, 0x8a, 0x04, 4, 0x18, 1, 0x20, 99]),

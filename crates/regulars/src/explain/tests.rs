@@ -88,6 +88,11 @@ fn explanations() {
               Buys nothing in the next 56 days with probability 0.2 % (watch from 35.0 %, high from 50.0 %)
               Has not left for good with probability 99.8 %
 
+            Decided of late
+              2024-05-18  #1 tier newcomer -> regular: something was bought
+                          purchases 6 against 4, spend 15,000.00 RUB against 15,000.00 RUB (2024-04-19 to 2024-05-18)
+                          after event 2024-05-18T16:30:00Z, by terms 2025-01
+
             If nothing happens
               2024-06-25  churn risk none -> watch (35.6 %)
               2024-06-30  churn risk watch -> high (53.2 %)
@@ -117,6 +122,20 @@ fn explanations() {
               Buys nothing in the next 56 days with probability 100.0 % (watch from 35.0 %, high from 50.0 %)
               Has not left for good with probability 0.0 %
               Silent for 124 days: 41.3 times the usual gap
+
+            Decided of late
+              2024-06-25  #2 churn risk none -> watch: the silence grew long for this customer
+                          no purchase probability 35.6 % against 35.0 %, alive probability 64.9 %, silence days 29, own gap days 3.0
+                          by terms 2025-01
+              2024-06-30  #3 churn risk watch -> high: the silence grew long for this customer
+                          no purchase probability 53.2 % against 50.0 %, alive probability 47.3 %, silence days 34, own gap days 3.0
+                          by terms 2025-01
+              2024-08-18  #4 tier regular ends soon: a delay or a term has passed
+                          purchases 0 against 3, spend 0.00 RUB against 10,000.00 RUB (2024-07-20 to 2024-08-18), days since earned 83 against 90, days since kept none against 7, days left 14 against 14
+                          by terms 2025-01
+              2024-09-01  #5 tier regular -> newcomer: time has passed, and purchases, answers or values have aged
+                          purchases 0 against 3, spend 0.00 RUB against 10,000.00 RUB (2024-08-03 to 2024-09-01), days since earned 97 against 90, days since kept none against 7
+                          by terms 2025-01
 
             If nothing happens, nothing will change
         "#]],
