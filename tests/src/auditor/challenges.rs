@@ -412,7 +412,7 @@ fn counting(only: &Filter, pieces: bool, lines: &[Line], amount_minor: i64) -> O
         let fits = [
             category.is_none() || category.as_deref() == Some(&line.category),
             department.is_none() || department.as_deref() == Some(&line.department),
-            skus.is_empty() || skus.iter().any(|sku| *sku == line.sku),
+            skus.is_empty() || skus.contains(&line.sku),
             !private_label || line.private_label,
         ];
         if fits.into_iter().all(|fits| fits) {
