@@ -3,6 +3,7 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use engine::log::Failure;
 
@@ -24,6 +25,12 @@ pub(super) fn create_directory(directory: &Path) -> Result<(), Failure> {
     fs::create_dir_all(directory).map_err(|error| failure("make directory", directory, &error))
 }
 
+/// How long a lock may be held by somebody who is letting go of it: a process that ends, or one that was just started by
+/// this one and has every open file of it until its own program begins.
+const LOCK_MAX: Duration = Duration::from_secs(1);
+/// How often it is looked whether they have.
+const LOCK_LOOK: Duration = Duration::from_millis(5);
+
 /// Takes `path` as a lock for as long as the returned file lives. Refused when another process holds it.
 pub(super) fn lock(path: &Path) -> Result<File, Failure> {
     let file = OpenOptions::new()
@@ -32,13 +39,19 @@ pub(super) fn lock(path: &Path) -> Result<File, Failure> {
         .write(true)
         .open(path)
         .map_err(|error| failure("open lock", path, &error))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(Failure::Crash(format!(
-            "{} is locked: another process writes to this output directory; stop it, or choose another directory",
-            path.display()
-        ))),
-        Err(TryLockError::Error(error)) => Err(failure("lock", path, &error)),
+    let began = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) if began.elapsed() < LOCK_MAX => std::thread::sleep(LOCK_LOOK),
+            Err(TryLockError::WouldBlock) => {
+                return Err(Failure::Crash(format!(
+                    "{} is locked: another process writes to this output directory; stop it, or choose another directory",
+                    path.display()
+                )));
+            }
+            Err(TryLockError::Error(error)) => return Err(failure("lock", path, &error)),
+        }
     }
 }
 
