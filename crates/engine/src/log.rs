@@ -1,6 +1,6 @@
 //! What the engine asks of a log, and what it hands over at the commit point.
 //!
-//! Two logs exist: Apache Kafka and files. A log moves bytes and keeps the
+//! Three logs exist: Apache Kafka, files, and events in memory for a what-if. A log moves bytes and keeps the
 //! promise of one atomic commit; it knows nothing of customers or of time.
 
 use std::ops::Range;
