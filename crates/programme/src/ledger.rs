@@ -235,23 +235,33 @@ impl Account {
                 Some(place) => {
                     self.lots.remove(place);
                 }
-                None if self.join_oldest() => {}
+                None if self.join_least(&needed) => {}
                 None => return,
             }
         }
     }
 
-    /// Joins the two oldest lots of one kind of waiting that end next to each other. The points go on under the later
-    /// end of the two, and nobody can say any more which of the baskets earned them.
-    fn join_oldest(&mut self) -> bool {
+    /// Joins the two lots of one kind of waiting by which the fewest points gain the least time, of those that nothing asks
+    /// for any more where there are any. The points go on under the later end of the two, and nobody can say any more which
+    /// of the baskets earned them. To join those that end first would carry old points along with every basket, for ever.
+    fn join_least(&mut self, needed: &impl Fn(&Lot) -> bool) -> bool {
         let kinds: [fn(&Lot) -> bool; 3] =
             [|lot| lot.waits.is_none(), |lot| lot.waits.is_some() && !lot.is_held(), |lot| lot.is_held()];
-        for kind in kinds {
-            let mut places: Vec<usize> = (0..self.lots.len()).filter(|i| kind(&self.lots[*i])).collect();
-            places.sort_by_key(|i| self.lots[*i].ends());
-            if let [first, second, ..] = places[..] {
-                self.join(first, second);
-                return true;
+        for spare in [true, false] {
+            for kind in kinds {
+                let of_kind = |i: &usize| kind(&self.lots[*i]) && !(spare && needed(&self.lots[*i]));
+                let mut places: Vec<usize> = (0..self.lots.len()).filter(of_kind).collect();
+                places.sort_by_key(|i| self.lots[*i].ends());
+                let gained = |pair: &[usize]| {
+                    let (earlier, later) = (&self.lots[pair[0]], &self.lots[pair[1]]);
+                    let ms = later.ends().0.0.saturating_sub(earlier.ends().0.0);
+                    i128::from(ms) * i128::from(earlier.left)
+                };
+                let least = places.windows(2).min_by_key(|pair| gained(pair)).map(|pair| (pair[0], pair[1]));
+                if let Some((first, second)) = least {
+                    self.join(first, second);
+                    return true;
+                }
             }
         }
         false

@@ -68,6 +68,20 @@ fn lots_are_joined_and_sums_stay() {
     assert_eq!(account.totals(), Totals { balance: 90, pending: 7 });
 }
 
+// Whoever comes daily would never lose a point, if each new one carried the oldest along.
+#[test]
+fn joining_moves_no_end_far() {
+    let mut account = Account::of("RUB");
+    for day in 1..=180 {
+        account.add(lot(1, day));
+        account.keep_lots(64, |_| false);
+    }
+    let first = account.lots.iter().filter_map(|lot| lot.expires_at).min().expect("lots end");
+    assert!(first <= lot(1, 8).expires_at.expect("lots end"), "the oldest lot ends at {first}");
+    assert_eq!(account.totals(), Totals { balance: 180, pending: 0 });
+    assert!(account.lots.iter().all(|lot| lot.left <= 8), "no lot swallows the others");
+}
+
 // Points for a tier are those of its window; what lies before must not be carried along for ever.
 #[test]
 fn earned_points_are_kept_by_day() {

@@ -50,7 +50,8 @@ pub struct Points {
     pub redemption_timeout_s: u32,
     /// Whose points are taken back with a return, and how far.
     pub returns: ReturnsPolicy,
-    /// How many lots of points are kept apart in an account. The two that end first are joined beyond that.
+    /// How many lots of points are kept apart in an account. Beyond that, two are joined whose
+    /// ends lie close together.
     pub lots_max: u32,
     /// How many payments are remembered in an account, and how many may be open at once.
     pub redemptions_max: u32,
