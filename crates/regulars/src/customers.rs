@@ -76,13 +76,24 @@ pub(crate) struct TaskState {
     pub(crate) clock: Timestamp,
 }
 
-/// Opens the state in `data` for reading.
+/// Opens the state in `data` for reading. A store whose restoring was cut short is left out: it holds customers as they were
+/// at any time, and its task may have gone to another process since.
 pub(crate) fn open(data: &Path) -> Result<Vec<TaskState>, Fault> {
-    let stores = Stores::open_read_only(data).map_err(failed)?;
-    if stores.is_empty() {
-        return Err(Fault::Refused(format!("{} holds no state of regulars", data.display())));
+    let mut tasks = Vec::new();
+    for (task, store) in Stores::open_read_only(data).map_err(failed)? {
+        match clock(task, &store)? {
+            Some(clock) => tasks.push(TaskState { store, clock }),
+            None => eprintln!(
+                "regulars: task {} of {} was not restored to its end, and is left out",
+                task.0,
+                data.display()
+            ),
+        }
     }
-    stores.into_iter().map(|(task, store)| Ok(TaskState { clock: clock(task, &store)?, store })).collect()
+    match tasks.is_empty() {
+        true => Err(Fault::Refused(format!("{} holds no state of regulars", data.display()))),
+        false => Ok(tasks),
+    }
 }
 
 /// The customer `id` in whichever task it is.
@@ -95,12 +106,12 @@ pub(crate) fn find<'a>(tasks: &'a [TaskState], id: &str, data: &Path) -> Result<
     Err(Fault::Failed(format!("customer {id} is not known in {}", data.display())))
 }
 
-/// How far time has come, as the last marker applied to the store says.
-fn clock(task: TaskId, store: &Store) -> Result<Timestamp, Fault> {
-    let Some(position) = store.position().map_err(failed)? else { return Ok(Timestamp::default()) };
+/// How far time has come, as the last marker applied to the store says; `None` where there is none.
+fn clock(task: TaskId, store: &Store) -> Result<Option<Timestamp>, Fault> {
+    let Some(position) = store.position().map_err(failed)? else { return Ok(None) };
     let marker = Marker::decode(&position.marker)
         .map_err(|corrupt| Fault::Failed(format!("task {}: marker: {corrupt}", task.0)))?;
-    Ok(marker.clock.unwrap_or_default())
+    Ok(Some(marker.clock.unwrap_or_default()))
 }
 
 pub(crate) fn decode(id: &str, stored: &[u8]) -> Result<Customer, Fault> {
@@ -140,5 +151,38 @@ impl From<StoreError> for Stop {
 impl From<Fault> for Stop {
     fn from(fault: Fault) -> Stop {
         Stop::Faulty(fault)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use engine::store::stores::StoreOptions;
+    use programme::customer::Customer;
+
+    use super::*;
+
+    // A process was killed, or lost the task, while it restored it: what lies there is nobody's card.
+    #[test]
+    fn a_store_that_was_not_restored_to_its_end_is_left_out() {
+        let data = tempfile::tempdir().unwrap();
+        let stores = Stores::new(data.path().to_path_buf(), StoreOptions::default());
+        let mut stored = Vec::new();
+        stored::encode_customer(&Customer::default(), &mut stored);
+        for task in [TaskId(0), TaskId(1)] {
+            let store = stores.open(task).unwrap();
+            let mut changes = store.changes();
+            changes.put(b"42", None, &stored);
+            if task == TaskId(1) {
+                let mut marker = Vec::new();
+                Marker::default().encode(&mut marker);
+                let changelog = engine::log::ChangelogOffset(1);
+                changes.move_to(&engine::store::Position { changelog, written_at: Timestamp(0), marker });
+            }
+            changes.stage().apply(&store).unwrap();
+            stores.close(task);
+        }
+        assert_eq!(open(data.path()).unwrap().len(), 1);
+        std::fs::remove_dir_all(data.path().join("task-1")).unwrap();
+        assert!(matches!(open(data.path()), Err(Fault::Refused(_))));
     }
 }
