@@ -328,7 +328,9 @@ fn live(world: &Rc<World>, slot: usize, sleep: &Sleep) -> String {
     };
     let stores = Stores::new(
         world.processes[slot].data.clone(),
-        StoreOptions { cache_bytes: 1 << 20, write_buffer_bytes: 1 << 20 },
+        // Room for all of a world: when a full buffer is written to a table is RocksDB's threads' choice, and with it what
+        // a power loss leaves.
+        StoreOptions { cache_bytes: 1 << 20, write_buffer_bytes: 32 << 20 },
     );
     let replays = world.replays.get();
     let clock = ClockRule { wall: !replays, until: Some(world.plan.until()) };
