@@ -26,7 +26,9 @@ pub fn check(bytes: &[u8]) {
 
 fn is_usable(accepted: &ReadTerms) {
     let written = toml::to_string(&accepted.terms).expect("terms can be written");
-    assert_eq!(read(&written, FILE).as_ref(), Ok(accepted), "{written}");
+    // Warnings name lines, and those are others in a text that is written anew.
+    let again = read(&written, FILE).map(|again| (again.terms, again.hash));
+    assert_eq!(again, Ok((accepted.terms.clone(), accepted.hash.clone())), "{written}");
     is_lived_under(accepted.terms.clone());
 }
 
