@@ -3,6 +3,8 @@
 //! What concerns the programme as a whole is here, what concerns one section in a file of its own. The classic errors
 //! are those of `domain.md` BY-18.
 
+mod challenges;
+mod points;
 mod tiers;
 
 use super::Terms;
@@ -17,6 +19,8 @@ impl Terms {
     pub fn warnings(&self) -> Vec<Finding> {
         let mut warnings = Findings(Vec::new());
         tiers::warn(self, &mut warnings);
+        points::warn(self, &mut warnings);
+        challenges::warn(self, &mut warnings);
         self.warn_of_memory(&mut warnings);
         let rules = self.rules();
         warnings.check(rules <= RULES_MAX, "tier", || {
@@ -29,7 +33,9 @@ impl Terms {
 
     /// How many rules a customer has to know to understand the programme.
     fn rules(&self) -> usize {
-        self.tier.iter().map(tiers::conditions).sum()
+        let of_tiers: usize = self.tier.iter().map(tiers::conditions).sum();
+        let others = self.draw.len() + usize::from(self.discount.is_some());
+        of_tiers + points::rules(self) + challenges::rules(self) + others
     }
 
     fn warn_of_memory(&self, warnings: &mut Findings) {

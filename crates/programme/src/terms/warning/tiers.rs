@@ -2,7 +2,7 @@
 
 use crate::terms::Terms;
 use crate::terms::finding::Findings;
-use crate::terms::tiers::Tier;
+use crate::terms::tiers::{Match, Tier};
 
 /// More purchases a day than this are no customer's.
 const PURCHASES_A_DAY_MAX: i64 = 10;
@@ -27,12 +27,13 @@ pub(super) fn conditions(tier: &Tier) -> usize {
 }
 
 /// What a tier asks for, by key.
-fn asked(tier: &Tier) -> [(&'static str, Option<i64>); 4] {
+fn asked(tier: &Tier) -> [(&'static str, Option<i64>); 5] {
     [
         ("purchases_min", tier.purchases_min.map(i64::from)),
         ("spend_minor_min", tier.spend_minor_min),
         ("ltv_minor_min", tier.ltv_minor_min),
         ("nps_min", tier.nps_min.map(i64::from)),
+        ("tenure_days_min", tier.tenure_days_min.map(i64::from)),
     ]
 }
 
@@ -55,8 +56,11 @@ fn warn_of_unreachable(terms: &Terms, i: usize, tier: &Tier, warnings: &mut Find
     });
 }
 
-/// Whoever meets `tier` meets `other` as well.
+/// Whoever meets `tier` meets `other` as well. Of a tier that asks for one of several conditions nothing is said.
 fn implies(tier: &Tier, other: &Tier) -> bool {
+    if tier.matching == Match::Any || other.matching == Match::Any {
+        return false;
+    }
     let pairs = asked(tier).into_iter().zip(asked(other));
     let mut asks = false;
     for ((_, given), (_, required)) in pairs {
@@ -124,6 +128,7 @@ mod tests {
 
     use crate::history;
     use crate::terms::Terms;
+    use crate::terms::tiers::Match;
 
     fn check(change: impl FnOnce(&mut Terms), expected: Expect) {
         let mut terms = history::terms();
@@ -143,6 +148,37 @@ mod tests {
             expect![[r#"
                 tier.1: nobody can hold "regular": whoever meets it meets the higher tier "champion" too; let "champion" ask for more
                 tier.1.purchases_min: 4 for the first step is 100 % of the 4 for the second; below 75 % the first is worth having
+            "#]],
+        );
+        // With a second condition, or one of two, there is somebody who holds the lower tier alone.
+        let as_regular = |terms: &mut Terms| {
+            (terms.tier[2].purchases_min, terms.tier[2].spend_minor_min) = (Some(8), None);
+            terms.tier[1].purchases_min = Some(8);
+            terms.tier[1].keep_purchases_min = None;
+        };
+        check(
+            as_regular,
+            expect![[r#"
+                tier.1: nobody can hold "regular": whoever meets it meets the higher tier "champion" too; let "champion" ask for more
+                tier.1.purchases_min: 8 for the first step is 100 % of the 8 for the second; below 75 % the first is worth having
+            "#]],
+        );
+        check(
+            |terms| {
+                as_regular(terms);
+                terms.tier[2].tenure_days_min = Some(365);
+            },
+            expect![[r#"
+                tier.1.purchases_min: 8 for the first step is 100 % of the 8 for the second; below 75 % the first is worth having
+            "#]],
+        );
+        check(
+            |terms| {
+                as_regular(terms);
+                terms.tier[1].matching = Match::Any;
+            },
+            expect![[r#"
+                tier.1.purchases_min: 8 for the first step is 100 % of the 8 for the second; below 75 % the first is worth having
             "#]],
         );
         check(
