@@ -9,6 +9,7 @@ use engine::store::{Store, StoreError};
 use engine::tally::Tally;
 use engine::worker::{ClockRule, Worker};
 use programme::editions::Programme;
+use programme::terms::Terms;
 use programme::time::{Day, Timestamp};
 use wire::input::Encoding;
 use wire::output::{Encodings, published};
@@ -61,7 +62,7 @@ pub(super) struct Member {
     pub(super) why: String,
     /// The band of churn risk at the end, by its place in the terms.
     pub(super) band: Option<usize>,
-    /// What they were granted in points, less what was taken back, in minor units.
+    /// What they were granted in points of the programme's currency, less what was taken back, minor units.
     pub(super) granted_minor: i64,
     /// Net spend of their whole life, minor units.
     pub(super) spend_minor: i64,
@@ -85,7 +86,7 @@ pub(super) struct Month {
     pub(super) tier_changes: u64,
     /// Churn warnings, by the place of the band that was entered from below.
     pub(super) warnings: BTreeMap<usize, u64>,
-    /// What moved, in minor units of the programme's currency.
+    /// What moved on the account in the programme's currency, minor units.
     pub(super) points_minor: Points,
     /// Challenges that were completed, and completions that were taken back.
     pub(super) completed: u64,
@@ -176,7 +177,7 @@ impl<'a> Counting<'a> {
                     *self.month(first_of_month).warnings.entry(to).or_default() += 1;
                 }
             }
-            Body::PointsChanged(changed) => self.points(decision, changed, first_of_month),
+            Body::PointsChanged(changed) => self.points(decision, changed, at),
             Body::ChallengeChanged(changed) => {
                 let (kind, reward) = (changed.kind(), changed.reward_points);
                 let challenge = self.challenges.entry(changed.challenge.clone()).or_default();
@@ -225,10 +226,16 @@ impl<'a> Counting<'a> {
         }
     }
 
-    fn points(&mut self, decision: &Decision, changed: &PointsChanged, first_of_month: Day) {
+    fn points(&mut self, decision: &Decision, changed: &PointsChanged, at: Timestamp) {
+        let first_of_month = self.programme.zone().day(at).month_start();
         let (kind, moved) = (changed.kind(), changed.points);
         self.accounts.entry(changed.currency.clone()).or_default().count(kind, moved);
-        let minor = worth_minor(&changed.currency, moved);
+        let terms = self.programme.terms_at(at);
+        // No rate between currencies is known: what moves on the other accounts is told by account alone.
+        if changed.currency != terms.currency {
+            return;
+        }
+        let minor = worth_minor(terms, moved);
         self.month(first_of_month).points_minor.count(kind, minor);
         let mut of_decision = Points::default();
         of_decision.count(kind, minor);
@@ -290,8 +297,10 @@ impl From<StoreError> for Stop {
     }
 }
 
-/// What `points` on the account of `currency` are worth, minor units; below 0 where they are. A point is a unit of its
-/// account's currency (`domain.md` BY-9).
-fn worth_minor(currency: &str, points: i64) -> i64 {
-    points.saturating_mul(money::minor_per_unit(currency))
+/// What `points` of the programme's own account are worth, minor units; below 0 where they are. Where the terms have no
+/// points any more, a point is a unit of the currency (`domain.md` BY-9).
+fn worth_minor(terms: &Terms, points: i64) -> i64 {
+    let currency = &terms.currency;
+    let minor_per_point = terms.points.as_ref().map(|numbers| numbers.minor_per_point(currency));
+    points.saturating_mul(minor_per_point.unwrap_or_else(|| money::minor_per_unit(currency)))
 }
