@@ -112,4 +112,6 @@ fn joined<T>(thread: thread::ScopedJoinHandle<'_, T>) -> T {
 }
 
 #[cfg(test)]
+mod ready;
+#[cfg(test)]
 mod tests;
