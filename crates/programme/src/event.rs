@@ -83,7 +83,7 @@ pub struct Line {
     pub department: String,
     /// It is a brand of the retailer's own.
     pub private_label: bool,
-    /// Thousandths of a piece, or of the unit of weighed goods, at least 0; finer parts are cut off.
+    /// Thousandths of a piece, or of the unit of weighed goods, 0 to 10^15, rounded.
     pub quantity_milli: i64,
     /// What the retailer receives for the line; below 0 for a discount that has a line of its own.
     pub amount_minor: i64,

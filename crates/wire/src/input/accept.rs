@@ -25,6 +25,8 @@ const ID_BYTES_MAX: usize = 256;
 const REASON_BYTES_MAX: usize = 1000;
 /// The largest amount, minor units, and the most points.
 const AMOUNT_MAX: i64 = 1_000_000_000_000;
+/// The largest quantity that is told apart, thousandths: beyond every shop, and exact as a floating-point number.
+const QUANTITY_MILLI_MAX: f64 = 1e15;
 /// The top of the scale of "would you recommend us".
 const NPS_MAX: u8 = 10;
 
@@ -246,8 +248,8 @@ fn line(line: PurchaseLine) -> Line {
         category: line.category,
         department: line.department,
         private_label: line.private_label,
-        // What is beyond every shop becomes the largest number there is.
-        quantity_milli: (line.quantity * 1000.0) as i64,
+        // 1.007 times 1000 is a little below 1007: to cut off would take a gram from every other weighing.
+        quantity_milli: (line.quantity * 1000.0).round().min(QUANTITY_MILLI_MAX) as i64,
         amount_minor: line.amount_minor,
         redemption_excluded: line.redemption_excluded,
         accrual_excluded: line.accrual_excluded,
