@@ -291,7 +291,10 @@ impl Task {
             }
         }
         for touched in &mut working.touched {
-            touched.changed |= rules.programme.arm(&mut touched.customer);
+            // Once all were seen to, every judgement sets this itself.
+            if self.rejudged_through.is_some() {
+                touched.changed |= rules.programme.arm(&mut touched.customer);
+            }
             let fires = touched.customer.wake_at.is_some_and(|wake_at| wake_at <= clock);
             self.tally.wakeups += u64::from(fires);
             touched.changed |= fires;
