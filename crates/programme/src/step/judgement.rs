@@ -21,7 +21,7 @@ impl Programme {
         decisions: &mut Vec<Decision>,
     ) {
         let moment = Moment { happened: cause.happened, ..self.moment(at) };
-        let Customer { facts, standing, wake_at, erased_at: _, decided: _, past: _ } = customer;
+        let Customer { facts, standing, wake_at: _, erased_at: _, decided: _, past: _ } = customer;
         standing.clock = at;
         standing.terms = self.editions()[self.edition_at(at)].id;
         if standing.tier.name.is_empty() {
@@ -32,13 +32,7 @@ impl Programme {
             (mechanic.judge)(&moment, facts, standing, &mut concluded);
         }
         self.announce(customer_id, standing, cause, concluded, decisions);
-        *wake_at = self.next_look(standing);
-    }
-
-    /// When a mechanic wants to look again, or other terms hold.
-    fn next_look(&self, standing: &Standing) -> Option<Timestamp> {
-        let next_edition = self.editions().get(self.edition_at(standing.clock) + 1).map(|next| next.from);
-        [standing.wake_at(self.zone()), next_edition].into_iter().flatten().min()
+        self.arm(customer);
     }
 
     /// Says what differs between `customer`, judged again after something came late, and what was `announced`.
@@ -50,14 +44,14 @@ impl Programme {
         cause: &Cause<'_>,
         decisions: &mut Vec<Decision>,
     ) {
-        let Customer { facts, standing, wake_at, erased_at: _, decided: _, past: _ } = customer;
+        let Customer { facts, standing, wake_at: _, erased_at: _, decided: _, past: _ } = customer;
         let moment = Moment { happened: cause.happened, ..self.moment(standing.clock) };
         let mut concluded = Vec::new();
         for mechanic in MECHANICS {
             (mechanic.correct)(&moment, facts, announced, standing, &mut concluded);
         }
         self.announce(customer_id, standing, cause, concluded, decisions);
-        *wake_at = self.next_look(standing);
+        self.arm(customer);
     }
 
     /// Makes a decision of each conclusion, dated at the standing's clock.
