@@ -105,7 +105,7 @@ pub struct Memory {
     /// For how long after a purchase a return or void is booked at the purchase's own day, days.
     pub returns_days: u32,
     /// What comes late by up to this many days is judged as if it had come in time; 0 where it is judged when it comes.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub late_days: u32,
     /// How many of the latest decisions are kept to explain the customer by; 0 keeps none.
     #[serde(default = "explain_decisions_max", skip_serializing_if = "is_usual")]
@@ -137,9 +137,8 @@ pub struct Ltv {
 }
 
 /// Terms that do not speak of a number hash as they did before it existed.
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature is serde's")]
-fn is_zero(number: &u32) -> bool {
-    *number == 0
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 impl Terms {

@@ -150,7 +150,8 @@ impl fmt::Display for Day {
 }
 
 const EPOCH: Date = Date::constant(1970, 1, 1);
-const DAY_MS: i64 = 86_400_000;
+/// Milliseconds of a day on which no clocks are set.
+pub(crate) const DAY_MS: i64 = 86_400_000;
 
 /// The programme's IANA time zone: turns instants into local days and back.
 ///

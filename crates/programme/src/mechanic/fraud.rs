@@ -14,9 +14,7 @@ use crate::facts::seen::fingerprint;
 use crate::facts::{Booked, Facts};
 use crate::mechanic::{Conclusion, Mechanic, Moment};
 use crate::terms::fraud::Fraud;
-use crate::time::Timestamp;
-
-const DAY_MS: i64 = 86_400_000;
+use crate::time::{DAY_MS, Timestamp};
 
 /// Suspects abuse.
 pub const MECHANIC: Mechanic = Mechanic { judge, correct };

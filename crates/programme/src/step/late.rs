@@ -20,11 +20,9 @@ use crate::editions::Programme;
 use crate::event::Event;
 use crate::facts::Folded;
 use crate::mechanic::Happened;
-use crate::time::Timestamp;
+use crate::time::{DAY_MS, Timestamp};
 
 use super::judgement::Cause;
-
-const DAY_MS: i64 = 86_400_000;
 
 /// Whether the customer was judged after `event` already.
 pub(super) fn comes_late(customer: &Customer, event: &Event) -> bool {
@@ -50,8 +48,7 @@ impl Programme {
             customer.past = None;
             return;
         };
-        let kept = customer.past.as_ref().is_some_and(|_| customer.standing.clock > horizon);
-        if !kept {
+        if customer.past.is_none() || customer.standing.clock <= horizon {
             // All that was kept happened before the horizon: the customer as they are now is the past.
             let before = customer.without_past();
             customer.past = Some(Box::new(Past { before, events: Vec::new() }));
@@ -70,11 +67,17 @@ impl Programme {
     /// Moves the past forward to `horizon`.
     fn let_go(&self, past: &mut Past, horizon: Timestamp) {
         let gone = past.events.partition_point(|event| event.at <= horizon);
-        let mut announced = Vec::new();
-        for event in past.events.drain(..gone) {
-            self.fire(&event.customer_id, &mut past.before, event.at, &mut announced);
-            self.take(&mut past.before, &event, &mut announced);
-            announced.clear();
+        self.live_through(&mut past.before, &past.events[..gone]);
+        past.events.drain(..gone);
+    }
+
+    /// Takes in `events`, in order of time, with the wakeups before each, and says nothing of it.
+    fn live_through(&self, customer: &mut Customer, events: &[Event]) {
+        let mut unsaid = Vec::new();
+        for event in events {
+            self.fire(&event.customer_id, customer, event.at, &mut unsaid);
+            self.take(customer, event, &mut unsaid);
+            unsaid.clear();
         }
     }
 
@@ -117,13 +120,8 @@ impl Programme {
         let place = past.events.partition_point(|earlier| earlier.at <= event.at);
         past.events.insert(place, event.clone());
         let mut again = past.before.clone();
-        let mut concluded = Vec::new();
-        for earlier in &past.events {
-            self.fire(&event.customer_id, &mut again, earlier.at, &mut concluded);
-            self.take(&mut again, earlier, &mut concluded);
-            concluded.clear();
-        }
-        self.fire(&event.customer_id, &mut again, clock, &mut concluded);
+        self.live_through(&mut again, &past.events);
+        self.fire(&event.customer_id, &mut again, clock, &mut Vec::new());
         again.standing.sequence = customer.standing.sequence;
         again.standing.clock = clock;
         let happened = Happened { event, booked: None };

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::finding::Findings;
+use super::is_default;
 use crate::event::Line;
 use crate::time::Day;
 
@@ -349,10 +350,6 @@ fn fortnight() -> u32 {
 
 fn is_fortnight(days: &u32) -> bool {
     *days == 14
-}
-
-fn is_default<T: Default + PartialEq>(value: &T) -> bool {
-    *value == T::default()
 }
 
 /// A local day as the text `2024-03-01`.
