@@ -14,7 +14,7 @@ use std::mem::ManuallyDrop;
 use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::bindings as sys;
 use rdkafka::client::Client;
@@ -232,6 +232,9 @@ impl client::Producer for Producer {
     }
 
     fn init_transactions(&self, timeout: Duration) -> Result<(), TransactionError> {
+        let began = Instant::now();
+        self.wait_for_a_broker(timeout);
+        let timeout = timeout.saturating_sub(began.elapsed());
         // SAFETY: the client is live.
         checked(unsafe { sys::rd_kafka_init_transactions(self.client.native_ptr(), milliseconds(timeout)) })
     }
@@ -304,6 +307,24 @@ impl client::Producer for Producer {
 
     fn last_error(&self) -> String {
         self.client.context().last_error()
+    }
+}
+
+impl Producer {
+    /// Waits until a broker has answered. librdkafka looks for the transaction coordinator once when transactions are
+    /// initialised, and where it has no connection yet, again half a second later: a new producer never has one. Whether
+    /// one answered in time is said by what is asked of it next.
+    fn wait_for_a_broker(&self, timeout: Duration) {
+        let mut metadata = ptr::null();
+        // SAFETY: the client is live; no topic is named, and with `all_topics` 0 a new producer asks for brokers alone.
+        // What was answered is ours to destroy.
+        unsafe {
+            let client = self.client.native_ptr();
+            sys::rd_kafka_metadata(client, 0, ptr::null_mut(), &mut metadata, milliseconds(timeout));
+            if !metadata.is_null() {
+                sys::rd_kafka_metadata_destroy(metadata);
+            }
+        }
     }
 }
 
