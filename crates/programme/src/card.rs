@@ -91,7 +91,7 @@ impl Programme {
         let moment = self.moment(at);
         let terms = self.terms_at(at);
         let Customer { facts, standing, wake_at, erased_at: _, decided: _, past: _ } = customer;
-        let tier = tiers::reading(&moment, &facts, &standing.tier);
+        let tier = tiers::reading(&moment, &facts, &standing);
         let judged = facts.rhythm.filter(|rhythm| rhythm.repeats + 1 >= terms.churn.shopping_days_min);
         Card {
             customer_id: customer_id.to_string(),

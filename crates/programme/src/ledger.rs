@@ -90,15 +90,15 @@ impl PointsStanding {
     }
 
     /// Points earned from `first` to `last`, both inclusive, in the account of the programme's currency, less what was
-    /// taken back; as far as the terms let it be remembered (`points.earned_days_max`).
+    /// taken back; as far back as tiers ask.
     pub fn earned_between(&self, first: Day, last: Day) -> i64 {
         let within = self.earned.iter().filter(|earned| (first..=last).contains(&earned.day));
         within.map(|earned| earned.points).sum()
     }
 
-    /// The first day from which `earned_between` of the `days` up to `day` holds less although nothing happens.
-    pub fn earned_loss_after(&self, first: Day, day: Day) -> Option<Day> {
-        self.earned.iter().map(|earned| earned.day).find(|earned| (first..=day).contains(earned))
+    /// The first day from `first` to `last` on which points were earned.
+    pub fn earned_first(&self, first: Day, last: Day) -> Option<Day> {
+        self.earned.iter().map(|earned| earned.day).find(|earned| (first..=last).contains(earned))
     }
 
     /// Moves what was earned on `day`, and forgets what lies `days_max` or more before the newest day.

@@ -45,14 +45,18 @@ pub fn window_start(window: &Window, day: Day) -> Day {
 /// The first day after `day` on which the window holds less than on `day` although nothing happens; `None` when it
 /// is empty already.
 pub fn next_window_loss(facts: &Facts, window: &Window, day: Day) -> Option<Day> {
-    let start = window_start(window, day);
-    let oldest = facts.days.between(start, day).first()?.day;
-    Some(match window {
-        Window::RollingDays { .. } => day.plus(oldest.since(start) + 1),
+    let oldest = facts.days.between(window_start(window, day), day).first()?.day;
+    Some(leaves_window(window, day, oldest))
+}
+
+/// The first day after `day` whose window does not hold `oldest`, which lies in that of `day`, and all before it.
+pub fn leaves_window(window: &Window, day: Day, oldest: Day) -> Day {
+    match window {
+        Window::RollingDays { .. } => day.plus(oldest.since(window_start(window, day)) + 1),
         Window::CalendarMonth {} => day.next_month_start(),
         Window::CalendarQuarter {} => day.next_quarter_start(),
         Window::CalendarYear {} => day.next_year_start(),
-    })
+    }
 }
 
 /// Days since the last shopping day: the R of RFM. `None` before the first purchase.

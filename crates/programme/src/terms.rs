@@ -175,7 +175,7 @@ impl Terms {
         findings.range("ltv.margin_permille", self.ltv.margin_permille, 0, 1000);
         findings.range("ltv.lifetime_months", self.ltv.lifetime_months, 1, 600);
         findings.range("ltv.nps_days", self.ltv.nps_days, 1, 3660);
-        tiers::check(&self.tier, &mut findings);
+        tiers::check(self, &mut findings);
         self.tier_policy.check(&self.tier, &mut findings);
         self.churn.check(&mut findings);
         if let Some(segments) = &self.segments {

@@ -207,6 +207,7 @@ impl Telling<'_> {
             "spend_minor" => "spend",
             "ltv_minor" => "worth",
             "nps" => "would recommend",
+            "points_earned" => "points earned",
             "tenure_days" => "days known",
             other => other,
         };

@@ -262,6 +262,7 @@ impl Known<'_> {
     fn meets(self, own: Own, place: usize, keep: bool, day: Day) -> bool {
         let Tier { matching, tenure_days_min, .. } = &self.terms.tier[place];
         let tier = &self.terms.tier[place];
+        assert!(tier.points_min.is_none(), "tiers by points are not recomputed here");
         let softened = |entry: Option<i64>, softer: Option<i64>| if keep { softer.or(entry) } else { entry };
         let purchases_min = softened(tier.purchases_min.map(i64::from), tier.keep_purchases_min.map(i64::from));
         let mut spend_minor_min = softened(tier.spend_minor_min, tier.keep_spend_minor_min);

@@ -34,12 +34,12 @@ pub const MECHANIC: Mechanic = Mechanic { judge, correct };
 /// Judges the tier at `moment`. A customer never judged before stands in the lowest tier, unannounced.
 fn judge(moment: &Moment<'_>, facts: &Facts, standing: &mut Standing, concluded: &mut Vec<Conclusion>) {
     let tiers = &moment.terms.tier;
-    let standing = &mut standing.tier;
+    let (standing, points) = (&mut standing.tier, &standing.points);
     if standing.name.is_empty() {
         standing.name.clone_from(&tiers[0].name);
         standing.since = moment.at;
     }
-    let case = Case::of(moment, facts);
+    let case = Case::of(moment, facts, points);
     let readings = Readings::at(case, moment.day);
     let from = place(tiers, &standing.name, standing.position);
     let before = own(moment, standing);
@@ -78,8 +78,8 @@ fn correct(
     standing: &mut Standing,
     concluded: &mut Vec<Conclusion>,
 ) {
-    let (announced, standing) = (&announced.tier, &mut standing.tier);
-    let case = Case::of(moment, facts);
+    let (announced, standing, points) = (&announced.tier, &mut standing.tier, &standing.points);
+    let case = Case::of(moment, facts, points);
     let readings = Readings::at(case, moment.day);
     let held = own(moment, standing);
     let floor = floor_of(moment, standing);
@@ -119,8 +119,9 @@ pub struct Reading {
 }
 
 /// Reads the tier of a customer who was judged up to `moment`, or of one who is not known yet.
-pub fn reading(moment: &Moment<'_>, facts: &Facts, standing: &TierStanding) -> Reading {
-    let case = Case::of(moment, facts);
+pub fn reading(moment: &Moment<'_>, facts: &Facts, standing: &Standing) -> Reading {
+    let (standing, points) = (&standing.tier, &standing.points);
+    let case = Case::of(moment, facts, points);
     let readings = Readings::at(case, moment.day);
     let held = own(moment, standing);
     let floor = floor_of(moment, standing);

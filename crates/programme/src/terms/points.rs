@@ -55,8 +55,6 @@ pub struct Points {
     pub lots_max: u32,
     /// How many payments are remembered in an account, and how many may be open at once.
     pub redemptions_max: u32,
-    /// For how many days it is remembered how much was earned; 0 where no tier asks for it.
-    pub earned_days_max: u32,
     /// Other rates at certain times or for certain goods.
     pub promotion: Vec<Promotion>,
     /// Points for what a customer does other than to buy.
@@ -87,7 +85,6 @@ impl Default for Points {
             returns: ReturnsPolicy::WithinBalance,
             lots_max: 64,
             redemptions_max: 16,
-            earned_days_max: 0,
             promotion: Vec::new(),
             bonus: Vec::new(),
             account: Vec::new(),

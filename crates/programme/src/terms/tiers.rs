@@ -4,6 +4,7 @@ pub mod policy;
 
 use serde::{Deserialize, Serialize};
 
+use super::Terms;
 use super::finding::Findings;
 
 /// Over which local days purchases and spend are summed.
@@ -56,6 +57,9 @@ pub struct Tier {
     /// Net spend within the window, at least, minor units.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spend_minor_min: Option<i64>,
+    /// Points earned within the window in the account of the programme's currency, less what was taken back, at least.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub points_min: Option<i64>,
     /// Lifetime value, at least, minor units.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ltv_minor_min: Option<i64>,
@@ -71,6 +75,9 @@ pub struct Tier {
     /// Net spend that is enough for whoever holds the tier, minor units; absent: as much as to reach it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep_spend_minor_min: Option<i64>,
+    /// Points that are enough for whoever holds the tier; absent: as many as to reach it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_points_min: Option<i64>,
     /// Lifetime value that is enough for whoever holds the tier, minor units; absent: as much as to reach it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep_ltv_minor_min: Option<i64>,
@@ -106,6 +113,8 @@ pub struct Bounds {
     pub purchases_min: Option<u32>,
     /// Net spend within the window, minor units.
     pub spend_minor_min: Option<i64>,
+    /// Points earned within the window.
+    pub points_min: Option<i64>,
     /// Lifetime value, minor units.
     pub ltv_minor_min: Option<i64>,
     /// The last answer to "would you recommend us", 0 to 10.
@@ -121,6 +130,7 @@ impl Tier {
             matching: self.matching,
             purchases_min: self.purchases_min,
             spend_minor_min: self.spend_minor_min,
+            points_min: self.points_min,
             ltv_minor_min: self.ltv_minor_min,
             nps_min: self.nps_min,
             tenure_days_min: self.tenure_days_min,
@@ -133,10 +143,16 @@ impl Tier {
             matching: self.matching,
             purchases_min: self.keep_purchases_min.or(self.purchases_min),
             spend_minor_min: self.keep_spend_minor_min.or(self.spend_minor_min),
+            points_min: self.keep_points_min.or(self.points_min),
             ltv_minor_min: self.keep_ltv_minor_min.or(self.ltv_minor_min),
             nps_min: self.keep_nps_min.or(self.nps_min),
             tenure_days_min: self.tenure_days_min,
         }
+    }
+
+    /// It asks for points, to be reached or to be kept.
+    fn asks_for_points(&self) -> bool {
+        self.points_min.is_some() || self.keep_points_min.is_some()
     }
 
     /// It asks for something.
@@ -145,15 +161,24 @@ impl Tier {
     }
 }
 
+/// For how many days it has to be remembered how many points were earned; 0 where no tier asks for them.
+pub fn earned_days_kept(terms: &Terms) -> u32 {
+    match terms.tier.iter().any(Tier::asks_for_points) {
+        true => terms.window.days_max() + terms.tier_policy.protected_days(),
+        false => 0,
+    }
+}
+
 /// Checks the tiers, which stand lowest first.
-pub(super) fn check(tiers: &[Tier], findings: &mut Findings) {
+pub(super) fn check(terms: &Terms, findings: &mut Findings) {
+    let tiers = &terms.tier;
     findings.check(!tiers.is_empty(), "tier", || "there is none; at least the lowest is needed".into());
     for (i, tier) in tiers.iter().enumerate() {
         findings.check(tier.asks() == (i > 0), &format!("tier.{i}"), || match i {
             0 => format!("the lowest tier {:?} must ask for nothing", tier.name),
             _ => format!(
-                "tier {:?} asks for nothing; give purchases_min, spend_minor_min, ltv_minor_min, nps_min or \
-                 tenure_days_min",
+                "tier {:?} asks for nothing; give purchases_min, spend_minor_min, points_min, ltv_minor_min, \
+                 nps_min or tenure_days_min",
                 tier.name
             ),
         });
@@ -162,6 +187,7 @@ pub(super) fn check(tiers: &[Tier], findings: &mut Findings) {
         let pairs = [
             ("purchases_min", tier.purchases_min.map(i64::from), tier.keep_purchases_min.map(i64::from)),
             ("spend_minor_min", tier.spend_minor_min, tier.keep_spend_minor_min),
+            ("points_min", tier.points_min, tier.keep_points_min),
             ("ltv_minor_min", tier.ltv_minor_min, tier.keep_ltv_minor_min),
         ];
         for (key, entry, keep) in pairs {
@@ -176,6 +202,9 @@ pub(super) fn check(tiers: &[Tier], findings: &mut Findings) {
             });
         }
         check_keep(i, "nps_min", tier.nps_min.map(i64::from), tier.keep_nps_min.map(i64::from), findings);
+        findings.check(!tier.asks_for_points() || terms.points.is_some(), &format!("tier.{i}.points_min"), || {
+            "there are no points in this programme; give a section [points], or leave it out".into()
+        });
         if let Some(days) = tier.tenure_days_min {
             findings.range(&format!("tier.{i}.tenure_days_min"), days, 1, 3660);
         }
@@ -198,6 +227,7 @@ fn check_order(tiers: &[Tier], i: usize, tier: &Tier, findings: &mut Findings) {
     let pairs = [
         ("purchases_min", below.purchases_min.map(i64::from), tier.purchases_min.map(i64::from)),
         ("spend_minor_min", below.spend_minor_min, tier.spend_minor_min),
+        ("points_min", below.points_min, tier.points_min),
     ];
     for (key, lower, higher) in pairs {
         if let (Some(lower), Some(higher)) = (lower, higher) {

@@ -8,6 +8,7 @@ use crate::ledger::BonusGiven;
 use crate::ledger::lot::{Lot, Price, Source, Wait};
 use crate::mechanic::{Conclusion, Happened};
 use crate::terms::points::{Expiry, Occasion};
+use crate::terms::tiers::earned_days_kept;
 use crate::time::Timestamp;
 
 use rates::Rates;
@@ -202,7 +203,7 @@ impl Books<'_> {
     /// Counts points of the programme's own currency towards what was earned on their day; below 0 to take them off.
     pub(super) fn note_earned(&mut self, account: usize, at: Timestamp, points: i64) {
         if self.points.accounts[account].currency == self.moment.terms.currency {
-            self.points.earn_on(self.moment.zone.day(at), points, self.terms.earned_days_max);
+            self.points.earn_on(self.moment.zone.day(at), points, earned_days_kept(self.moment.terms));
         }
     }
 

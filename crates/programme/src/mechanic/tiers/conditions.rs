@@ -2,6 +2,7 @@
 
 use crate::decision::{Evidence, Need, Value};
 use crate::facts::Facts;
+use crate::ledger::PointsStanding;
 use crate::measure::{self, InWindow};
 use crate::mechanic::Moment;
 use crate::terms::Terms;
@@ -14,11 +15,12 @@ pub(super) struct Case<'a> {
     pub(super) terms: &'a Terms,
     pub(super) zone: &'a Zone,
     pub(super) facts: &'a Facts,
+    pub(super) points: &'a PointsStanding,
 }
 
 impl<'a> Case<'a> {
-    pub(super) fn of(moment: &Moment<'a>, facts: &'a Facts) -> Case<'a> {
-        Case { terms: moment.terms, zone: moment.zone, facts }
+    pub(super) fn of(moment: &Moment<'a>, facts: &'a Facts, points: &'a PointsStanding) -> Case<'a> {
+        Case { terms: moment.terms, zone: moment.zone, facts, points }
     }
 }
 
@@ -26,6 +28,7 @@ impl<'a> Case<'a> {
 /// happens.
 pub(super) struct Readings {
     window: InWindow,
+    points: i64,
     ltv_minor: i64,
     nps: Option<u8>,
     tenure_days: Option<i32>,
@@ -33,9 +36,11 @@ pub(super) struct Readings {
 
 impl Readings {
     pub(super) fn at(case: Case<'_>, day: Day) -> Readings {
-        let Case { terms, zone, facts } = case;
+        let Case { terms, zone, facts, points } = case;
+        let window = measure::in_window(facts, &terms.window, day);
         Readings {
-            window: measure::in_window(facts, &terms.window, day),
+            points: points.earned_between(window.first, window.last),
+            window,
             ltv_minor: measure::ltv_minor(facts, &terms.ltv, zone, day),
             nps: measure::counting_nps(facts, &terms.ltv, zone, day).map(|(nps, _)| nps.score),
             tenure_days: measure::tenure_days(facts, zone, day),
@@ -73,6 +78,7 @@ fn conditions(bounds: &Bounds, readings: &Readings) -> impl Iterator<Item = Cond
     [
         condition("purchases", bounds.purchases_min.map(i64::from), Some(i64::from(window.purchases)), true),
         condition("spend_minor", bounds.spend_minor_min, Some(window.spend_minor), true),
+        condition("points_earned", bounds.points_min, Some(readings.points), true),
         condition("ltv_minor", bounds.ltv_minor_min, Some(readings.ltv_minor), false),
         condition("nps", bounds.nps_min.map(i64::from), readings.nps.map(i64::from), false),
         condition("tenure_days", bounds.tenure_days_min.map(i64::from), readings.tenure_days.map(i64::from), false),
@@ -106,10 +112,12 @@ pub(super) fn evidence(bounds: &Bounds, readings: &Readings) -> Vec<Evidence> {
 
 /// The first day after `day` on which any measure may pass a bound of any tier although nothing happens.
 pub(super) fn next_passing(case: Case<'_>, day: Day) -> Option<Day> {
-    let Case { terms, zone, facts } = case;
+    let Case { terms, zone, facts, points } = case;
     let window = measure::next_window_loss(facts, &terms.window, day);
+    let earned = points.earned_first(measure::window_start(&terms.window, day), day);
+    let earned = earned.map(|oldest| measure::leaves_window(&terms.window, day, oldest));
     let nps = measure::counting_nps(facts, &terms.ltv, zone, day).map(|(_, ends)| ends);
-    let mut next = window.into_iter().chain(nps).min();
+    let mut next = window.into_iter().chain(earned).chain(nps).min();
     let mut consider = |candidate: Option<Day>| {
         next = next.into_iter().chain(candidate.filter(|candidate| *candidate > day)).min();
     };

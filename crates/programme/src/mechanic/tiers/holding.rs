@@ -101,7 +101,8 @@ impl Held {
         let shopping_days = case.facts.days.between(first, day).iter().filter(|bucket| bucket.purchases > 0);
         let bought = shopping_days.map(|bucket| bucket.day).rev().find(earned);
         let answered = case.facts.nps.map(|nps| case.zone.day(nps.at));
-        let others = answered.into_iter().chain(reaches_tenure(case, entry.tenure_days_min));
+        let points = case.points.earned.iter().map(|earned| earned.day);
+        let others = points.chain(answered).chain(reaches_tenure(case, entry.tenure_days_min));
         others.filter(|other| (first..=day).contains(other)).filter(earned).chain(bought).max()
     }
 
@@ -162,7 +163,7 @@ fn grace_days(case: Case<'_>) -> i32 {
 /// window holds already (who has just lost a tier would have it back at once), nor above what the next one asks of others. `None` where the terms have no such bounds, the next tier asks for no spend, and of
 /// whoever is known for less than a month or has bought nothing that is remembered.
 fn personal_next(case: Case<'_>, place: usize, day: Day) -> Option<i64> {
-    let Case { terms, zone, facts } = case;
+    let Case { terms, zone, facts, .. } = case;
     let raised_permille = terms.tier_policy.personal_next_permille?;
     let of_others = terms.tier.get(place + 1)?.spend_minor_min?;
     let days_max = crate::facts::Facts::days_kept(terms);

@@ -8,6 +8,7 @@ use crate::editions::Programme;
 use crate::event::{self, Event, Purchase};
 use crate::history;
 use crate::terms::Terms;
+use crate::terms::points::Points;
 use crate::terms::tiers::policy::{Downgrade, Period, TierPolicy};
 use crate::terms::tiers::{Match, Tier, Window};
 use crate::time::Timestamp;
@@ -493,4 +494,44 @@ fn dates_that_are_told_are_kept() {
             assert_eq!(customer.standing.tier.name, "newcomer", "{policy}, {count} purchases");
         }
     }
+}
+
+// Where points make the tier, goods that went back must take it away again, and it ends when the points leave the window,
+// however they were spent meanwhile.
+#[test]
+fn points_earned_make_a_tier() {
+    let mut terms = history::terms();
+    terms.points = Some(Points { rate_permille: 100, ..Points::default() });
+    terms.tier = vec![
+        Tier { name: "newcomer".into(), ..Tier::default() },
+        Tier { name: "gold".into(), points_min: Some(500), keep_points_min: Some(300), ..Tier::default() },
+    ];
+    assert_eq!(terms.check(), []);
+    let decided = decide(
+        terms,
+        "2024-01-10 purchase b1 2500.00
+         2024-01-11 purchase b2 1000.00
+         2024-01-20 purchase b3 1500.00
+         2024-01-21 redeem r1 400 b9 1000.00
+         2024-01-22 settle r1 confirmed
+         2024-01-25 return b3 1500.00
+         2024-01-26 return b2 1000.00
+         2024-01-28 purchase b4 2500.00
+         until 2024-03-10",
+    );
+    expect![[r#"
+        4 2024-01-20 newcomer -> gold: Purchased points_earned=500/500
+        9 2024-01-26 gold -> newcomer: PurchaseTakenBack points_earned=250/300
+        11 2024-01-28 newcomer -> gold: Purchased points_earned=500/500
+        12 2024-02-09T00:00:00Z gold -> newcomer: WindowMoved points_earned=250/300"#]]
+        .assert_eq(&decided.lines().filter(|line| !line.contains(" points ")).collect::<Vec<_>>().join("\n"));
+}
+
+// A tier that asks for points where there are none would never be reached by anybody.
+#[test]
+fn a_tier_cannot_ask_for_points_where_there_are_none() {
+    let mut terms = history::terms();
+    terms.tier[1].points_min = Some(500);
+    let findings: Vec<String> = terms.check().into_iter().map(|finding| finding.key).collect();
+    assert_eq!(findings, ["tier.1.points_min"]);
 }

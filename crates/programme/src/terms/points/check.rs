@@ -42,7 +42,6 @@ impl Points {
         findings.range("points.redemption_timeout_s", self.redemption_timeout_s, 1, 31_536_000);
         findings.range("points.lots_max", self.lots_max, 8, 4096);
         findings.range("points.redemptions_max", self.redemptions_max, 1, 1024);
-        findings.range("points.earned_days_max", self.earned_days_max, 0, 800);
         self.check_expiry(findings);
         self.check_accounts(terms, findings);
         for (i, bonus) in self.bonus.iter().enumerate() {

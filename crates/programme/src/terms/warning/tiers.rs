@@ -27,10 +27,11 @@ pub(super) fn conditions(tier: &Tier) -> usize {
 }
 
 /// What a tier asks for, by key.
-fn asked(tier: &Tier) -> [(&'static str, Option<i64>); 5] {
+fn asked(tier: &Tier) -> [(&'static str, Option<i64>); 6] {
     [
         ("purchases_min", tier.purchases_min.map(i64::from)),
         ("spend_minor_min", tier.spend_minor_min),
+        ("points_min", tier.points_min),
         ("ltv_minor_min", tier.ltv_minor_min),
         ("nps_min", tier.nps_min.map(i64::from)),
         ("tenure_days_min", tier.tenure_days_min.map(i64::from)),
@@ -109,7 +110,7 @@ fn warn_of_entry(terms: &Terms, warnings: &mut Findings) {
     });
     let Some(second) = terms.tier.get(2) else { return };
     // The step is as high as the measure in which it is highest asks for.
-    let shared = asked(entry).into_iter().zip(asked(second)).take(3);
+    let shared = asked(entry).into_iter().zip(asked(second)).take(4);
     let steps = shared.filter_map(|((key, first), (_, next))| Some((key, first?, next?)));
     let percent = |first: i64, next: i64| i128::from(first) * 100 / i128::from(next.max(1));
     let Some((key, first, next)) = steps.min_by_key(|(_, first, next)| percent(*first, *next)) else { return };
