@@ -59,6 +59,7 @@ pub fn plain() -> Terms {
         reactivation: None,
         discount: None,
         draw: Vec::new(),
+        partner: Vec::new(),
     }
 }
 

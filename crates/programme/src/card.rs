@@ -3,11 +3,15 @@
 use crate::customer::{Customer, SegmentStanding, TierFloor};
 use crate::decision::{ExpiringPoints, Need};
 use crate::editions::Programme;
+use crate::facts::Facts;
+use crate::facts::seen::fingerprint;
 use crate::ledger::PointsStanding;
 use crate::measure::{self, InWindow};
 use crate::mechanic::segments::{self, Scores};
 use crate::mechanic::tiers;
 use crate::probability::{self, Score};
+use crate::terms::Terms;
+use crate::terms::partners::Partner;
 use crate::time::Timestamp;
 
 /// A pure reading of a customer at an instant.
@@ -62,10 +66,48 @@ pub struct Card {
     pub currency: String,
     /// The customer's points, the account of the programme's currency first; none in a programme without points.
     pub balances: Vec<Balance>,
+    /// What was bought from each of the companies that share the programme, in the order of the terms; only those that the
+    /// customer bought from.
+    pub partners: Vec<PartnerShare>,
     /// How many decisions were announced for this customer.
     pub sequence: u64,
     /// When the programme will look again although nothing happens.
     pub wake_at: Option<Timestamp>,
+}
+
+/// What was bought from one of the companies that share the programme.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PartnerShare {
+    /// The company's name in the terms.
+    pub partner: String,
+    /// Purchases of the whole life that still stand.
+    pub purchases: u32,
+    /// Net spend of the whole life, minor units.
+    pub spend_minor: i64,
+    /// The last purchase that still stands; `None` where none does.
+    pub last_purchase_at: Option<Timestamp>,
+    /// Whole points that its goods earned, less what was taken back.
+    pub points_earned: i64,
+    /// Whole points that it took as payment, less what was given back.
+    pub points_spent: i64,
+}
+
+/// One company's own view of a customer: what was bought from it, and what its tills must know. Of what is bought from the
+/// others it says nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PartnerView {
+    /// Whose.
+    pub customer_id: String,
+    /// The instant of the reading.
+    pub as_of: Timestamp,
+    /// The tier's name.
+    pub tier: String,
+    /// The ISO 4217 code of every amount.
+    pub currency: String,
+    /// The points that can be spent; `None` in a programme without points.
+    pub balance: Option<i64>,
+    /// What was bought from the company.
+    pub share: PartnerShare,
 }
 
 /// The points of one currency.
@@ -79,6 +121,21 @@ pub struct Balance {
     pub pending: i64,
     /// The points that expire next; `None` when none do.
     pub expires_next: Option<ExpiringPoints>,
+}
+
+impl Card {
+    /// What the company named `partner` sees of the card; `None` where nothing was bought from it.
+    pub fn view_of(&self, partner: &str) -> Option<PartnerView> {
+        let share = self.partners.iter().find(|share| share.partner == partner)?;
+        Some(PartnerView {
+            customer_id: self.customer_id.clone(),
+            as_of: self.as_of,
+            tier: self.tier.clone(),
+            currency: self.currency.clone(),
+            balance: self.balances.first().map(|account| account.balance),
+            share: share.clone(),
+        })
+    }
 }
 
 impl Programme {
@@ -115,6 +172,7 @@ impl Programme {
             scores: segments::scores_at(&moment, &facts),
             discount_permille: standing.discount.permille,
             currency: terms.currency.clone(),
+            partners: partners(terms, &facts, &standing.points),
             balances: self.balances(&standing.points),
             sequence: standing.sequence,
             tier: standing.tier.name,
@@ -139,5 +197,133 @@ impl Programme {
             }
         };
         std::iter::once(self.terms().currency.as_str()).chain(others).map(shown).collect()
+    }
+}
+
+fn partners(terms: &Terms, facts: &Facts, points: &PointsStanding) -> Vec<PartnerShare> {
+    let share = |partner: &Partner| {
+        let id = fingerprint(&partner.name);
+        let share = facts.partners.of(id)?;
+        let points = points.partners.iter().find(|points| points.partner == id);
+        Some(PartnerShare {
+            partner: partner.name.clone(),
+            purchases: share.purchases,
+            spend_minor: share.spend_minor,
+            last_purchase_at: share.last_purchase_at,
+            points_earned: points.map_or(0, |points| points.earned),
+            points_spent: points.map_or(0, |points| points.spent),
+        })
+    };
+    terms.partner.iter().filter_map(share).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Event;
+    use crate::history;
+    use crate::terms::points::{Points, ReturnsPolicy};
+
+    fn coalition() -> Terms {
+        let partner = |name: &str, stores: &[&str], rate_permille| Partner {
+            name: name.into(),
+            store: stores.iter().map(|store| store.to_string()).collect(),
+            rate_permille,
+        };
+        let mut terms = history::terms();
+        terms.churn.band.clear();
+        terms.tier.truncate(1);
+        terms.points =
+            Some(Points { rate_permille: 10, returns: ReturnsPolicy::MayGoNegative, ..Points::default() });
+        terms.partner = vec![
+            partner("supermarket", &["S-1", "S-2"], None),
+            partner("pharmacy", &["P-1"], Some(100)),
+            partner("fuel", &["F-1"], Some(50)),
+        ];
+        assert_eq!(terms.check(), []);
+        terms
+    }
+
+    fn card_after(history: &str) -> Card {
+        let programme = Programme::new(coalition()).unwrap();
+        let mut customer = Customer::default();
+        let mut events: Vec<Event> = history.lines().map(|line| history::event(line.trim())).collect();
+        events.sort_by_key(|event| event.at);
+        for event in &events {
+            programme.fold(&mut customer, event, &mut Vec::new());
+        }
+        programme.card("c", &customer, customer.standing.clock)
+    }
+
+    fn shown(card: &Card) -> String {
+        let share = |share: &PartnerShare| {
+            format!(
+                "{} {} for {}, earned {} spent {}, last {}\n",
+                share.partner,
+                share.purchases,
+                share.spend_minor,
+                share.points_earned,
+                share.points_spent,
+                share.last_purchase_at.map_or("never".into(), |at| at.to_string())
+            )
+        };
+        card.partners.iter().map(share).collect()
+    }
+
+    // Partners settle with each other by these sums: points earned with one and paid to another are money between them. A
+    // return, and points paid for a basket before it arrives, must land with whoever sold the goods.
+    #[test]
+    fn each_partner_has_what_was_bought_from_it() {
+        let card = card_after(
+            "2024-01-10 purchase b1 1000.00 store=P-1
+             2024-01-11 purchase b2 500.00 store=S-2
+             2024-01-12T10:00:00Z redeem r1 60 b3 200.00
+             2024-01-12T10:01:00Z purchase b3 200.00 store=S-1
+             2024-01-12T10:02:00Z settle r1 confirmed
+             2024-01-13 purchase b4 100.00 store=X-9
+             2024-01-14T08:00:00Z return b5 40.00
+             2024-01-14T09:00:00Z purchase b5 100.00 store=F-1
+             2024-01-15 return b1 300.00
+             2024-01-16 purchase b6 10.00 store=P-1
+             2024-01-17 void b6
+             2024-01-18T10:00:00Z redeem r2 10 b7 100.00
+             2024-01-18T11:30:00Z purchase b7 100.00 store=F-1
+             2024-01-18T12:00:00Z settle r2 cancelled",
+        );
+        expect_test::expect![[r#"
+            supermarket 2 for 70000, earned 6 spent 60, last 2024-01-12T10:01:00Z
+            pharmacy 1 for 70000, earned 70 spent 0, last 2024-01-10T12:00:00Z
+            fuel 2 for 16000, earned 8 spent 0, last 2024-01-18T11:30:00Z
+        "#]]
+        .assert_eq(&shown(&card));
+        let earned: i64 = card.partners.iter().map(|share| share.points_earned).sum();
+        let spent: i64 = card.partners.iter().map(|share| share.points_spent).sum();
+        // b4 was bought from nobody who is named, and earned 1 point.
+        assert_eq!(card.balances[0].balance, earned + 1 - spent);
+    }
+
+    // A pharmacy must not learn from the programme what its customers fill up with.
+    #[test]
+    fn a_partner_sees_its_own_part() {
+        let card = card_after(
+            "2024-01-10 purchase b1 1000.00 store=P-1
+             2024-01-11 purchase b2 500.00 store=S-2",
+        );
+        let view = card.view_of("pharmacy").unwrap();
+        assert_eq!((view.share.purchases, view.share.spend_minor), (1, 1000_00));
+        assert_eq!(view.balance, Some(105));
+        assert_eq!(card.view_of("fuel"), None);
+        assert_eq!(card.view_of("bank"), None);
+    }
+
+    // Two owners of one store would both be paid for its points.
+    #[test]
+    fn a_store_has_one_owner() {
+        let mut terms = coalition();
+        terms.partner[1].store.push("S-2".into());
+        terms.partner[2].store = vec!["F-1".into(), "F-1".into()];
+        terms.partner[2].name = "pharmacy".into();
+        let findings: Vec<String> = terms.check().into_iter().map(|finding| finding.key).collect();
+        assert_eq!(findings, ["partner.1.store", "partner.2.name", "partner.2.store"]);
     }
 }

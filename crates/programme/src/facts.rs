@@ -7,6 +7,7 @@
 pub mod baskets;
 pub mod consents;
 pub mod days;
+pub mod partners;
 pub mod rhythm;
 pub mod seen;
 
@@ -17,6 +18,7 @@ use crate::time::{Day, Timestamp, Zone};
 use baskets::{Basket, Baskets, Booking};
 use consents::Consents;
 use days::Days;
+use partners::Partners;
 use rhythm::Rhythm;
 use seen::Seen;
 
@@ -43,6 +45,8 @@ pub struct Facts {
     pub favourites: Option<Favourites>,
     /// What the customer allows.
     pub consents: Consents,
+    /// What was bought from each of the companies that share the programme.
+    pub partners: Partners,
 }
 
 /// A choice of goods that earn more (`domain.md` BY-10).
@@ -110,7 +114,9 @@ impl Facts {
         match &event.body {
             Body::Purchase(purchase) => {
                 let id = seen::fingerprint(&purchase.basket_id);
-                let booking = Booking::Purchased { at: event.at, gross_minor: purchase.amount_minor };
+                let partner = terms.partner_of_store(&purchase.store_id);
+                let partner = partner.map(|partner| seen::fingerprint(&partner.name));
+                let booking = Booking::Purchased { at: event.at, gross_minor: purchase.amount_minor, partner };
                 return self.book(id, booking, terms, zone).map(Some);
             }
             Body::PurchaseReturned(returned) => {
@@ -198,6 +204,9 @@ impl Facts {
         let purchases = i32::from(after.is_purchase()) - i32::from(before.is_purchase());
         self.lifetime.spend_minor += spend_minor;
         self.lifetime.purchases = self.lifetime.purchases.saturating_add_signed(purchases);
+        if let Some(partner) = after.partner {
+            self.partners.book(partner, before, after, &self.baskets.baskets);
+        }
         if !after.arrived {
             return;
         }

@@ -86,6 +86,7 @@ pub(crate) fn terms() -> Terms {
         reactivation: None,
         discount: None,
         draw: Vec::new(),
+        partner: Vec::new(),
     }
 }
 

@@ -32,8 +32,22 @@ pub struct PointsStanding {
     pub earned: Vec<EarnedDay>,
     /// Bonuses given within their terms' stretch of days, oldest first.
     pub bonuses: Vec<BonusGiven>,
+    /// Points earned with and paid to each of the companies that share the programme, ascending by its fingerprint; in the
+    /// account of the programme's currency.
+    pub partners: Vec<PartnerPoints>,
     /// When the mechanic wants to look again.
     pub wake: Option<Timestamp>,
+}
+
+/// Points between a customer and one company.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PartnerPoints {
+    /// Fingerprint of the company's name in the terms.
+    pub partner: u64,
+    /// Whole points that its goods earned, less what was taken back.
+    pub earned: i64,
+    /// Whole points that it took as payment, less what was given back.
+    pub spent: i64,
 }
 
 /// Points earned on one local day, less what was taken back of them.

@@ -10,6 +10,7 @@ pub mod discount;
 pub mod draw;
 pub mod finding;
 pub mod fraud;
+pub mod partners;
 pub mod points;
 pub mod reactivation;
 pub mod segments;
@@ -27,6 +28,7 @@ use discount::Discount;
 use draw::Draw;
 use finding::{Finding, Findings};
 use fraud::Fraud;
+use partners::Partner;
 use points::Points;
 use reactivation::Reactivation;
 use segments::Segments;
@@ -92,6 +94,9 @@ pub struct Terms {
     /// The prize draws.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub draw: Vec<Draw>,
+    /// The companies that share the programme; none where it is one company's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub partner: Vec<Partner>,
 }
 
 /// Bounds of what is remembered of one customer.
@@ -196,6 +201,7 @@ impl Terms {
             discount.check(&self.tier, &mut findings);
         }
         draw::check(&self.draw, self.memory.late_days, &mut findings);
+        partners::check(self, &mut findings);
         findings.0
     }
 }

@@ -11,7 +11,7 @@ use crate::config::kafka::Kafka;
 use crate::config::{Config, LogConfig};
 use crate::fault::Fault;
 use crate::telemetry::{self, LogFormat};
-use crate::{customers, draw, explain, load, programme_check, replay, run, topics, what_if};
+use crate::{customers, draw, explain, load, partners, programme_check, replay, run, topics, what_if};
 
 /// Turns a retailer's events into tier changes and churn warnings, exactly once.
 #[derive(Debug, Parser)]
@@ -59,6 +59,10 @@ const EXPLAIN_EXAMPLE: &str = "\
 Example:
   regulars explain --data data/ --id 900";
 
+const PARTNERS_EXAMPLE: &str = "\
+Example:
+  regulars partners --data data/";
+
 const TOPICS_CREATE_EXAMPLE: &str = "\
 Example:
   regulars topics create --config regulars.toml";
@@ -89,6 +93,9 @@ enum Command {
     /// Shows customers as JSON lines
     #[command(after_help = CUSTOMERS_EXAMPLE)]
     Customers(customers::Args),
+    /// Shows what each company of a coalition sold, and what they owe each other for points
+    #[command(after_help = PARTNERS_EXAMPLE)]
+    Partners(partners::Args),
     /// Shows why a customer is where they are
     #[command(after_help = EXPLAIN_EXAMPLE)]
     Explain(explain::Args),
@@ -176,6 +183,7 @@ impl Cli {
             Command::Replay(args) => replay::run(args),
             Command::WhatIf(args) => what_if::run(args),
             Command::Customers(args) => customers::run(args),
+            Command::Partners(args) => partners::run(&args),
             Command::Explain(args) => explain::run(args),
             Command::Draw(args) => draw::run(args),
             Command::Programme { command: ProgrammeCommand::Check(args) } => programme_check::run(args),

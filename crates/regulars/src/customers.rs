@@ -25,6 +25,9 @@ pub struct Args {
     /// Only this customer
     #[arg(long, value_name = "ID")]
     id: Option<String>,
+    /// Only what this company of a coalition sees, of those who bought from it
+    #[arg(long, value_name = "NAME")]
+    partner: Option<String>,
     /// As they will be at this instant if nothing happens; that of the last event or clock unless given
     #[arg(long, value_name = "INSTANT", value_parser = instant)]
     as_of: Option<Timestamp>,
@@ -36,20 +39,37 @@ pub struct Args {
 /// Prints a line for each customer, by task and id.
 pub fn run(args: Args) -> Result<(), Fault> {
     let programme = TermsFiles::given_or_kept(&args.programme, &args.data)?.programme();
+    if let Some(partner) = &args.partner {
+        let known = &programme.terms().partner;
+        if known.iter().all(|known| known.name != *partner) {
+            let names: Vec<&str> = known.iter().map(|known| known.name.as_str()).collect();
+            return Err(Fault::Refused(format!("--partner {partner}: the programme's are {names:?}")));
+        }
+    }
+    let line = |id: &str, task: &TaskState, customer: &Customer| {
+        let card = programme.card(id, customer, args.as_of.unwrap_or(task.clock));
+        match &args.partner {
+            None => Some(wire::card::to_json(&card)),
+            Some(partner) => card.view_of(partner).map(|view| wire::card::view_to_json(&view)),
+        }
+    };
     let tasks = open(&args.data)?;
     let mut out = BufWriter::new(io::stdout().lock());
     let printed = match &args.id {
         Some(id) => {
             let (task, customer) = find(&tasks, id, &args.data)?;
-            let card = programme.card(id, &customer, args.as_of.unwrap_or(task.clock));
-            writeln!(out, "{}", wire::card::to_json(&card)).map_err(Stop::from)
+            match line(id, task, &customer) {
+                Some(line) => writeln!(out, "{line}").map_err(Stop::from),
+                None => return Err(Fault::Failed(format!("customer {id} bought nothing from this company"))),
+            }
         }
         None => tasks.iter().try_for_each(|task| {
             task.store.each_customer(|id, stored| {
                 let id = id_text(id);
-                let customer = decode(id, stored)?;
-                let card = programme.card(id, &customer, args.as_of.unwrap_or(task.clock));
-                Ok(writeln!(out, "{}", wire::card::to_json(&card))?)
+                match line(id, task, &decode(id, stored)?) {
+                    Some(line) => Ok(writeln!(out, "{line}")?),
+                    None => Ok(()),
+                }
             })
         }),
     };

@@ -20,6 +20,7 @@ pub mod customers;
 pub mod draw;
 pub mod explain;
 pub mod load;
+pub mod partners;
 pub mod programme_check;
 pub mod replay;
 pub mod summary;

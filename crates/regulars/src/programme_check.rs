@@ -110,7 +110,7 @@ mod tests {
         check(
             &odd,
             expect![[r#"
-                warning: p.toml:75: tier.1.purchases_min: 16 purchases in 30 days for the first step are more than 8 a month; about 4 keep it in reach of whoever comes weekly
+                warning: p.toml:76: tier.1.purchases_min: 16 purchases in 30 days for the first step are more than 8 a month; about 4 keep it in reach of whoever comes weekly
                 ok: version 2025-01, RUB in Europe/Moscow, the last 30 days, 4 tiers (newcomer, regular, champion, vip), 2 bands of risk (watch, high), hash 37a3eecc5bcf21c9de4c26507dff0995d5e631b5d1b0ce7c25e8c0bd0ae3ac55
                 accepted
             "#]],
@@ -128,7 +128,7 @@ mod tests {
         check(
             &broken,
             expect![[r#"
-                p.toml:92: tier.3.nps_mim: is not known, expected one of `name`, `match`, `purchases_min`, `spend_minor_min`, `ltv_minor_min`, `nps_min`, `tenure_days_min`, `keep_purchases_min`, `keep_spend_minor_min`, `keep_ltv_minor_min`, `keep_nps_min`
+                p.toml:93: tier.3.nps_mim: is not known, expected one of `name`, `match`, `purchases_min`, `spend_minor_min`, `points_min`, `ltv_minor_min`, `nps_min`, `tenure_days_min`, `keep_purchases_min`, `keep_spend_minor_min`, `keep_points_min`, `keep_ltv_minor_min`, `keep_nps_min`
                 refused
             "#]],
         );
@@ -137,9 +137,9 @@ mod tests {
             expect![[r#"
                 p.toml:13: currency: "roubles" is no ISO 4217 code, such as "RUB"
                 p.toml:45: window.days: 0 must lie between 1 and 400
-                p.toml:84: tier.2.spend_minor_min: 30000 is below 1500000 of the lower tier "regular"; tiers stand lowest first
-                p.toml:86: tier.2.keep_spend_minor_min: 2000000 is above 30000, the spend_minor_min that reaches the tier; keeping is no harder
-                p.toml:92: tier.3.nps_min: must lie between 0 and 10
+                p.toml:85: tier.2.spend_minor_min: 30000 is below 1500000 of the lower tier "regular"; tiers stand lowest first
+                p.toml:87: tier.2.keep_spend_minor_min: 2000000 is above 30000, the spend_minor_min that reaches the tier; keeping is no harder
+                p.toml:93: tier.3.nps_min: must lie between 0 and 10
                 refused
             "#]],
         );

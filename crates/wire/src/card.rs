@@ -1,6 +1,6 @@
 //! How a customer's card is written.
 
-use programme::card::{Balance, Card};
+use programme::card::{Balance, Card, PartnerShare, PartnerView};
 use programme::classes::Score;
 use programme::customer::SegmentStanding;
 use programme::mechanic::segments::Scores;
@@ -69,6 +69,33 @@ pub(crate) fn message(card: &Card) -> proto::CustomerCard {
         }),
         balances: card.balances.iter().map(balance).collect(),
         discount_permille: card.discount_permille,
+        partners: card.partners.iter().map(share).collect(),
+    }
+}
+
+/// One company's own view of a customer, as one line of JSON without the line's end.
+pub fn view_to_json(view: &PartnerView) -> String {
+    let message = proto::PartnerView {
+        customer_id: view.customer_id.clone(),
+        as_of: Some(instant::write(view.as_of)),
+        tier: view.tier.clone(),
+        currency: view.currency.clone(),
+        balance: view.balance,
+        share: Some(share(&view.share)),
+    };
+    let mut out = Vec::new();
+    json::write(&message, &mut out);
+    String::from_utf8(out).expect("JSON is UTF-8")
+}
+
+fn share(share: &PartnerShare) -> proto::PartnerShare {
+    proto::PartnerShare {
+        partner: share.partner.clone(),
+        purchases: Some(share.purchases),
+        spend_minor: Some(share.spend_minor),
+        last_purchase_at: share.last_purchase_at.map(instant::write),
+        points_earned: Some(share.points_earned),
+        points_spent: Some(share.points_spent),
     }
 }
 

@@ -13,12 +13,13 @@ use programme::event::{Body, Event, PurchaseVoided};
 use programme::facts::baskets::{Basket, Baskets};
 use programme::facts::consents::Consents;
 use programme::facts::days::{Bucket, Days};
+use programme::facts::partners::{Partners, Share};
 use programme::facts::rhythm::Rhythm;
 use programme::facts::seen::Seen;
 use programme::facts::{Facts, Favourites, Lifetime, Nps};
 use programme::ledger::lot::{Lot, Price, Source, Wait};
 use programme::ledger::redemption::{Part, Redemption, Settlement, State};
-use programme::ledger::{Account, BonusGiven, EarnedDay, PointsStanding};
+use programme::ledger::{Account, BonusGiven, EarnedDay, PartnerPoints, PointsStanding};
 use programme::time::{Day, Timestamp};
 use proptest::prelude::*;
 use wire::stored::{
@@ -49,6 +50,7 @@ fn regular() -> Customer {
         gross_minor,
         returned_minor: 0,
         taken_back: false,
+        partner: None,
     };
     Customer {
         facts: Facts {
@@ -80,6 +82,7 @@ fn regular() -> Customer {
             nps: None,
             favourites: None,
             consents: Consents::default(),
+            partners: Partners::default(),
         },
         standing: Standing {
             sequence: 1,
@@ -112,6 +115,7 @@ fn at_risk() -> Customer {
         gross_minor: 0,
         returned_minor: 0,
         taken_back: true,
+        partner: None,
     };
     customer.facts.baskets.baskets.push(unheard_of);
     customer.standing.sequence = 12;
@@ -213,6 +217,7 @@ fn collector() -> Customer {
         early: vec![Settlement { redemption_id: "r2".into(), confirmed: true, at: at("2017-01-20T18:00:00Z") }],
         earned: vec![EarnedDay { day: Day(17_167), points: 50 }, EarnedDay { day: Day(17_186), points: 20 }],
         bonuses: vec![BonusGiven { bonus: 11, day: Day(17_174) }],
+        partners: Vec::new(),
         wake: Some(at("2017-02-03T05:00:00Z")),
     };
     customer
@@ -228,6 +233,26 @@ fn in_draws() -> Customer {
     let autumn = draw("autumn", CountedBasket { id: 0xffff_ffff_ffff_ffff, minor: 3_050 });
     let spring = DrawStanding { settled_minor: 1_000, settled_baskets: 2, ..spring };
     customer.standing.draws = DrawsStanding { draws: vec![spring, autumn], wake: Some(Day(17_300)) };
+    customer
+}
+
+/// A customer of two companies that share a programme.
+fn of_two_companies() -> Customer {
+    let mut customer = collector();
+    customer.facts.baskets.baskets[0].partner = Some(7);
+    customer.facts.baskets.baskets[2].partner = Some(u64::MAX);
+    let share = |partner, spend_minor, last: Option<&str>| Share {
+        partner,
+        purchases: 1,
+        spend_minor,
+        last_purchase_at: last.map(at),
+    };
+    customer.facts.partners.shares =
+        vec![share(7, 5_000, Some("2017-01-01T06:53:26Z")), share(u64::MAX, 6_000, None)];
+    customer.standing.points.partners = vec![
+        PartnerPoints { partner: 7, earned: 50, spent: 0 },
+        PartnerPoints { partner: u64::MAX, earned: -1, spent: 30 },
+    ];
     customer
 }
 
@@ -264,6 +289,7 @@ fn released_formats_are_read_for_ever() {
         (include_str!("fixtures/stored-v1-lifted.hex"), lifted()),
         (include_str!("fixtures/stored-v1-collector.hex"), collector()),
         (include_str!("fixtures/stored-v1-in-draws.hex"), in_draws()),
+        (include_str!("fixtures/stored-v1-of-two-companies.hex"), of_two_companies()),
     ];
     for (fixture, customer) in customers {
         assert_eq!(decode_customer(&bytes(fixture)), Ok(customer));
@@ -375,16 +401,29 @@ fn facts() -> impl Strategy<Value = Facts> {
                 .map(|(day, (purchases, spend_minor))| Bucket { day, purchases, spend_minor })
                 .collect(),
         });
-    let basket = (any::<u64>(), instants(), any::<bool>(), any::<i64>(), 0..3_i64, any::<bool>()).prop_map(
-        |(id, at, arrived, gross_minor, returned_minor, taken_back)| Basket {
+    let partner = || prop::option::of(1..=u64::MAX);
+    let basket = (any::<u64>(), instants(), any::<bool>(), any::<i64>(), 0..3_i64, any::<bool>(), partner())
+        .prop_map(|(id, at, arrived, gross_minor, returned_minor, taken_back, partner)| Basket {
             id,
             at,
             arrived,
             gross_minor,
             returned_minor,
             taken_back,
-        },
-    );
+            partner,
+        });
+    let share = (any::<u32>(), any::<i64>(), prop::option::of(instants()));
+    let partners = prop::collection::btree_map(any::<u64>(), share, 0..3).prop_map(|shares| Partners {
+        shares: shares
+            .into_iter()
+            .map(|(partner, (purchases, spend_minor, last_purchase_at))| Share {
+                partner,
+                purchases,
+                spend_minor,
+                last_purchase_at,
+            })
+            .collect(),
+    });
     let baskets = prop::collection::vec(basket, 0..20).prop_map(|baskets| Baskets { baskets });
     let seen = prop::collection::vec(any::<u64>(), 0..20).prop_map(|fingerprints| Seen { fingerprints });
     let rhythm = (any::<u32>(), days(), days(), 0.0..1e6)
@@ -394,10 +433,10 @@ fn facts() -> impl Strategy<Value = Facts> {
         (any::<u32>(), any::<i64>()).prop_map(|(purchases, spend_minor)| Lifetime { purchases, spend_minor });
     let favourites =
         (instants(), prop::collection::vec("[a-z]{1,6}", 0..3)).prop_map(|(at, skus)| Favourites { at, skus });
-    let optional = (prop::option::of(rhythm), prop::option::of(nps), prop::option::of(favourites));
+    let optional = (prop::option::of(rhythm), prop::option::of(nps), prop::option::of(favourites), partners);
     let instants = (prop::option::of(instants()), prop::option::of(instants()));
     (instants, lifetime, buckets, baskets, seen, optional).prop_map(
-        |((since, last_purchase_at), lifetime, days, baskets, seen, (rhythm, nps, favourites))| Facts {
+        |((since, last_purchase_at), lifetime, days, baskets, seen, (rhythm, nps, favourites, partners))| Facts {
             since,
             last_purchase_at,
             lifetime,
@@ -408,6 +447,7 @@ fn facts() -> impl Strategy<Value = Facts> {
             nps,
             favourites,
             consents: Consents::default(),
+            partners,
         },
     )
 }
@@ -577,9 +617,19 @@ fn points() -> impl Strategy<Value = PointsStanding> {
     let bonus = (any::<u64>(), days()).prop_map(|(bonus, day)| BonusGiven { bonus, day });
     let earned = prop::collection::btree_map(days(), any::<i64>(), 0..4)
         .prop_map(|days| days.into_iter().map(|(day, points)| EarnedDay { day, points }).collect());
-    let lists = (prop::collection::vec(early, 0..3), earned, prop::collection::vec(bonus, 0..3));
+    let partners = prop::collection::btree_map(any::<u64>(), (any::<i64>(), any::<i64>()), 0..3).prop_map(|all| {
+        all.into_iter().map(|(partner, (earned, spent))| PartnerPoints { partner, earned, spent }).collect()
+    });
+    let lists = (prop::collection::vec(early, 0..3), earned, prop::collection::vec(bonus, 0..3), partners);
     (prop::collection::vec(accounts(), 0..3), lists, prop::option::of(instants())).prop_map(
-        |(accounts, (early, earned, bonuses), wake)| PointsStanding { accounts, early, earned, bonuses, wake },
+        |(accounts, (early, earned, bonuses, partners), wake)| PointsStanding {
+            accounts,
+            early,
+            earned,
+            bonuses,
+            partners,
+            wake,
+        },
     )
 }
 

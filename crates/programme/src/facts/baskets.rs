@@ -24,6 +24,8 @@ pub struct Basket {
     pub returned_minor: i64,
     /// It was voided, or came back whole.
     pub taken_back: bool,
+    /// Fingerprint of the name of the company that sold it, where companies share the programme.
+    pub partner: Option<u64>,
 }
 
 /// What an event says about a basket.
@@ -35,6 +37,8 @@ pub enum Booking {
         at: Timestamp,
         /// How much, minor units.
         gross_minor: i64,
+        /// The company that sold it, as [`Basket::partner`] says.
+        partner: Option<u64>,
     },
     /// Part of it came back.
     Returned {
@@ -57,7 +61,7 @@ pub enum Booking {
 
 impl Basket {
     fn unheard_of(id: u64, at: Timestamp) -> Basket {
-        Basket { id, at, arrived: false, gross_minor: 0, returned_minor: 0, taken_back: false }
+        Basket { id, at, arrived: false, gross_minor: 0, returned_minor: 0, taken_back: false, partner: None }
     }
 
     /// It counts as a purchase: it arrived, and did not go back whole. A basket of 0 counts.
@@ -94,10 +98,11 @@ impl Baskets {
         let before = basket.clone();
         match booking {
             Booking::Purchased { .. } if basket.arrived => return None,
-            Booking::Purchased { at, gross_minor } => {
+            Booking::Purchased { at, gross_minor, partner } => {
                 basket.arrived = true;
                 basket.at = at;
                 basket.gross_minor = gross_minor;
+                basket.partner = partner;
             }
             Booking::Returned { amount_minor, .. } => {
                 basket.returned_minor = basket.returned_minor.saturating_add(amount_minor);

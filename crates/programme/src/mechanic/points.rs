@@ -11,6 +11,7 @@ mod back;
 mod correct;
 mod due;
 mod earn;
+mod partners;
 mod rates;
 mod redeem;
 
@@ -39,6 +40,7 @@ fn judge(moment: &Moment<'_>, facts: &Facts, standing: &mut Standing, concluded:
         "" => &moment.terms.tier[0].name,
         name => name,
     };
+    let counted = partners::before(moment, facts, &standing.points);
     let mut books = Books::open(moment, terms, facts, &mut standing.points);
     books.catch_up();
     if let Some(happened) = moment.happened {
@@ -46,6 +48,7 @@ fn judge(moment: &Moment<'_>, facts: &Facts, standing: &mut Standing, concluded:
     }
     books.take_rewards(concluded);
     books.catch_up();
+    books.count_for_partners(&counted);
     let said = books.close();
     concluded.extend(said);
 }

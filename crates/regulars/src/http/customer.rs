@@ -1,5 +1,5 @@
 //! `GET /v1/customers/{id}` and `/v1/customers/{id}/explain`: one customer's card, and why they are where they are, from
-//! the last committed state.
+//! the last committed state. `GET /v1/partners/{partner}/customers/{id}`: what one company of a coalition sees of the card.
 //!
 //! The card is read as of the task's clock: nothing is concluded here that the decisions have not said. A customer of
 //! a partition that another process owns is not looked for there; the answer names the partition.
@@ -52,11 +52,27 @@ pub(super) async fn explain(
     }
 }
 
-/// What is read of a customer, once found.
-type Reading = fn(&Shared, &str, &Found) -> Response;
+/// Answers with the company's own view of the customer.
+pub(super) async fn partner(
+    State(shared): State<Arc<Shared>>,
+    path: Result<Path<(String, String)>, PathRejection>,
+) -> Response {
+    let (partner, id) = match path {
+        Ok(Path((partner, id))) => (partner, Ok(Path(id))),
+        Err(rejection) => return error(StatusCode::BAD_REQUEST, format!("path: {rejection}")),
+    };
+    if shared.programme.terms().partner.iter().all(|known| known.name != partner) {
+        return error(StatusCode::NOT_FOUND, "no such company in the programme".to_string());
+    }
+    answer(shared, id, move |shared, id, found| view(shared, &partner, id, found)).await
+}
 
 /// Finds the customer and answers with what `reading` reads.
-async fn answer(shared: Arc<Shared>, id: Result<Path<String>, PathRejection>, reading: Reading) -> Response {
+async fn answer(
+    shared: Arc<Shared>,
+    id: Result<Path<String>, PathRejection>,
+    reading: impl FnOnce(&Shared, &str, &Found) -> Response + Send + 'static,
+) -> Response {
     let id = match id {
         Ok(Path(id)) => id,
         Err(rejection) => return error(StatusCode::BAD_REQUEST, format!("customer id: {rejection}")),
@@ -133,6 +149,15 @@ fn find(shared: &Shared, store: &Store, id: &str) -> Result<Found, Box<Response>
 fn card(shared: &Shared, id: &str, found: &Found) -> Response {
     let card = shared.programme.card(id, &found.customer, found.as_of);
     json(with_age(&wire::card::to_json(&card), found.age_ms))
+}
+
+fn view(shared: &Shared, partner: &str, id: &str, found: &Found) -> Response {
+    let card = shared.programme.card(id, &found.customer, found.as_of);
+    match card.view_of(partner) {
+        Some(view) => json(with_age(&wire::card::view_to_json(&view), found.age_ms)),
+        // Whether the others know the customer is not for this one to learn.
+        None => error(StatusCode::NOT_FOUND, "no such customer".to_string()),
+    }
 }
 
 fn explanation_json(shared: &Shared, id: &str, found: &Found) -> Response {

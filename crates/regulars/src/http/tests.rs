@@ -33,10 +33,14 @@ struct Service {
 }
 
 fn service() -> Service {
+    service_of("programme.toml")
+}
+
+fn service_of(programme: &str) -> Service {
     let data = tempfile::tempdir().unwrap();
     let options = StoreOptions { cache_bytes: 8 << 20, write_buffer_bytes: 4 << 20 };
     let stores = Stores::new(data.path().to_path_buf(), options);
-    let terms = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/programme.toml");
+    let terms = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy").join(programme);
     let shared = Arc::new(Shared {
         status: Arc::new(Status::new(1, Duration::from_secs(60))),
         stores,
@@ -88,7 +92,12 @@ impl Service {
 
     fn put(&self, id: &str) {
         let mut customer = Customer::default();
-        let purchase = Purchase { basket_id: "b".into(), amount_minor: 12_34, ..Purchase::default() };
+        let purchase = Purchase {
+            basket_id: "b".into(),
+            store_id: "P-001".into(),
+            amount_minor: 12_34,
+            ..Purchase::default()
+        };
         let event = Event { id: "e".into(), customer_id: id.into(), at: noon(), body: Body::Purchase(purchase) };
         self.shared.programme.fold(&mut customer, &event, &mut Vec::new());
         let mut stored = Vec::new();
@@ -193,4 +202,19 @@ fn a_customer_is_explained() {
     let (status, text) = service.get("/v1/customers/ann/explain?format=text");
     assert!(status == 200 && text.starts_with("Customer ann, as of "), "{status} {text}");
     service.check_error("/v1/customers/ann/explain?format=xml", 400, "expected format=json or format=text");
+}
+
+// A company that shares the programme must see its own part of a customer, and not learn of the others'.
+#[test]
+fn a_partner_sees_its_own_part() {
+    let service = service_of("programmes/coalition.toml");
+    service.own("ann");
+    service.shared.status.recovered(0, service.task_of("ann"));
+    service.put("ann");
+    let (status, body) = service.get("/v1/partners/pharmacy/customers/ann");
+    let view: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!((status, &view["share"]["spendMinor"]), (200, &Value::from("1234")), "{body}");
+    assert_eq!(view["customerId"], "ann");
+    service.check_error("/v1/partners/supermarket/customers/ann", 404, "no such customer");
+    service.check_error("/v1/partners/bank/customers/ann", 404, "no such company");
 }

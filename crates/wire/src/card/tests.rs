@@ -49,12 +49,23 @@ fn cards_as_json() {
             pending: 0,
             expires_next: Some(ExpiringPoints { points: 20, at: at("2017-03-01T05:00:00Z") }),
         }],
+        partners: vec![PartnerShare {
+            partner: "pharmacy".into(),
+            purchases: 0,
+            spend_minor: 0,
+            last_purchase_at: None,
+            points_earned: 0,
+            points_spent: 30,
+        }],
         sequence: 3,
         wake_at: Some(at("2017-02-01T05:00:00Z")),
     };
-    expect![[r#"{"customerId":"c1","asOf":"2017-01-30T00:00:00Z","since":"2017-01-01T06:53:26Z","tier":"regular","tierSince":"2017-01-05T00:00:00Z","tierUntil":"2017-02-01T05:00:00Z","toKeep":[{"measure":"purchases","required":"4","current":"5"}],"rfm":{"recencyDays":0,"frequency":5,"monetaryMinor":"1500000","window":"2017-01-01..2017-01-30"},"currency":"USD","risk":{"band":"high","since":"2017-01-20T00:00:00Z","probability":0.5,"alive":0.75},"lifetimePurchases":7,"lifetimeSpendMinor":"1700000","ltvMinor":"3600000","lastPurchaseAt":"2017-01-30T00:00:00Z","nps":9,"sequence":"3","wakeAt":"2017-02-01T05:00:00Z","classes":{"segment":"loyal","activity":"active","recencyScore":4,"frequencyScore":5,"monetaryScore":1},"balances":[{"currency":"USD","balance":"120","pending":"0","expiresNext":{"points":"20","at":"2017-03-01T05:00:00Z"}}],"discountPermille":70}"#]].assert_eq(&to_json(&card));
+    let view = card.view_of("pharmacy").expect("it is on the card");
+    expect![[r#"{"customerId":"c1","asOf":"2017-01-30T00:00:00Z","tier":"regular","currency":"USD","balance":"120","share":{"partner":"pharmacy","purchases":0,"spendMinor":"0","pointsEarned":"0","pointsSpent":"30"}}"#]].assert_eq(&view_to_json(&view));
+    expect![[r#"{"customerId":"c1","asOf":"2017-01-30T00:00:00Z","since":"2017-01-01T06:53:26Z","tier":"regular","tierSince":"2017-01-05T00:00:00Z","tierUntil":"2017-02-01T05:00:00Z","toKeep":[{"measure":"purchases","required":"4","current":"5"}],"rfm":{"recencyDays":0,"frequency":5,"monetaryMinor":"1500000","window":"2017-01-01..2017-01-30"},"currency":"USD","risk":{"band":"high","since":"2017-01-20T00:00:00Z","probability":0.5,"alive":0.75},"lifetimePurchases":7,"lifetimeSpendMinor":"1700000","ltvMinor":"3600000","lastPurchaseAt":"2017-01-30T00:00:00Z","nps":9,"sequence":"3","wakeAt":"2017-02-01T05:00:00Z","classes":{"segment":"loyal","activity":"active","recencyScore":4,"frequencyScore":5,"monetaryScore":1},"balances":[{"currency":"USD","balance":"120","pending":"0","expiresNext":{"points":"20","at":"2017-03-01T05:00:00Z"}}],"discountPermille":70,"partners":[{"partner":"pharmacy","purchases":0,"spendMinor":"0","pointsEarned":"0","pointsSpent":"30"}]}"#]].assert_eq(&to_json(&card));
 
     card = Card {
+        partners: Vec::new(),
         since: None,
         tier: String::new(),
         tier_since: Timestamp(0),

@@ -5,6 +5,7 @@
 mod challenges;
 mod decided;
 mod draws;
+mod partners;
 mod past;
 mod tier;
 
@@ -30,7 +31,19 @@ const TAKEN_BACK: u32 = 2;
 /// The stored form of `customer`.
 pub(super) fn message(customer: &Customer) -> StoredCustomer {
     let Customer { facts, standing, wake_at, erased_at, decided, past } = customer;
-    let Facts { since, last_purchase_at, lifetime, days, baskets, seen, rhythm, nps, favourites, consents } = facts;
+    let Facts {
+        since,
+        last_purchase_at,
+        lifetime,
+        days,
+        baskets,
+        seen,
+        rhythm,
+        nps,
+        favourites,
+        consents,
+        partners,
+    } = facts;
     let buckets = &days.buckets;
     let baskets = &baskets.baskets;
     let since_ms = since.map(|at| at.0);
@@ -49,6 +62,8 @@ pub(super) fn message(customer: &Customer) -> StoredCustomer {
         basket_gross_minor: baskets.iter().map(|basket| basket.gross_minor).collect(),
         basket_returned_minor: unless_zero(baskets.iter().map(|basket| basket.returned_minor)),
         basket_flags: unless_zero(baskets.iter().map(flags)),
+        basket_partners: unless_zero(baskets.iter().map(|basket| basket.partner.unwrap_or(0))),
+        shares: partners.shares.iter().map(partners::share_message).collect(),
         seen: seen.fingerprints.clone(),
         rhythm: rhythm.map(|rhythm| StoredRhythm {
             repeats: rhythm.repeats,
@@ -111,6 +126,7 @@ pub(super) fn customer(message: StoredCustomer, past_until: Option<Timestamp>) -
         nps,
         favourites: message.favourites.map(|chosen| Favourites { at: Timestamp(chosen.at_ms), skus: chosen.skus }),
         consents: challenges::read_consents(message.consents)?,
+        partners: partners::partners(message.shares)?,
     };
     let standing = Standing {
         sequence: message.sequence,
@@ -176,6 +192,7 @@ fn baskets(message: &StoredCustomer) -> Result<Baskets, CorruptState> {
     parallel("basket_gross_minor", message.basket_gross_minor.len(), count)?;
     let returned_minor = or_zeros("basket_returned_minor", &message.basket_returned_minor, count)?;
     let flags = or_zeros("basket_flags", &message.basket_flags, count)?;
+    let partners = or_zeros("basket_partners", &message.basket_partners, count)?;
     let mut at_ms = 0_i64;
     let mut baskets = Vec::with_capacity(count);
     for i in 0..count {
@@ -191,6 +208,7 @@ fn baskets(message: &StoredCustomer) -> Result<Baskets, CorruptState> {
             gross_minor: message.basket_gross_minor[i],
             returned_minor: returned_minor(i),
             taken_back: flags & TAKEN_BACK != 0,
+            partner: Some(partners(i)).filter(|partner| *partner != 0),
         });
     }
     Ok(Baskets { baskets })

@@ -5,12 +5,14 @@
 
 use programme::ledger::lot::{Lot, Price, Source, Wait};
 use programme::ledger::redemption::{Part, Redemption, Settlement, State};
-use programme::ledger::{Account, BonusGiven, EarnedDay, PointsStanding};
+use programme::ledger::{Account, BonusGiven, EarnedDay, PartnerPoints, PointsStanding};
 use programme::time::{Day, Timestamp};
 
 use crate::proto::stored_lot::Source as StoredSource;
 use crate::proto::stored_redemption::State as StoredState;
-use crate::proto::{StoredAccount, StoredLot, StoredPoints, StoredPrice, StoredRedemption, StoredSettlement};
+use crate::proto::{
+    StoredAccount, StoredLot, StoredPartnerPoints, StoredPoints, StoredPrice, StoredRedemption, StoredSettlement,
+};
 
 use super::CorruptState;
 use super::customer::{differences, parallel};
@@ -29,7 +31,7 @@ pub(super) fn message(points: &PointsStanding) -> Option<StoredPoints> {
     if *points == PointsStanding::default() {
         return None;
     }
-    let PointsStanding { accounts, early, earned, bonuses, wake } = points;
+    let PointsStanding { accounts, early, earned, bonuses, partners, wake } = points;
     let settlement = |early: &Settlement| StoredSettlement {
         redemption_id: early.redemption_id.clone(),
         confirmed: early.confirmed,
@@ -42,6 +44,7 @@ pub(super) fn message(points: &PointsStanding) -> Option<StoredPoints> {
         earned_points: earned.iter().map(|earned| earned.points).collect(),
         bonuses: bonuses.iter().map(|given| given.bonus).collect(),
         bonus_days: differences(bonuses.iter().map(|given| given.day.0), i32::wrapping_sub),
+        partners: partners.iter().map(partner_message).collect(),
         wake_ms: wake.map(|at| at.0),
     })
 }
@@ -73,8 +76,22 @@ pub(super) fn points(message: StoredPoints) -> Result<PointsStanding, CorruptSta
         early: message.early.into_iter().map(settlement).collect(),
         earned,
         bonuses: bonuses.map(|(day, bonus)| BonusGiven { bonus: *bonus, day }).collect(),
+        partners: partners(message.partners)?,
         wake: message.wake_ms.map(Timestamp),
     })
+}
+
+fn partner_message(points: &PartnerPoints) -> StoredPartnerPoints {
+    StoredPartnerPoints { partner: points.partner, earned: points.earned, spent: points.spent }
+}
+
+fn partners(stored: Vec<StoredPartnerPoints>) -> Result<Vec<PartnerPoints>, CorruptState> {
+    let points =
+        |one: StoredPartnerPoints| PartnerPoints { partner: one.partner, earned: one.earned, spent: one.spent };
+    let partners: Vec<PartnerPoints> = stored.into_iter().map(points).collect();
+    let ascend = partners.is_sorted_by(|earlier, later| earlier.partner < later.partner);
+    holds(ascend, || "the companies of the points do not ascend".into())?;
+    Ok(partners)
 }
 
 fn account_message(account: &Account) -> StoredAccount {

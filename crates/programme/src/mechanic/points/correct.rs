@@ -3,7 +3,7 @@
 //! Tills were answered already, and acted on it. So an answer stands, whatever would have been answered had everything come
 //! in time, and a payment that was not answered yet is answered now. The rest is one line for what moved of each account.
 
-use super::{Books, Entry, sum};
+use super::{Books, Entry, partners, sum};
 use crate::customer::Standing;
 use crate::decision::{PointsKind, PointsPart};
 use crate::facts::Facts;
@@ -23,6 +23,7 @@ pub(super) fn correct(
     if announced.points == standing.points {
         return;
     }
+    let counted = partners::now(moment, facts, &standing.points);
     for account in &announced.points.accounts {
         stand_by_answers(account, &mut standing.points);
     }
@@ -33,6 +34,7 @@ pub(super) fn correct(
         books.announced[account] = before.totals();
         books.correct_account(account, before);
     }
+    books.count_for_partners(&counted);
     concluded.extend(books.close());
 }
 

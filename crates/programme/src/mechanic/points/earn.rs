@@ -46,9 +46,11 @@ impl Books<'_> {
             .promotion
             .iter()
             .filter(|promotion| promotion.is_open_to(at, &purchase.store_id, &purchase.channel, zone));
+        let partner = self.moment.terms.partner_of_store(&purchase.store_id);
+        let partner_rate = partner.and_then(|partner| partner.rate_permille);
         let rates = Rates {
             terms,
-            rate_permille: terms.base_rate_permille(tier),
+            rate_permille: partner_rate.unwrap_or_else(|| terms.base_rate_permille(tier)),
             promotions: open.collect(),
             is_favourite: |sku: &str| favourites.iter().any(|favourite| favourite == sku),
         };

@@ -524,7 +524,7 @@ fn points_earned_make_a_tier() {
         9 2024-01-26 gold -> newcomer: PurchaseTakenBack points_earned=250/300
         11 2024-01-28 newcomer -> gold: Purchased points_earned=500/500
         12 2024-02-09T00:00:00Z gold -> newcomer: WindowMoved points_earned=250/300"#]]
-        .assert_eq(&decided.lines().filter(|line| !line.contains(" points ")).collect::<Vec<_>>().join("\n"));
+    .assert_eq(&decided.lines().filter(|line| !line.contains(" points ")).collect::<Vec<_>>().join("\n"));
 }
 
 // A tier that asks for points where there are none would never be reached by anybody.
