@@ -9,6 +9,7 @@
 //! | what does the model know of one customer? | [`history::History`] |
 //! | is she still a customer, will she buy soon? | [`population::Population`] |
 //! | which parameters does a population have? | [`fit::fit`] |
+//! | do experts agree what weighs how much? | [`agreement::agreement`] |
 //!
 //! Pure functions over numbers: no clock, no input or output, and no bits that differ between machines, because every
 //! function beyond arithmetic comes from one pure-Rust maths library. Times are in any unit, as long as it is one:
@@ -21,3 +22,5 @@ pub mod history;
 pub mod population;
 
 pub mod fit;
+
+pub mod agreement;

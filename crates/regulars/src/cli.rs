@@ -11,7 +11,7 @@ use crate::config::kafka::Kafka;
 use crate::config::{Config, LogConfig};
 use crate::fault::Fault;
 use crate::telemetry::{self, LogFormat};
-use crate::{customers, draw, explain, load, partners, programme_check, replay, run, topics, what_if};
+use crate::{customers, draw, explain, load, partners, programme_check, replay, run, topics, weights, what_if};
 
 /// Turns a retailer's events into tier changes and churn warnings, exactly once.
 #[derive(Debug, Parser)]
@@ -63,6 +63,14 @@ const PARTNERS_EXAMPLE: &str = "\
 Example:
   regulars partners --data data/";
 
+const WEIGHTS_EXAMPLE: &str = "\
+Example: a line of names, then one for each expert, 1 for the most important
+  expert,cognitive,emotional,behavioural
+  anna,3,2,1
+  boris,3,1,2
+
+  regulars weights --rankings panel.csv";
+
 const TOPICS_CREATE_EXAMPLE: &str = "\
 Example:
   regulars topics create --config regulars.toml";
@@ -102,6 +110,9 @@ enum Command {
     /// Finds the winners of a prize draw, in a way that anybody can check
     #[command(after_help = draw::EXAMPLE)]
     Draw(draw::Args),
+    /// Makes weights for the terms of what experts hold to be important, where they agree
+    #[command(after_help = WEIGHTS_EXAMPLE)]
+    Weights(weights::Args),
     /// Works on the terms of a programme
     Programme {
         #[command(subcommand)]
@@ -186,6 +197,7 @@ impl Cli {
             Command::Partners(args) => partners::run(&args),
             Command::Explain(args) => explain::run(args),
             Command::Draw(args) => draw::run(args),
+            Command::Weights(args) => weights::run(&args),
             Command::Programme { command: ProgrammeCommand::Check(args) } => programme_check::run(args),
             Command::Topics { command: TopicsCommand::Create(args) } => {
                 let kafka = kafka_of(&args.config)?;

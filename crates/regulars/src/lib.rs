@@ -25,4 +25,5 @@ pub mod programme_check;
 pub mod replay;
 pub mod summary;
 pub mod topics;
+pub mod weights;
 pub mod what_if;
