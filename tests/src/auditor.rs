@@ -3,13 +3,14 @@
 //! Little is remembered between two looks but what was announced: each look sums baskets again, each day is
 //! looked at, and the churn score is worked out from the list of shopping days by the formulas of the
 //! literature. No code of the programme is called; its words (events, terms, local days) are shared. Meant for
-//! histories in which no event is later than the allowed lateness and no return older than what the terms
+//! histories in which no event is later than the allowed lateness, and in which nobody buys more than the terms have room to
 //! remember: beyond those the programme does not promise what is computed here.
 
 mod challenges;
 mod consents;
 mod fraud;
-pub mod ledger;
+mod ledger;
+mod memory;
 mod reactivation;
 mod segments;
 mod tiers;
@@ -22,10 +23,11 @@ use programme::time::{Day, Timestamp, Zone};
 
 use crate::discounts;
 use crate::told::{Kind, Told};
-use tiers::{Known, Tiers};
+use tiers::{Known, Sums, Tiers};
 
 use challenges::Challenges;
 use fraud::Suspicions;
+use ledger::{Ledger, Look};
 use reactivation::Reactivation;
 use segments::Classed;
 
@@ -42,24 +44,75 @@ pub struct Accepted {
 
 /// Every decision that holds at or before `until`, by customer and sequence.
 pub fn decisions(terms: &Terms, zone: &Zone, accepted: &[Accepted], until: Timestamp) -> Vec<Told> {
-    let mut by_customer: BTreeMap<&str, Vec<&Accepted>> = BTreeMap::new();
-    for one in accepted {
-        by_customer.entry(&one.event.customer_id).or_default().push(one);
-    }
     let mut told = Vec::new();
-    for (customer_id, mut history) in by_customer {
-        history.sort_by_key(|one| (one.event.at, one.input, one.offset));
-        let mut ids = BTreeSet::new();
-        history.retain(|one| ids.insert(one.event.id.as_str()));
-        let events: Vec<&Event> = history.iter().map(|one| &one.event).collect();
+    for (customer_id, events) in by_customer(accepted) {
         told.extend(lives(terms, zone, customer_id, &events, until));
     }
     told
 }
 
+/// What stands of one customer's purchases.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Totals {
+    /// How many baskets were paid and did not go back whole.
+    pub purchases: usize,
+    /// What was paid for them, less what came back, minor units.
+    pub net_minor: i64,
+}
+
+/// What stands at `until`, by customer; of histories without an erasure.
+pub fn totals(terms: &Terms, zone: &Zone, accepted: &[Accepted], until: Timestamp) -> BTreeMap<String, Totals> {
+    let mut totals = BTreeMap::new();
+    for (customer_id, events) in by_customer(accepted) {
+        let events: Vec<&Event> = events.into_iter().filter(|event| event.at <= until).collect();
+        let baskets = standing_baskets(&memory::found(terms, zone, &events), zone);
+        let net_minor = baskets.iter().map(|basket| basket.net_minor).sum();
+        totals.insert(customer_id.to_string(), Totals { purchases: baskets.len(), net_minor });
+    }
+    totals
+}
+
+/// Customers of whom the programme does not promise to know when they were last there: a day on which nothing stands any
+/// more lies further behind the one before it than purchases are remembered.
+pub fn forgetful(terms: &Terms, zone: &Zone, accepted: &[Accepted]) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for (customer_id, events) in by_customer(accepted) {
+        let standing: BTreeSet<Day> = standing_baskets(&events, zone).iter().map(|basket| basket.day).collect();
+        let days = events.iter().filter(|event| matches!(event.body, Body::Purchase(_)));
+        let mut gone = days.map(|event| zone.day(event.at)).filter(|day| !standing.contains(day));
+        let before = |day: Day| standing.range(..day).next_back().copied();
+        if gone.any(|day| before(day).is_some_and(|before| day.since(before) >= memory::kept_days(terms))) {
+            found.insert(customer_id.to_string());
+        }
+    }
+    found
+}
+
+/// Each customer's events in the order of time, those with an id that was seen before left out.
+fn by_customer(accepted: &[Accepted]) -> BTreeMap<&str, Vec<&Event>> {
+    let mut by_customer: BTreeMap<&str, Vec<&Accepted>> = BTreeMap::new();
+    for one in accepted {
+        by_customer.entry(&one.event.customer_id).or_default().push(one);
+    }
+    let mut in_order = BTreeMap::new();
+    for (customer_id, mut history) in by_customer {
+        history.sort_by_key(|one| (one.event.order(), one.input, one.offset));
+        let mut ids = BTreeSet::new();
+        history.retain(|one| ids.insert(one.event.id.as_str()));
+        in_order.insert(customer_id, history.into_iter().map(|one| &one.event).collect());
+    }
+    in_order
+}
+
 /// What is announced of one customer from one erasure to the next: each begins anew, and what happened before it, or is
 /// dated like it, is not taken in by the one after.
-fn lives(terms: &Terms, zone: &Zone, customer_id: &str, events: &[&Event], until: Timestamp) -> Vec<Told> {
+fn lives<'a>(
+    terms: &'a Terms,
+    zone: &'a Zone,
+    customer_id: &'a str,
+    events: &[&'a Event],
+    until: Timestamp,
+) -> Vec<Told> {
     let mut told = Vec::new();
     let mut left = events;
     loop {
@@ -91,6 +144,8 @@ struct Audit<'a> {
     classed: Classed,
     suspicions: Suspicions,
     challenges: Challenges,
+    /// Absent where the terms have no points.
+    ledger: Option<Ledger<'a>>,
     reactivation: Reactivation,
     discount_permille: u32,
     told: Vec<Told>,
@@ -113,25 +168,34 @@ impl<'a> Audit<'a> {
             classed: Classed::default(),
             suspicions: Suspicions::default(),
             challenges: Challenges::default(),
+            ledger: terms.points.as_ref().map(|points| Ledger::new(terms, points, zone)),
             reactivation: Reactivation::default(),
             discount_permille: 0,
             told: Vec::new(),
         }
     }
 
-    /// Looks at the customer at every event, at every local midnight after the first one, and where a floor was to end.
-    fn run(&mut self, events: &[&Event], until: Timestamp) {
+    /// Looks at the customer at every event, at every local midnight after the first one, and where a floor or a payment was
+    /// to end.
+    fn run(&mut self, events: &[&'a Event], until: Timestamp) {
+        let events = &memory::found(self.terms, self.zone, events)[..];
         for (i, event) in events.iter().enumerate().take_while(|(_, event)| event.at <= until) {
             if let Some(before) = i.checked_sub(1) {
                 self.look_between(&events[..i], events[before].at, event.at);
             }
             let known = &events[..=i];
+            let mut held = Vec::new();
             if let Some(fraud) = &self.terms.fraud {
                 for suspected in self.suspicions.look(fraud, self.zone, known) {
+                    if let Some(baskets) = suspected.strip_suffix(" held") {
+                        held.extend(baskets.split(' ').skip(1).map(str::to_string));
+                    }
                     self.tell(event.at, Kind::Fraud, String::new(), suspected, String::new());
                 }
             }
-            self.look(known, &standing_baskets(known, self.zone), event.at, Some(event));
+            let baskets = standing_baskets(known, self.zone);
+            let sums = Sums::of(self.zone, known, &baskets);
+            self.look(known, &baskets, &sums, event.at, Some((event, &held)));
         }
         let known = events.partition_point(|event| event.at <= until);
         if let Some(last) = known.checked_sub(1) {
@@ -140,31 +204,53 @@ impl<'a> Audit<'a> {
     }
 
     /// Looks at the instants after `after` and up to `until` at which something may change although nothing happens.
-    fn look_between(&mut self, known: &[&Event], after: Timestamp, until: Timestamp) {
+    fn look_between(&mut self, known: &[&'a Event], after: Timestamp, until: Timestamp) {
         let baskets = standing_baskets(known, self.zone);
+        let sums = Sums::of(self.zone, known, &baskets);
         let floor_ends = known.iter().filter_map(|event| match &event.body {
             Body::TierOverridden(overridden) => overridden.until,
             _ => None,
         });
-        let mut instants: BTreeSet<Timestamp> = floor_ends.filter(|end| *end > after && *end <= until).collect();
+        let payments_end = self.ledger.iter().flat_map(Ledger::open_ends);
+        let ends = floor_ends.chain(payments_end).filter(|end| *end > after && *end <= until);
+        let mut instants: BTreeSet<Timestamp> = ends.collect();
         let mut day = self.zone.day(after).plus(1);
         while self.zone.start(day) <= until {
             instants.insert(self.zone.start(day));
             day = day.plus(1);
         }
         for at in instants {
-            self.look(known, &baskets, at, None);
+            self.look(known, &baskets, &sums, at, None);
         }
     }
 
-    /// Looks at the customer as known by the events of `known`, and notes what differs from the announced.
-    fn look(&mut self, known: &[&Event], baskets: &[Basket], at: Timestamp, event: Option<&Event>) {
+    /// Looks at the customer as known by the events of `known`, and notes what differs from the announced. With an event come
+    /// the baskets whose points it makes wait.
+    fn look(
+        &mut self,
+        known: &[&'a Event],
+        baskets: &[Basket],
+        sums: &Sums,
+        at: Timestamp,
+        event: Option<(&'a Event, &[String])>,
+    ) {
         let day = self.zone.day(at);
+        let mut challenges = Vec::new();
         for (kind, from, to) in self.challenges.look(self.terms, self.zone, known, day) {
+            if kind == Kind::Challenge {
+                challenges.push((from.clone(), to.clone()));
+            }
             self.tell(at, kind, from, to, String::new());
         }
+        let (event, held) = event.map_or((None, &[][..]), |(event, held)| (Some(event), held));
+        if let Some(ledger) = &mut self.ledger {
+            let tier = &self.terms.tier[self.tiers.as_ref().map_or(0, |tiers| tiers.announced)].name;
+            for said in ledger.look(Look { at, event, known, tier, held, challenges: &challenges }) {
+                self.tell(at, Kind::Points, said.from, said.to, said.detail);
+            }
+        }
         let tiers = self.tiers.get_or_insert_with(|| Tiers::beginning(at));
-        let seen = Known { terms: self.terms, zone: self.zone, events: known, baskets };
+        let seen = Known { terms: self.terms, zone: self.zone, sums };
         let said = tiers.look(seen, at, event);
         let tier = tiers.announced;
         if let Some(said) = said {

@@ -16,7 +16,7 @@ use crate::told::{self, Told};
 /// receives the decisions reads it.
 pub fn announced(programme: &Programme, accepted: &[Accepted], until: Timestamp) -> Vec<Told> {
     let mut order: Vec<&Accepted> = accepted.iter().collect();
-    order.sort_by_key(|one| (one.event.at, one.input, one.offset));
+    order.sort_by_key(|one| (one.event.order(), one.input, one.offset));
     let mut customers: BTreeMap<&str, Customer> = BTreeMap::new();
     let mut decisions = Vec::new();
     for one in order {

@@ -6,6 +6,8 @@
 //! What is in a basket is drawn apart from everything else, by the customer and the number of the event, so that drawing
 //! more of it changes no history otherwise.
 
+mod beside;
+
 use engine::log::{InputId, Source, TaskId};
 use programme::event::{
     Body, ConsentChanged, ErasureRequested, Event, Interacted, Interaction, Line, NpsAnswer, Purchase,
@@ -148,7 +150,10 @@ impl Author<'_> {
             return self.erase(at);
         }
         match self.chance.within(0..=99) {
-            0..=74 => self.purchase(at),
+            0..=74 => {
+                self.purchase(at);
+                self.shop_in_a_burst(at);
+            }
             75..=84 => {
                 let score = self.chance.within(0..=10).max(self.chance.within(0..=10)) as u8;
                 self.send(at, Body::SurveyAnswered(Some(NpsAnswer { score })));
@@ -173,15 +178,20 @@ impl Author<'_> {
         };
         let margin_minor = self.chance.permille(300).then_some(amount_minor / 4);
         let mut apart = self.apart();
-        let lines = lines(&mut apart, amount_minor);
-        let body = Body::Purchase(Purchase {
+        let mut lines = lines(&mut apart, amount_minor);
+        let store_id = apart.one_of(&["", "s1", "s2"]).into();
+        self.exclude(&mut lines);
+        let mut purchase = Purchase {
             basket_id: basket_id.clone(),
-            store_id: apart.one_of(&["", "s1", "s2"]).into(),
+            store_id,
             amount_minor,
             margin_minor,
             lines: lines.clone(),
             ..Purchase::default()
-        });
+        };
+        self.be_served(&mut purchase);
+        self.pay_with_points(at, &purchase);
+        let body = Body::Purchase(purchase);
         self.send(at, body.clone());
         if self.chance.permille(30) {
             // The till sends the basket again, as if it were another event.
@@ -205,6 +215,7 @@ impl Author<'_> {
             let returned = PurchaseReturned { basket_id, amount_minor, lines: back, whole_basket };
             self.send(back_at, Body::PurchaseReturned(returned));
         }
+        self.act_beside(at, &basket_id, amount_minor, &lines);
         if self.chance.permille(40) {
             let void_at = at.plus_ms(self.chance.within(-60_000..=3 * DAY_MS));
             self.send(void_at, Body::PurchaseVoided(PurchaseVoided { basket_id }));

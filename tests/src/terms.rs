@@ -1,5 +1,7 @@
 //! Programmes for tests: small thresholds, so that much is concluded from little.
 
+pub mod mechanics;
+
 use programme::terms::churn::{Band, Churn};
 use programme::terms::consent::Consent;
 use programme::terms::fraud::{
@@ -218,6 +220,9 @@ mod tests {
             assert_eq!(terms.check(), [], "seed {seed}");
             terms.segments = segments(&mut chance);
             terms.fraud = Some(fraud(&mut chance));
+            assert_eq!(terms.check(), [], "seed {seed}");
+            let mut terms = drawn(&mut chance);
+            mechanics::some(&mut chance, &mut terms);
             assert_eq!(terms.check(), [], "seed {seed}");
         }
     }

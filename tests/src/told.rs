@@ -25,7 +25,8 @@ pub struct Told {
     /// The tier or band now; empty where the risk is cleared. How a challenge stands, such as `COMPLETED 3/3 +50`; the
     /// category of an offer.
     pub to: String,
-    /// What else is said of a tier: direction, end, and who set which floor. Empty for everything else.
+    /// What else is said of a tier: direction, end, and who set which floor; of points: the currency, what happened to how
+    /// many of which, and what ends next. Empty for everything else.
     pub detail: String,
 }
 
@@ -69,6 +70,17 @@ impl fmt::Display for Told {
         let (from, to) = (name(&self.from), name(&self.to));
         write!(f, "{} #{} {} {kind} {from} -> {to}", self.customer_id, self.sequence, self.effective_at)?;
         if self.detail.is_empty() { Ok(()) } else { write!(f, " {}", self.detail) }
+    }
+}
+
+impl Told {
+    /// The currency of points; empty for everything else.
+    pub fn account(&self) -> &str {
+        match self.kind {
+            Kind::Points => self.detail.split(' ').next().unwrap_or_default(),
+            Kind::Tier | Kind::Risk | Kind::Engagement | Kind::Fraud | Kind::Challenge => "",
+            Kind::Offer | Kind::Discount | Kind::Erased => "",
+        }
     }
 }
 
@@ -123,7 +135,12 @@ pub fn read(json: &[u8]) -> Result<Told, String> {
         kind,
         from,
         to,
-        detail: if kind == Kind::Tier { tier_detail(body) } else { String::new() },
+        detail: match kind {
+            Kind::Tier => tier_detail(body),
+            Kind::Points => moved(body)?,
+            Kind::Risk | Kind::Engagement | Kind::Fraud | Kind::Challenge | Kind::Offer => String::new(),
+            Kind::Discount | Kind::Erased => String::new(),
+        },
     })
 }
 
@@ -161,12 +178,7 @@ fn tier_detail(body: &Value) -> String {
 
 /// What an account held before and after a change of points: what is said of it afterwards, less what moved.
 fn balances(body: &Value) -> Result<(String, String), String> {
-    let number = |key: &str| match body.get(key) {
-        None => Ok(0),
-        Some(Value::String(text)) => text.parse::<i64>().map_err(|error| format!("{key}: {error}")),
-        Some(other) => other.as_i64().ok_or_else(|| format!("{key} is no whole number: {other}")),
-    };
-    let (points, balance, pending) = (number("points")?, number("balance")?, number("pending")?);
+    let (points, balance, pending) = (amount(body, "points")?, amount(body, "balance")?, amount(body, "pending")?);
     let of_pending = body.get("ofPending") == Some(&Value::Bool(true));
     let (more, more_pending) = match body.get("kind").and_then(Value::as_str).unwrap_or_default() {
         "ACTIVATED" => (points, -points),
@@ -177,11 +189,56 @@ fn balances(body: &Value) -> Result<(String, String), String> {
         other => return Err(format!("points were {other:?}")),
     };
     let currency = body.get("currency").and_then(Value::as_str).unwrap_or_default();
-    let held = |balance: i64, pending: i64| match (balance, pending) {
+    Ok((held(currency, balance - more, pending - more_pending), held(currency, balance, pending)))
+}
+
+/// What an account holds, as it is said of points.
+pub fn held(currency: &str, balance: i64, pending: i64) -> String {
+    match (balance, pending) {
         (0, 0) => String::new(),
         _ => format!("{currency} {balance}/{pending}"),
-    };
-    Ok((held(balance - more, pending - more_pending), held(balance, pending)))
+    }
+}
+
+/// What happened to which points.
+fn moved(body: &Value) -> Result<String, String> {
+    let text = |of: &Value, key: &str| of.get(key).and_then(Value::as_str).unwrap_or_default().to_string();
+    let part = |part: &Value| Ok((text(part, "source"), amount(part, "points")?));
+    let parts = body.get("parts").and_then(Value::as_array).into_iter().flatten().map(part);
+    let parts = parts.collect::<Result<Vec<(String, i64)>, String>>()?;
+    let next = body.get("expiresNext").map(|next| Ok::<_, String>((text(next, "at"), amount(next, "points")?)));
+    let of_pending = body.get("ofPending") == Some(&Value::Bool(true));
+    let (currency, kind) = (text(body, "currency"), text(body, "kind"));
+    Ok(points_detail(&currency, &kind, amount(body, "points")?, of_pending, &parts, next.transpose()?.as_ref()))
+}
+
+/// The words in which that is said: `USD REVERSED -5 b1:-3 b2:-2, 7 end 2024-02-23T00:00:00Z`.
+pub fn points_detail(
+    currency: &str,
+    kind: &str,
+    points: i64,
+    of_pending: bool,
+    parts: &[(String, i64)],
+    ends_next: Option<&(String, i64)>,
+) -> String {
+    let mut detail = format!("{currency} {kind} {points:+}");
+    for (source, points) in parts {
+        detail.push_str(&format!(" {source}:{points:+}"));
+    }
+    detail.push_str(if of_pending { " while pending" } else { "" });
+    if let Some((at, points)) = ends_next {
+        detail.push_str(&format!(", {points} end {at}"));
+    }
+    detail
+}
+
+/// A 64-bit integer, which is a text in JSON; 0 where it is absent.
+fn amount(of: &Value, key: &str) -> Result<i64, String> {
+    match of.get(key) {
+        None => Ok(0),
+        Some(Value::String(text)) => text.parse::<i64>().map_err(|error| format!("{key}: {error}")),
+        Some(other) => other.as_i64().ok_or_else(|| format!("{key} is no whole number: {other}")),
+    }
 }
 
 /// A 64-bit integer, which is a text in JSON; absent where it is 0.

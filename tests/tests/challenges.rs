@@ -7,13 +7,11 @@ use programme::customer::Customer;
 use programme::editions::Programme;
 use programme::event::{Body, Event};
 use programme::terms::Terms;
-use programme::terms::challenges::{Challenge, Collection, Every, Filter, Goal, Personal};
-use programme::terms::reactivation::Reactivation;
 use programme::time::{Timestamp, Zone};
 use tests::auditor::{self, Accepted};
 use tests::chance::Chance;
 use tests::history::{self, BEGINNING, Shape};
-use tests::terms;
+use tests::terms::{self, mechanics};
 use tests::told::{self, Kind, Told};
 use wire::input::Encoding;
 use wire::output::{Stamp, encode_decision};
@@ -23,94 +21,8 @@ const DAYS: u32 = 90;
 /// A programme with some challenges, collections and an offer, all drawn; every one passes `Terms::check`.
 fn drawn(chance: &mut Chance) -> Terms {
     let mut terms = terms::drawn(chance);
-    terms.consent.default_granted = chance.permille(500);
-    for i in 0..chance.within(1..=4) {
-        terms.challenge.push(challenge(chance, format!("challenge_{i}"), &terms));
-    }
-    for i in 0..2 {
-        let offered = chance.permille(500);
-        let by_items = chance.permille(300);
-        terms.collection.push(Collection {
-            name: format!("collection_{i}"),
-            amount_minor_step: (!by_items).then(|| chance.one_of(&[1_00, 10_00])),
-            items_step: by_items.then(|| chance.within(1..=3) as u32),
-            only: filter(chance),
-            stickers_for_reward: chance.within(1..=12) as u32,
-            reward_points: if offered { 0 } else { 20 },
-            discount_permille: if offered { 100 } else { 0 },
-            purpose: chance.permille(500).then(|| "marketing".into()),
-            valid_days: 14,
-            returns_days: chance.one_of(&[0, 3, 14]),
-            ..Collection::default()
-        });
-    }
-    for challenge in &mut terms.challenge {
-        if chance.permille(400) {
-            challenge.reward_stickers = chance.within(1..=3) as u32;
-            challenge.collection = Some(format!("collection_{}", chance.within(0..=1)));
-        }
-    }
-    terms.reactivation = chance.permille(700).then(|| Reactivation {
-        categories_max: chance.within(2..=6) as u32,
-        purchases_min: chance.within(2..=4) as u32,
-        silence_factor_permille: chance.one_of(&[1000, 1700, 3000]),
-        silence_days_min: chance.within(1..=10) as u32,
-        offer: "come_back_to_it".into(),
-        purpose: "marketing".into(),
-        discount_permille: 100,
-        points: 0,
-        valid_days: 7,
-    });
+    mechanics::challenges(chance, &mut terms);
     terms
-}
-
-fn challenge(chance: &mut Chance, name: String, terms: &Terms) -> Challenge {
-    let goal = chance.one_of(&[Goal::Items, Goal::Baskets, Goal::Amount, Goal::Visits]);
-    let repeats = chance.permille(800);
-    let day = |after: i64| Zone::named(&terms.time_zone).expect("a zone").day(BEGINNING).plus(after as i32);
-    let begins = chance.within(0..=60);
-    let bounded = !repeats || chance.permille(300);
-    let target = match goal {
-        Goal::Items | Goal::Baskets | Goal::Visits => chance.within(1..=4),
-        Goal::Amount => chance.within(5_00..=60_00),
-    };
-    let personal = Personal {
-        periods_max: chance.within(1..=4) as u32,
-        raise_permille: chance.one_of(&[800, 1000, 1250]),
-        target_min: 1,
-        target_max: target * 3,
-    };
-    Challenge {
-        name,
-        goal,
-        target,
-        only: if goal == Goal::Visits { Filter::default() } else { filter(chance) },
-        basket_minor_min: if goal == Goal::Baskets { chance.one_of(&[0, 0, 5_00]) } else { 0 },
-        every: repeats.then(|| chance.one_of(&[Every::Week, Every::Month])),
-        from: bounded.then(|| day(begins)),
-        until: bounded.then(|| day(begins + chance.within(0..=90))),
-        streak: if repeats { chance.one_of(&[1, 1, 2, 3]) } else { 1 },
-        once: chance.permille(250),
-        reward_points: chance.one_of(&[0, 50]),
-        announce_permille: if chance.permille(500) { vec![400, 800] } else { Vec::new() },
-        returns_days: chance.one_of(&[0, 5, 14, 40]),
-        personal: (repeats && chance.permille(400)).then_some(personal),
-        ..Challenge::default()
-    }
-}
-
-fn filter(chance: &mut Chance) -> Filter {
-    let mut filter = Filter::default();
-    match chance.within(0..=6) {
-        0 => filter.category = Some("milk".into()),
-        1 => filter.department = Some("food".into()),
-        2 => filter.skus = vec!["tea-1".into(), "bread-2".into()],
-        3 => filter.private_label = true,
-        4 => filter.store = Some("s1".into()),
-        5 => (filter.category, filter.private_label) = (Some("tea".into()), true),
-        _ => {}
-    }
-    filter
 }
 
 /// What the programme says about one history: the customers one after another, each event in order of time.

@@ -42,6 +42,47 @@ fn calm(seed: u64) -> (Plan, Vec<Arrival>) {
     (Plan { faults: Vec::new(), ..plan }, arrivals)
 }
 
+/// Some baskets, as a till sends them that got no answer: with another id, and now and then another time and sum.
+fn sent_as_another(seed: u64, arrival: &Arrival) -> Option<Arrival> {
+    let event = arrival.event.as_ref()?;
+    let Body::Purchase(purchase) = &event.body else { return None };
+    let mut chance = Chance::seeded(seed ^ event.at.0.cast_unsigned());
+    if !chance.permille(150) {
+        return None;
+    }
+    let amount_minor = purchase.amount_minor + chance.one_of(&[0, 1_00]);
+    // A sum that its lines do not add up to is refused.
+    let lines = if amount_minor == purchase.amount_minor { purchase.lines.clone() } else { Vec::new() };
+    let at = event.at.plus_ms(chance.one_of(&[0, 0, -1, 1000]));
+    let id = format!("{}{}", chance.one_of(&["a", "z"]), event.id);
+    let body = Body::Purchase(Purchase { amount_minor, lines, ..purchase.clone() });
+    let event = Event { id, at, body, ..event.clone() };
+    Some(Arrival { value: json::line(&event).into_bytes(), event: Some(event), ..arrival.clone() })
+}
+
+/// The same, each at another time within the lateness, and some of it twice. What is read in again long after it happened
+/// stays where it is.
+fn arriving(chance: &mut Chance, plan: &Plan, arrivals: &[Arrival]) -> Vec<Arrival> {
+    let lateness_ms = i64::from(plan.terms.lateness_s) * 1000;
+    let skew_ms = i64::from(plan.terms.future_skew_s_max) * 1000;
+    let mut all = Vec::new();
+    for arrival in arrivals {
+        let delay_ms = chance.within(-skew_ms..=lateness_ms - skew_ms - 1000 - plan.ahead_ms);
+        let in_time = |event: &Event| arrival.wall.0 - event.at.0 < lateness_ms;
+        let wall = match arrival.event.as_ref().filter(|event| in_time(event)) {
+            Some(event) => event.at.plus_ms(delay_ms),
+            None => arrival.wall,
+        };
+        if arrival.event.is_some() && chance.permille(100) {
+            let later_ms = chance.one_of(&[0, 1000, 86_400_000]);
+            all.push(Arrival { wall: wall.plus_ms(later_ms), ..arrival.clone() });
+        }
+        all.push(Arrival { wall, ..arrival.clone() });
+    }
+    all.sort_by_key(|arrival| arrival.wall);
+    all
+}
+
 /// What a world came to.
 fn run(plan: Plan, arrivals: Vec<Arrival>) -> BTreeMap<String, serde_json::Value> {
     decided(&World::run(plan, arrivals, false).unwrap_or_else(|why| panic!("{why}")))
@@ -97,6 +138,18 @@ proptest! {
         }
         twice.sort_by_key(|arrival| arrival.wall);
         prop_assert_eq!(run(plan.clone(), arrivals), run(plan, twice));
+    }
+
+    // Two tills and two networks: what arrives first is chance. Within the lateness it decides nothing, of two receipts of one
+    // basket neither: the one that is dated earlier counts, and of two of one instant the one whose id is less.
+    #[test]
+    fn the_order_of_arrival_does_not_matter(seed: u64, first: u64, second: u64) {
+        let (plan, mut arrivals) = calm(seed);
+        let again: Vec<Arrival> = arrivals.iter().filter_map(|arrival| sent_as_another(first, arrival)).collect();
+        arrivals.extend(again);
+        let one = run(plan.clone(), arriving(&mut Chance::seeded(first), &plan, &arrivals));
+        let other = run(plan.clone(), arriving(&mut Chance::seeded(second), &plan, &arrivals));
+        prop_assert_eq!(one, other);
     }
 
     // The wakeup index is read in the order of its bytes: it must be the order of time, or a warning comes late.
@@ -182,7 +235,7 @@ proptest! {
             })
             .collect();
         let mut in_order: Vec<&Accepted> = accepted.iter().collect();
-        in_order.sort_by_key(|one| (one.event.at, one.input, one.offset));
+        in_order.sort_by_key(|one| (one.event.order(), one.input, one.offset));
         let programme = Programme::new(plan.terms.clone()).expect("test terms are accepted");
         let (mut customers, mut decisions) = (BTreeMap::<&str, Customer>::new(), Vec::new());
         for one in in_order.iter().filter(|one| one.event.at <= plan.until()) {

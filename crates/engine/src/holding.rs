@@ -1,6 +1,7 @@
 //! In which order events are folded, and how far time has come: the reason why decisions do not depend on batches.
 //!
-//! Events are held until the watermark has passed them, and then leave in the order of (event time, input, offset).
+//! Events are held until the watermark has passed them, and then leave in the order of their times, and
+//! where those are the same, of what they are and of their ids ([`Event::order`]): whichever arrived first.
 //! The watermark follows the slowest input that is not read to its end, so a backlog in one topic is not overtaken
 //! by another topic. The wall clock moves it only when every input was read to its end after that instant: during a
 //! backlog or an outage time stands still, and nobody is declared silent for want of news.
@@ -47,8 +48,9 @@ pub struct HeldEvent {
 }
 
 impl HeldEvent {
-    fn order(&self) -> (Timestamp, InputId, i64) {
-        (self.event.at, self.input, self.offset)
+    /// Two deliveries of one event are alike, and so it does not matter which of them is the first.
+    fn order(&self) -> ((Timestamp, u8, &str), InputId, i64) {
+        (self.event.order(), self.input, self.offset)
     }
 }
 
@@ -157,7 +159,7 @@ impl Holding {
     pub fn release(&mut self) -> Vec<HeldEvent> {
         let Some(clock) = self.clock else { return Vec::new() };
         // The part held before is in order already; a stable sort merges it with what came in.
-        self.held.sort_by_key(HeldEvent::order);
+        self.held.sort_by(|one, other| one.order().cmp(&other.order()));
         let ready = self.held.partition_point(|held| held.event.at <= clock);
         if ready == self.held.len() {
             return std::mem::take(&mut self.held);

@@ -20,6 +20,25 @@ pub struct Event {
     pub body: Body,
 }
 
+impl Event {
+    /// The order in which a customer's events are taken in, whatever the order in which they arrive. Of two at one instant
+    /// that comes first which the other may rest on: tills date to the second, and ask for points, settle and sell within
+    /// one.
+    pub fn order(&self) -> (Timestamp, u8, &str) {
+        let rank = match &self.body {
+            Body::Enrolled | Body::ConsentChanged(_) | Body::FavouritesChosen(_) | Body::TierOverridden(_) => 0,
+            Body::SurveyAnswered(_) | Body::Interacted(_) | Body::PointsAdjusted(_) => 1,
+            Body::RedemptionRequested(_) => 2,
+            Body::RedemptionSettled(_) => 3,
+            Body::Purchase(_) => 4,
+            Body::PurchaseReturned(_) => 5,
+            Body::PurchaseVoided(_) => 6,
+            Body::ErasureRequested(_) => 7,
+        };
+        (self.at, rank, &self.id)
+    }
+}
+
 /// What happened.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Body {

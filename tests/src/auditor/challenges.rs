@@ -1,4 +1,4 @@
-//! Challenges and collections, recomputed: at each look every basket is followed from its purchase on, every period is
+//! Challenges and collections, recomputed: with each event every basket is followed from its purchase on, every period is
 //! summed anew, and rows are counted from the first period of all.
 //!
 //! Only what was said is remembered, and what a promise rests on: the target of a period from its first basket on, and
@@ -21,6 +21,8 @@ pub(super) struct Challenges {
     challenges: BTreeMap<String, Said>,
     /// How many rewards each collection has given.
     rewards: BTreeMap<String, i64>,
+    /// The stickers of baskets, by collection, as they were when so many events were known.
+    stickers: BTreeMap<String, (usize, i64)>,
 }
 
 #[derive(Default)]
@@ -29,8 +31,9 @@ struct Said {
     row: u32,
     /// The events that came when it was done for good.
     ignored: BTreeSet<String>,
-    /// How many events were looked at.
+    /// How many events were looked at, and how far the customer has come by them.
     looked_at: usize,
+    progress: BTreeMap<Day, i64>,
 }
 
 struct SaidOfPeriod {
@@ -64,7 +67,11 @@ impl Challenges {
                     times * i64::from(challenge.reward_stickers)
                 })
                 .sum();
-            let held = stickers(collection, zone, known) + by_challenges;
+            let (counted, of_baskets) = self.stickers.entry(collection.name.clone()).or_default();
+            if *counted != known.len() {
+                (*counted, *of_baskets) = (known.len(), stickers(collection, zone, known));
+            }
+            let held = *of_baskets + by_challenges;
             let given = self.rewards.entry(collection.name.clone()).or_default();
             let price = i64::from(collection.stickers_for_reward);
             let held = held - *given * price;
@@ -100,8 +107,9 @@ impl Said {
             if challenge.once && elsewhere {
                 self.ignored.insert(event.id.clone());
             }
+            self.progress = progress(challenge, zone, known, &self.ignored);
         }
-        let progress = progress(challenge, zone, known, &self.ignored);
+        let progress = self.progress.clone();
         for first in progress.keys() {
             if !self.periods.contains_key(first) {
                 let target = self.target(challenge, &progress, *first);
@@ -280,13 +288,16 @@ fn progress(
         return sums;
     }
     let pieces = challenge.goal == Goal::Items;
+    let baskets = Baskets::of(known);
+    let mut spans: BTreeMap<Day, Option<(Day, Day)>> = BTreeMap::new();
     for i in 0..known.len() {
-        let Some((first, end)) = span(challenge, zone.day(known[i].at)) else { continue };
+        let day = zone.day(known[i].at);
+        let Some((first, end)) = *spans.entry(day).or_insert_with(|| span(challenge, day)) else { continue };
         if ignored.contains(&known[i].id) {
             continue;
         }
         let last = end.plus(challenge.returns_days as i32 - 1);
-        let Some((bought, left)) = follow(zone, known, i, &challenge.only, pieces, last) else { continue };
+        let Some((bought, left)) = baskets.follow(zone, i, &challenge.only, pieces, last) else { continue };
         let least = challenge.basket_minor_min;
         let worth = match challenge.goal {
             Goal::Baskets if bought < least => continue,
@@ -310,71 +321,95 @@ fn stickers(collection: &Collection, zone: &Zone, known: &[&Event]) -> i64 {
         (None, Some(step)) => (true, i64::from(step) * 1000),
         (None, None) => return 0,
     };
+    let baskets = Baskets::of(known);
     let of = |i: usize| {
         let last = zone.day(known[i].at).plus(collection.returns_days as i32);
-        follow(zone, known, i, &collection.only, pieces, last).and_then(|(_, left)| left)
+        baskets.follow(zone, i, &collection.only, pieces, last).and_then(|(_, left)| left)
     };
     (0..known.len()).filter_map(of).map(|left| left / step).sum()
 }
 
-/// If the `place`th event is the first purchase of its basket: what counted of it when it came, and what is left after
-/// the returns of up to the day `last`; nothing is left of a basket that does not stand.
-fn follow(
-    zone: &Zone,
-    known: &[&Event],
-    place: usize,
-    only: &Filter,
-    pieces: bool,
-    last: Day,
-) -> Option<(i64, Option<i64>)> {
-    let Body::Purchase(purchase) = &known[place].body else { return None };
-    let is_first =
-        |event: &&Event| matches!(&event.body, Body::Purchase(other) if other.basket_id == purchase.basket_id);
-    if known[..place].iter().any(is_first) || only.store.as_ref().is_some_and(|store| *store != purchase.store_id) {
-        return None;
-    }
-    let (gross, mut back, mut gone) = (purchase.amount_minor, 0_i64, false);
-    let net = |back: i64| (gross - back).max(0);
-    let all_back = |back: i64| gross > 0 && back >= gross;
-    for back_again in known[..place].iter().filter_map(|event| taken_back(event, &purchase.basket_id)) {
-        match back_again {
-            TakenBack::Whole => gone = true,
-            TakenBack::Part(returned) => back += returned.amount_minor,
+/// What is known, and at which places of it each basket is spoken of.
+struct Baskets<'a, 'b> {
+    known: &'b [&'a Event],
+    places: BTreeMap<&'a str, Vec<usize>>,
+}
+
+impl<'a, 'b> Baskets<'a, 'b> {
+    fn of(known: &'b [&'a Event]) -> Baskets<'a, 'b> {
+        let mut places: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        for (place, event) in known.iter().enumerate() {
+            let basket = match &event.body {
+                Body::Purchase(purchase) => &purchase.basket_id,
+                Body::PurchaseReturned(returned) => &returned.basket_id,
+                Body::PurchaseVoided(voided) => &voided.basket_id,
+                _ => continue,
+            };
+            places.entry(basket).or_default().push(place);
         }
+        Baskets { known, places }
     }
-    if gone || all_back(back) {
-        return None;
-    }
-    let mut left = counting(only, pieces, &purchase.lines, gross)?;
-    if gross > 0 {
-        left = share(left, net(back), gross);
-    }
-    let bought = left;
-    for event in &known[place + 1..] {
-        let in_time = zone.day(event.at) <= last;
-        match taken_back(event, &purchase.basket_id) {
-            None => {}
-            Some(TakenBack::Whole) if in_time => return Some((bought, None)),
-            Some(TakenBack::Whole) => {}
-            Some(TakenBack::Part(returned)) => {
-                let before = net(back);
-                back += returned.amount_minor;
-                if !in_time {
-                    continue;
-                }
-                if all_back(back) {
-                    return Some((bought, None));
-                }
-                if !returned.lines.is_empty() {
-                    let taken = counting(only, pieces, &returned.lines, returned.amount_minor).unwrap_or(0);
-                    left = (left - taken).max(0);
-                } else if before > 0 {
-                    left = share(left, net(back), before);
+
+    /// If the `place`th event is the first purchase of its basket: what counted of it when it came, and what is left after
+    /// the returns of up to the day `last`; nothing is left of a basket that does not stand.
+    fn follow(
+        &self,
+        zone: &Zone,
+        place: usize,
+        only: &Filter,
+        pieces: bool,
+        last: Day,
+    ) -> Option<(i64, Option<i64>)> {
+        let Body::Purchase(purchase) = &self.known[place].body else { return None };
+        let places = &self.places[purchase.basket_id.as_str()];
+        let first = places.iter().copied().find(|i| matches!(self.known[*i].body, Body::Purchase(_)));
+        if first != Some(place) || only.store.as_ref().is_some_and(|store| *store != purchase.store_id) {
+            return None;
+        }
+        let (gross, mut back, mut gone) = (purchase.amount_minor, 0_i64, false);
+        let net = |back: i64| (gross - back).max(0);
+        let all_back = |back: i64| gross > 0 && back >= gross;
+        let (before, after): (Vec<usize>, Vec<usize>) = places.iter().partition(|i| **i < place);
+        for back_again in before.into_iter().filter_map(|i| taken_back(self.known[i], &purchase.basket_id)) {
+            match back_again {
+                TakenBack::Whole => gone = true,
+                TakenBack::Part(returned) => back += returned.amount_minor,
+            }
+        }
+        if gone || all_back(back) {
+            return None;
+        }
+        let mut left = counting(only, pieces, &purchase.lines, gross)?;
+        if gross > 0 {
+            left = share(left, net(back), gross);
+        }
+        let bought = left;
+        for event in after.into_iter().map(|i| self.known[i]) {
+            let in_time = zone.day(event.at) <= last;
+            match taken_back(event, &purchase.basket_id) {
+                None => {}
+                Some(TakenBack::Whole) if in_time => return Some((bought, None)),
+                Some(TakenBack::Whole) => {}
+                Some(TakenBack::Part(returned)) => {
+                    let before = net(back);
+                    back += returned.amount_minor;
+                    if !in_time {
+                        continue;
+                    }
+                    if all_back(back) {
+                        return Some((bought, None));
+                    }
+                    if !returned.lines.is_empty() {
+                        let taken = counting(only, pieces, &returned.lines, returned.amount_minor).unwrap_or(0);
+                        left = (left - taken).max(0);
+                    } else if before > 0 {
+                        left = share(left, net(back), before);
+                    }
                 }
             }
         }
+        Some((bought, Some(left)))
     }
-    Some((bought, Some(left)))
 }
 
 /// How a basket was taken back.

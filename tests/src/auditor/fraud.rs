@@ -2,7 +2,7 @@
 //!
 //! Distances alone are the programme's own; they are held against the map where they are made.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use programme::event::{Body, Event, Purchase};
 use programme::terms::fraud::Fraud;
@@ -67,13 +67,33 @@ struct Purchases<'a> {
 
 impl<'a> Purchases<'a> {
     fn of(known: &[&'a Event]) -> Purchases<'a> {
-        let mut voided = BTreeSet::new();
+        let (mut all, mut voided) = (Vec::new(), BTreeSet::new());
+        // Of each basket: whether it was paid, what came back of it, and whether all of it did.
+        let mut baskets: BTreeMap<&str, (bool, i64, bool)> = BTreeMap::new();
         for event in known {
-            if let Body::PurchaseVoided(void) = &event.body {
-                voided.insert(void.basket_id.as_str());
+            match &event.body {
+                Body::Purchase(purchase) => {
+                    let (paid, back_minor, gone) = baskets.entry(&purchase.basket_id).or_default();
+                    let gross_minor = purchase.amount_minor;
+                    let stands = !*gone && (gross_minor == 0 || *back_minor < gross_minor);
+                    all.extend((!*paid && stands).then_some((event.at, purchase)));
+                    *paid = true;
+                }
+                Body::PurchaseReturned(back) => {
+                    let (_, back_minor, gone) = baskets.entry(&back.basket_id).or_default();
+                    match back.whole_basket {
+                        true => *gone = true,
+                        false => *back_minor += back.amount_minor,
+                    }
+                }
+                Body::PurchaseVoided(void) => {
+                    baskets.entry(&void.basket_id).or_default().2 = true;
+                    voided.insert(void.basket_id.as_str());
+                }
+                _ => {}
             }
         }
-        Purchases { all: (0..known.len()).filter_map(|i| counts(known, i)).collect(), voided }
+        Purchases { all, voided }
     }
 
     fn stands(&self, paid: &Purchase) -> bool {

@@ -1,82 +1,92 @@
-//! What should have been told of one customer's points: every point is a coin that lies somewhere.
+//! What should have been told of one customer's points: whatever earned points laid them on a pile of its own, and every
+//! point lies somewhere.
 //!
-//! Nothing is summed but by counting coins, so nothing can fail to add up. No code of the programme is called; its words
-//! (events, terms, local days) are shared. Meant for histories in order of time, within what the terms remember, and
-//! with room for every lot and payment: what happens beyond those bounds is not computed here.
+//! There is no balance: what is told is counted over all piles each time. No code of the programme is called; its words
+//! (events, terms, local days) are shared. Meant for histories in the order of time, with room for every pile and payment:
+//! what is joined or forgotten beyond the bounds of the terms is not computed here.
+
+mod goods;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use programme::decision::PointsKind;
-use programme::event::{Body, Event, Line, Purchase};
+use programme::event::{Body, Event, PointsAdjusted, Purchase, RedemptionRequested};
 use programme::terms::Terms;
-use programme::terms::points::promotion::UsualRate;
-use programme::terms::points::{Expiry, Occasion, Points, ReturnsPolicy, Rounding};
-use programme::time::{Timestamp, Zone};
+use programme::terms::points::{Expiry, Occasion, Points, ReturnsPolicy};
+use programme::time::{Day, Timestamp, Zone};
 
-/// One thing told of an account.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Told {
-    /// From when it holds.
-    pub at: Timestamp,
-    /// What happened.
-    pub kind: PointsKind,
-    /// How many points moved.
-    pub points: i64,
-    /// Those that wait did.
-    pub of_pending: bool,
-    /// The balance afterwards.
-    pub balance: i64,
-    /// What waits afterwards.
-    pub pending: i64,
+use crate::told;
+use goods::Prices;
+
+/// What is to be said of an account, in the words of [`crate::told::Told`].
+pub(super) struct Said {
+    pub(super) from: String,
+    pub(super) to: String,
+    pub(super) detail: String,
 }
 
-/// Everything told of the programme's own account up to `until`. `tier_before` is the tier that was held before an event.
-pub fn told(
-    terms: &Terms,
-    zone: &Zone,
-    events: &[Event],
-    tier_before: impl Fn(&Event) -> String,
-    until: Timestamp,
-) -> Vec<Told> {
-    let points = terms.points.as_ref().expect("there are points to audit");
-    let mut audit = Audit::new(points, zone);
-    let mut seen = BTreeSet::new();
-    for (i, event) in events.iter().enumerate() {
-        if !seen.insert(&event.id) {
-            continue;
-        }
-        audit.pass_time(event.at);
-        audit.now = event.at;
-        audit.hear(event, &events[..=i], &tier_before(event));
-        audit.settle();
-    }
-    audit.pass_time(until);
-    audit.told
+/// What a look is made with, beside what the ledger remembers.
+#[derive(Clone, Copy)]
+pub(super) struct Look<'a, 'b> {
+    pub(super) at: Timestamp,
+    /// The event, where one has just happened; it is the last of those known.
+    pub(super) event: Option<&'a Event>,
+    pub(super) known: &'b [&'a Event],
+    /// The tier that was held before.
+    pub(super) tier: &'b str,
+    /// The baskets whose points are to be held.
+    pub(super) held: &'b [String],
+    /// What was said of challenges: their names, and how they stand, such as `COMPLETED 3/3 +50`.
+    pub(super) challenges: &'b [(String, String)],
 }
 
-/// Where a coin lies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
-    Waiting,
-    Free,
-    Gone,
-    /// Spent on the payment of that place.
-    Spent(usize),
+/// One customer's points.
+pub(super) struct Ledger<'a> {
+    terms: &'a Terms,
+    points: &'a Points,
+    zone: &'a Zone,
+    now: Timestamp,
+    /// By currency, in the order in which there was anything to remember of them.
+    accounts: Vec<Account>,
+    /// The ends of payments that were not asked for yet.
+    early: Vec<(String, bool)>,
+    bonuses: Vec<(&'a str, Day)>,
+    /// The tiers by which baskets were priced.
+    tiers: BTreeMap<String, String>,
+    said: Vec<Said>,
 }
 
-struct Coin {
-    earning: usize,
-    place: Place,
+#[derive(Default)]
+struct Account {
+    currency: String,
+    piles: Vec<Pile>,
+    payments: Vec<Payment>,
+    debt: i64,
+    /// The latest end that was warned of.
+    warned: Option<Timestamp>,
+    /// What was told last.
+    told: (i64, i64),
 }
 
-/// What earned coins.
-struct Earning {
+/// What one thing earned.
+struct Pile {
+    source: String,
     basket: Option<String>,
+    at: Timestamp,
     earned: i64,
     taken_back: i64,
     expired: i64,
-    activates: Option<Timestamp>,
+    waiting: i64,
+    free: i64,
+    waits: Waits,
     expires: Option<Timestamp>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Waits {
+    No,
+    Until(Timestamp),
+    /// Until then, or until an operator has looked.
+    ToBeLookedAt(Option<Timestamp>),
 }
 
 struct Payment {
@@ -87,8 +97,8 @@ struct Payment {
     given_back: i64,
     claimed: i64,
     state: Stands,
-    /// The coins spent on it, in the order in which they were taken.
-    coins: Vec<usize>,
+    /// From which piles its points came, in the order in which they were taken.
+    spent: Vec<(usize, i64)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,165 +109,158 @@ enum Stands {
     Over,
 }
 
-struct Audit<'a> {
-    terms: &'a Points,
-    zone: &'a Zone,
-    now: Timestamp,
-    coins: Vec<Coin>,
-    earnings: Vec<Earning>,
-    payments: Vec<Payment>,
-    early: Vec<(String, bool)>,
-    bonuses: Vec<(String, Timestamp)>,
-    debt: i64,
-    warned: Option<Timestamp>,
-    /// The tiers by which baskets were priced.
-    tiers: BTreeMap<String, String>,
-    told: Vec<Told>,
-}
-
-impl<'a> Audit<'a> {
-    fn new(terms: &'a Points, zone: &'a Zone) -> Audit<'a> {
-        Audit {
+impl<'a> Ledger<'a> {
+    pub(super) fn new(terms: &'a Terms, points: &'a Points, zone: &'a Zone) -> Ledger<'a> {
+        Ledger {
             terms,
+            points,
             zone,
             now: Timestamp(0),
-            coins: Vec::new(),
-            earnings: Vec::new(),
-            payments: Vec::new(),
+            accounts: Vec::new(),
             early: Vec::new(),
             bonuses: Vec::new(),
-            debt: 0,
-            warned: None,
             tiers: BTreeMap::new(),
-            told: Vec::new(),
+            said: Vec::new(),
         }
     }
 
-    fn count(&self, place: Place) -> i64 {
-        self.coins.iter().filter(|coin| coin.place == place).count() as i64
+    /// When the payments that are open now time out.
+    pub(super) fn open_ends(&self) -> impl Iterator<Item = Timestamp> {
+        let payments = self.accounts.iter().flat_map(|account| &account.payments);
+        payments.filter(|paid| paid.state == Stands::Open).map(|paid| ends(paid, self.points))
     }
 
-    fn tell(&mut self, kind: PointsKind, points: i64, of_pending: bool) {
-        let balance = self.count(Place::Free) - self.debt;
-        let pending = self.count(Place::Waiting);
-        self.told.push(Told { at: self.now, kind, points, of_pending, balance, pending });
-    }
-
-    /// Looks at every midnight and at every end of a payment up to `until`.
-    fn pass_time(&mut self, until: Timestamp) {
-        if self.now == Timestamp(0) {
-            return;
+    /// Looks at the customer, and says what moves.
+    pub(super) fn look(&mut self, look: Look<'a, '_>) -> Vec<Said> {
+        self.now = look.at;
+        self.settle();
+        if let Some(event) = look.event {
+            self.hold(look.held);
+            self.hear(event, look);
         }
-        loop {
-            let midnight = self.zone.start(self.zone.day(self.now).plus(1));
-            let ends = self.payments.iter().filter(|paid| paid.state == Stands::Open).map(|paid| self.ends(paid));
-            let next = ends.filter(|at| *at > self.now).fold(midnight, Timestamp::min);
-            if next > until {
-                return;
-            }
-            self.now = next;
-            self.settle();
+        for (name, stands) in look.challenges {
+            self.reward(name, stands);
         }
+        self.settle();
+        let is_empty = |own: &Account| {
+            own.piles.is_empty() && own.payments.is_empty() && own.debt == 0 && own.warned.is_none()
+        };
+        self.accounts.retain(|own| !is_empty(own));
+        std::mem::take(&mut self.said)
     }
 
-    fn ends(&self, paid: &Payment) -> Timestamp {
-        paid.at.plus_ms(i64::from(self.terms.redemption_timeout_s) * 1000)
+    fn account(&mut self, currency: &str) -> usize {
+        let known = self.accounts.iter().position(|account| account.currency == currency);
+        known.unwrap_or_else(|| {
+            self.accounts.push(Account { currency: currency.to_string(), ..Account::default() });
+            self.accounts.len() - 1
+        })
     }
 
-    /// Whatever is due now, in the order in which it became due.
+    fn tell(&mut self, account: usize, kind: &str, points: i64, of_pending: bool, parts: &[(String, i64)]) {
+        let own = &mut self.accounts[account];
+        let balance = own.piles.iter().map(|pile| pile.free).sum::<i64>() - own.debt;
+        let pending = own.piles.iter().map(|pile| pile.waiting).sum::<i64>();
+        let next = own.free_ends().first().copied();
+        let next = next.map(|at| {
+            let ending = own.piles.iter().filter(|pile| pile.expires == Some(at));
+            (at.to_string(), ending.map(|pile| pile.free).sum())
+        });
+        let currency = own.currency.as_str();
+        let from = told::held(currency, own.told.0, own.told.1);
+        own.told = (balance, pending);
+        let to = told::held(currency, balance, pending);
+        let detail = told::points_detail(currency, kind, points, of_pending, parts, next.as_ref());
+        self.said.push(Said { from, to, detail });
+    }
+
+    /// Whatever is due now, one account after the other, in the order in which it became due.
     fn settle(&mut self) {
-        loop {
-            let mut due: Vec<(Timestamp, u8)> = Vec::new();
-            due.extend(self.payments.iter().filter(|p| p.state == Stands::Open).map(|p| (self.ends(p), 0)));
-            due.extend(self.earnings.iter().filter_map(|earning| Some((earning.activates?, 1))));
-            due.extend(self.free_ends().iter().map(|ends| (*ends, 2)));
-            due.extend(self.warning().map(|(at, _)| (at, 3)));
-            let Some((at, what)) = due.into_iter().filter(|(at, _)| *at <= self.now).min() else { return };
-            match what {
-                0 => {
-                    for place in 0..self.payments.len() {
-                        if self.payments[place].state == Stands::Open && self.ends(&self.payments[place]) == at {
-                            self.give_back(place, i64::MAX);
-                            self.payments[place].state = Stands::TimedOut;
+        for account in 0..self.accounts.len() {
+            while let Some((at, what)) = self.due(account) {
+                match what {
+                    0 => {
+                        for place in 0..self.accounts[account].payments.len() {
+                            let paid = &mut self.accounts[account].payments[place];
+                            if paid.state == Stands::Open && ends(paid, self.points) == at {
+                                paid.state = Stands::TimedOut;
+                                self.give_back(account, place, i64::MAX);
+                            }
                         }
                     }
-                }
-                1 => self.activate(at),
-                2 => self.expire(at),
-                _ => {
-                    self.warned = self.warning().map(|(_, ends)| ends);
-                    self.tell(PointsKind::ExpiresSoon, 0, false);
+                    1 => self.activate(account, at),
+                    2 => self.expire(account, at),
+                    _ => {
+                        self.accounts[account].warned = self.warning(account).map(|(_, ends)| ends);
+                        self.tell(account, "EXPIRES_SOON", 0, false, &[]);
+                    }
                 }
             }
         }
     }
 
-    fn free_ends(&self) -> BTreeSet<Timestamp> {
-        let free = self.coins.iter().filter(|coin| coin.place == Place::Free);
-        free.filter_map(|coin| self.earnings[coin.earning].expires).collect()
+    /// What became due first: a payment's end, activation, expiry or a warning.
+    fn due(&self, account: usize) -> Option<(Timestamp, u8)> {
+        let own = &self.accounts[account];
+        let open = own.payments.iter().filter(|paid| paid.state == Stands::Open);
+        let mut due: Vec<(Timestamp, u8)> = open.map(|paid| (ends(paid, self.points), 0)).collect();
+        due.extend(own.piles.iter().filter_map(|pile| Some((pile.waits.until()?, 1))));
+        due.extend(own.free_ends().first().map(|ends| (*ends, 2)));
+        due.extend(self.warning(account).map(|(at, _)| (at, 3)));
+        due.into_iter().filter(|(at, _)| *at <= self.now).min()
     }
 
     /// When the next warning is due, and of which end.
-    fn warning(&self) -> Option<(Timestamp, Timestamp)> {
-        let days = self.terms.expiry_warn_days as i32;
-        let ends = self.free_ends().into_iter().find(|ends| *ends > self.now && Some(*ends) > self.warned)?;
+    fn warning(&self, account: usize) -> Option<(Timestamp, Timestamp)> {
+        let days = self.points.expiry_warn_days as i32;
+        let own = &self.accounts[account];
+        let unwarned = |ends: &Timestamp| *ends > self.now && Some(*ends) > own.warned;
+        let ends = own.free_ends().into_iter().find(unwarned)?;
         (days > 0).then(|| (self.zone.start(self.zone.day(ends).plus(-days)), ends))
     }
 
-    fn activate(&mut self, at: Timestamp) {
+    fn activate(&mut self, account: usize, at: Timestamp) {
         let ends = self.end_of(at);
-        let mut active = Vec::new();
-        for (number, earning) in self.earnings.iter_mut().enumerate() {
-            if earning.activates == Some(at) {
-                earning.activates = None;
-                earning.expires = ends;
-                active.push(number);
-            }
+        let own = &mut self.accounts[account];
+        let mut parts = Vec::new();
+        for pile in own.piles.iter_mut().filter(|pile| pile.waits.until() == Some(at)) {
+            (pile.waits, pile.expires) = (Waits::No, ends);
+            let moved = std::mem::take(&mut pile.waiting);
+            pile.free += moved;
+            parts.extend((moved > 0).then(|| (pile.source.clone(), moved)));
+            let paid = pile.free.min(own.debt);
+            (pile.free, own.debt) = (pile.free - paid, own.debt - paid);
         }
-        let mut moved = 0;
-        for number in active {
-            moved += self.free(number);
-        }
-        if moved > 0 {
-            self.tell(PointsKind::Activated, moved, false);
-        }
+        self.tell_parts(account, "ACTIVATED", false, &parts);
     }
 
-    /// Frees the waiting coins of an earning; what is owed is paid with them.
-    fn free(&mut self, earning: usize) -> i64 {
-        let mut freed = 0;
-        for coin in self.coins.iter_mut().filter(|coin| coin.earning == earning && coin.place == Place::Waiting) {
-            freed += 1;
-            coin.place = Place::Free;
-            if self.debt > 0 {
-                self.debt -= 1;
-                coin.place = Place::Gone;
-            }
+    fn expire(&mut self, account: usize, at: Timestamp) {
+        let mut parts = Vec::new();
+        for pile in self.accounts[account].piles.iter_mut().filter(|pile| pile.expires == Some(at)) {
+            let gone = std::mem::take(&mut pile.free);
+            pile.expired += gone;
+            parts.extend((gone > 0).then(|| (pile.source.clone(), -gone)));
         }
-        freed
+        self.tell_parts(account, "EXPIRED", false, &parts);
     }
 
-    fn expire(&mut self, at: Timestamp) {
-        let mut gone = 0;
-        for coin in self.coins.iter_mut().filter(|coin| coin.place == Place::Free) {
-            if self.earnings[coin.earning].expires == Some(at) {
-                coin.place = Place::Gone;
-                self.earnings[coin.earning].expired += 1;
-                gone += 1;
-            }
+    /// Says it where anything moved.
+    fn tell_parts(&mut self, account: usize, kind: &str, of_pending: bool, parts: &[(String, i64)]) {
+        let points = sum(parts);
+        if points != 0 {
+            self.tell(account, kind, points, of_pending, parts);
         }
-        self.tell(PointsKind::Expired, -gone, false);
     }
 
     fn end_of(&self, at: Timestamp) -> Option<Timestamp> {
         let mut day = self.zone.day(at);
-        let months_on = |mut day: programme::time::Day, months: u32| {
+        let months_on = |mut day: Day, months: u32| {
             for _ in 0..months {
                 day = day.next_month_start();
             }
             day
         };
-        day = match self.terms.expiry {
+        day = match self.points.expiry {
             Expiry::Never {} => return None,
             Expiry::Days { days } => day.plus(days as i32),
             Expiry::MonthEnd { months } => months_on(day, months + 1),
@@ -272,69 +275,23 @@ impl<'a> Audit<'a> {
         Some(self.zone.start(day))
     }
 
-    fn hear(&mut self, event: &Event, known: &[Event], tier: &str) {
+    fn hear(&mut self, event: &'a Event, look: Look<'a, '_>) {
         match &event.body {
-            Body::Purchase(purchase) => self.purchase(event, purchase, known, tier),
-            Body::PurchaseReturned(returned) => self.back(&returned.basket_id, known),
-            Body::PurchaseVoided(voided) => self.back(&voided.basket_id, known),
+            Body::Purchase(purchase) => self.purchase(event, purchase, look),
+            Body::PurchaseReturned(returned) => self.back(&returned.basket_id, look.known),
+            Body::PurchaseVoided(voided) => self.back(&voided.basket_id, look.known),
             Body::SurveyAnswered(_) => self.bonus(event, Occasion::SurveyAnswered),
             Body::Interacted(interacted) => self.bonus(event, Occasion::Interacted(interacted.kind)),
-            Body::RedemptionRequested(asked) => {
-                if self.payments.iter().any(|paid| paid.id == asked.redemption_id) {
-                    return;
-                }
-                let balance = self.count(Place::Free) - self.debt;
-                let same_basket = |paid: &&Payment| !paid.basket.is_empty() && paid.basket == asked.basket_id;
-                let on_it: i64 = self.payments.iter().filter(same_basket).map(|paid| paid.coins.len() as i64).sum();
-                let open = self.payments.iter().filter(|paid| paid.state == Stands::Open).count();
-                let worth_e3 = 1000 * (asked.points + on_it) * i64::from(self.terms.minor_per_point);
-                let fine = asked.points >= self.terms.redemption_points_min
-                    && asked.points <= balance
-                    && worth_e3 <= asked.eligible_amount_minor * i64::from(self.terms.redemption_max_permille)
-                    && open < self.terms.redemptions_max as usize;
-                let place = self.payments.len();
-                let coins = if fine { self.take_free(asked.points, None, Place::Spent(place)) } else { Vec::new() };
-                self.payments.push(Payment {
-                    id: asked.redemption_id.clone(),
-                    basket: asked.basket_id.clone(),
-                    at: event.at,
-                    points: coins.len() as i64,
-                    given_back: 0,
-                    claimed: 0,
-                    state: if fine { Stands::Open } else { Stands::Over },
-                    coins,
-                });
-                match fine {
-                    true => self.tell(PointsKind::Redeemed, -asked.points, false),
-                    false => self.tell(PointsKind::Declined, 0, false),
-                }
-                if let Some(early) = self.early.iter().position(|(id, _)| *id == asked.redemption_id) {
-                    let (_, confirmed) = self.early.remove(early);
-                    self.end(place, confirmed);
-                }
-            }
+            Body::RedemptionRequested(asked) => self.request(event, asked),
             Body::RedemptionSettled(settled) => {
-                let place = self.payments.iter().position(|paid| paid.id == settled.redemption_id);
-                let told_before = self.early.iter().any(|(id, _)| *id == settled.redemption_id);
-                match place {
-                    Some(place) => self.end(place, settled.confirmed),
-                    None if told_before => {}
-                    None => self.early.push((settled.redemption_id.clone(), settled.confirmed)),
+                let id = &settled.redemption_id;
+                if let Some((account, place)) = self.payment(id) {
+                    self.end(account, place, settled.confirmed);
+                } else if !self.early.iter().any(|(early, _)| early == id) {
+                    self.early.push((id.clone(), settled.confirmed));
                 }
             }
-            Body::PointsAdjusted(adjusted) if adjusted.points > 0 => {
-                self.earn(event, None, adjusted.points, adjusted.points, false);
-                self.tell(PointsKind::Adjusted, adjusted.points, false);
-            }
-            Body::PointsAdjusted(adjusted) => {
-                let taken = self.take_free(-adjusted.points, None, Place::Gone).len() as i64;
-                let owed = match self.terms.returns {
-                    ReturnsPolicy::MayGoNegative => -adjusted.points - taken,
-                    ReturnsPolicy::PendingOnly | ReturnsPolicy::WithinBalance => 0,
-                };
-                self.debt += owed;
-                self.tell(PointsKind::Adjusted, -taken - owed, false);
-            }
+            Body::PointsAdjusted(adjusted) => self.adjust(event, adjusted),
             Body::Enrolled
             | Body::FavouritesChosen(_)
             | Body::TierOverridden(_)
@@ -343,326 +300,389 @@ impl<'a> Audit<'a> {
         }
     }
 
-    fn end(&mut self, place: usize, confirmed: bool) {
-        match (self.payments[place].state, confirmed) {
-            (Stands::Open, true) => self.payments[place].state = Stands::Confirmed,
+    fn payment(&self, id: &str) -> Option<(usize, usize)> {
+        let places = self.accounts.iter().enumerate();
+        let mut found =
+            places.filter_map(|(i, own)| Some((i, own.payments.iter().position(|paid| paid.id == id)?)));
+        found.next()
+    }
+
+    fn request(&mut self, event: &Event, asked: &RedemptionRequested) {
+        if self.payment(&asked.redemption_id).is_some() {
+            return;
+        }
+        let account = self.account(&asked.currency);
+        let own = &self.accounts[account];
+        let balance = own.piles.iter().map(|pile| pile.free).sum::<i64>() - own.debt;
+        let same_basket = |paid: &&Payment| !paid.basket.is_empty() && paid.basket == asked.basket_id;
+        let on_it: i64 = own.payments.iter().filter(same_basket).map(Payment::spent).sum();
+        let open = own.payments.iter().filter(|paid| paid.state == Stands::Open).count();
+        let listed = self.points.account.iter().find(|account| account.currency == asked.currency);
+        let minor_per_point = listed.map_or(self.points.minor_per_point, |account| account.minor_per_point);
+        let worth_e3 = 1000 * (asked.points + on_it) * i64::from(minor_per_point);
+        let fine = asked.points >= self.points.redemption_points_min
+            && asked.points <= balance
+            && worth_e3 <= asked.eligible_amount_minor * i64::from(self.points.redemption_max_permille)
+            && open < self.points.redemptions_max as usize;
+        let spent = if fine { self.take_free(account, asked.points, None) } else { Vec::new() };
+        let parts = self.parts(account, &spent, -1);
+        self.accounts[account].payments.push(Payment {
+            id: asked.redemption_id.clone(),
+            basket: asked.basket_id.clone(),
+            at: event.at,
+            points: -sum(&parts),
+            given_back: 0,
+            claimed: 0,
+            state: if fine { Stands::Open } else { Stands::Over },
+            spent,
+        });
+        self.tell(account, if fine { "REDEEMED" } else { "DECLINED" }, sum(&parts), false, &parts);
+        if let Some(early) = self.early.iter().position(|(id, _)| *id == asked.redemption_id) {
+            let (_, confirmed) = self.early.remove(early);
+            self.end(account, self.accounts[account].payments.len() - 1, confirmed);
+        }
+    }
+
+    /// The till says how a payment ended.
+    fn end(&mut self, account: usize, place: usize, confirmed: bool) {
+        let paid = &mut self.accounts[account].payments[place];
+        match (paid.state, confirmed) {
+            (Stands::Open, true) => paid.state = Stands::Confirmed,
             (Stands::Open, false) => {
-                self.give_back(place, i64::MAX);
-                self.payments[place].state = Stands::Over;
+                paid.state = Stands::Over;
+                self.give_back(account, place, i64::MAX);
             }
             (Stands::TimedOut, true) => {
-                let coins = self.take_free(self.payments[place].points, None, Place::Spent(place));
-                let points = coins.len() as i64;
-                let paid = &mut self.payments[place];
-                (paid.points, paid.given_back, paid.claimed) = (points, 0, 0);
-                (paid.coins, paid.state) = (coins, Stands::Confirmed);
-                if points > 0 {
-                    self.tell(PointsKind::Redeemed, -points, false);
-                }
+                let points = paid.points;
+                let spent = self.take_free(account, points, None);
+                let parts = self.parts(account, &spent, -1);
+                let paid = &mut self.accounts[account].payments[place];
+                (paid.points, paid.given_back, paid.claimed) = (-sum(&parts), 0, 0);
+                (paid.spent, paid.state) = (spent, Stands::Confirmed);
+                self.tell_parts(account, "REDEEMED", false, &parts);
             }
-            (Stands::TimedOut, false) => self.payments[place].state = Stands::Over,
+            (Stands::TimedOut, false) => paid.state = Stands::Over,
             (Stands::Confirmed | Stands::Over, _) => {}
         }
     }
 
-    /// Puts coins into the purse, and says nothing of it.
-    fn earn(&mut self, event: &Event, basket: Option<&str>, earned: i64, stands: i64, may_wait: bool) -> bool {
-        let days = self.terms.pending_days as i32;
-        let waits = may_wait && days > 0;
-        self.earnings.push(Earning {
-            basket: basket.map(str::to_string),
-            earned,
-            taken_back: earned - stands,
-            expired: 0,
-            activates: waits.then(|| self.zone.start(self.zone.day(event.at).plus(days))),
-            expires: if waits { None } else { self.end_of(event.at) },
-        });
-        let earning = self.earnings.len() - 1;
-        self.coins.extend((0..stands).map(|_| Coin { earning, place: Place::Waiting }));
-        if !waits {
-            self.free(earning);
+    fn adjust(&mut self, event: &Event, adjusted: &PointsAdjusted) {
+        let account = self.account(&adjusted.currency);
+        if adjusted.points > 0 {
+            let pile = Pile::of(event.id.clone(), None, event.at, adjusted.points, adjusted.points);
+            self.earn(account, Pile { expires: self.end_of(event.at), ..pile }, "ADJUSTED");
+        } else {
+            self.take_away(account, event, -adjusted.points);
         }
-        waits
+        // Whoever adjusts has looked.
+        for pile in &mut self.accounts[account].piles {
+            if let Waits::ToBeLookedAt(_) = pile.waits {
+                let usual = self.zone.start(self.zone.day(pile.at).plus(self.points.pending_days as i32));
+                pile.waits = Waits::Until(usual.max(self.now));
+            }
+        }
+    }
+
+    fn take_away(&mut self, account: usize, event: &Event, asked: i64) {
+        let mut left = asked;
+        let mut held = Vec::new();
+        for pile in &mut self.accounts[account].piles {
+            if let Waits::ToBeLookedAt(_) = pile.waits {
+                let taken = pile.waiting.min(left);
+                (pile.waiting, left) = (pile.waiting - taken, left - taken);
+                held.extend((taken > 0).then(|| (pile.source.clone(), -taken)));
+            }
+        }
+        self.tell_parts(account, "ADJUSTED", true, &held);
+        if left == 0 && !held.is_empty() {
+            return;
+        }
+        let taken = self.take_free(account, left, None);
+        let mut parts = self.parts(account, &taken, -1);
+        let owed = match self.points.returns {
+            ReturnsPolicy::MayGoNegative => left + sum(&parts),
+            ReturnsPolicy::PendingOnly | ReturnsPolicy::WithinBalance => 0,
+        };
+        self.accounts[account].debt += owed;
+        parts.extend((owed > 0).then(|| (event.id.clone(), -owed)));
+        self.tell(account, "ADJUSTED", sum(&parts), false, &parts);
+    }
+
+    /// Adds a pile and says so; what is owed is paid with it if it can be spent.
+    fn earn(&mut self, account: usize, pile: Pile, kind: &str) {
+        let own = &mut self.accounts[account];
+        let parts = [(pile.source.clone(), pile.waiting + pile.free)];
+        own.piles.push(pile);
+        let pile = own.piles.last_mut().expect("one was just added");
+        let paid = pile.free.min(own.debt);
+        (pile.free, own.debt) = (pile.free - paid, own.debt - paid);
+        self.tell(account, kind, parts[0].1, false, &parts);
+    }
+
+    /// The same of what waits as the terms say.
+    fn accrue(&mut self, pile: Pile, held: bool) {
+        let account = self.account(&self.terms.currency);
+        let waits = self.wait(pile.at, held);
+        let stands = pile.free;
+        match waits {
+            Waits::No => self.earn(account, Pile { expires: self.end_of(pile.at), ..pile }, "ACCRUED"),
+            Waits::Until(_) | Waits::ToBeLookedAt(_) => {
+                self.earn(account, Pile { waits, waiting: stands, free: 0, ..pile }, "PENDING");
+            }
+        }
+    }
+
+    fn wait(&self, at: Timestamp, held: bool) -> Waits {
+        let (pending, hold) = (self.points.pending_days, self.points.hold_days);
+        let after = |days: u32| self.zone.start(self.zone.day(at).plus(days as i32));
+        match (held, hold, pending) {
+            (true, 0, _) => Waits::ToBeLookedAt(None),
+            (true, _, _) => Waits::ToBeLookedAt(Some(after(hold.max(pending)))),
+            (false, _, 0) => Waits::No,
+            (false, _, _) => Waits::Until(after(pending)),
+        }
+    }
+
+    /// What these baskets earned waits until somebody has looked, where it waits still.
+    fn hold(&mut self, baskets: &[String]) {
+        let piles = self.accounts.iter().flat_map(|own| &own.piles).map(|pile| self.wait(pile.at, true));
+        let mut waits: Vec<Waits> = piles.collect();
+        waits.reverse();
+        for pile in self.accounts.iter_mut().flat_map(|own| &mut own.piles) {
+            let held = waits.pop().expect("one for each pile");
+            let suspicious = pile.basket.as_ref().is_some_and(|basket| baskets.contains(basket));
+            if let (Waits::Until(_), true) = (pile.waits, suspicious) {
+                pile.waits = held;
+            }
+        }
     }
 
     fn bonus(&mut self, event: &Event, on: Occasion) {
-        for bonus in self.terms.bonus.iter().filter(|bonus| bonus.on == on) {
-            let age = |at: &Timestamp| self.zone.day(event.at).since(self.zone.day(*at));
-            let recent = |(name, at): &&(String, Timestamp)| *name == bonus.name && age(at) < bonus.per_days as i32;
+        let day = self.zone.day(event.at);
+        for bonus in self.points.bonus.iter().filter(|bonus| bonus.on == on) {
+            let recent =
+                |(name, given): &&(&str, Day)| *name == bonus.name && day.since(*given) < bonus.per_days as i32;
             if self.bonuses.iter().filter(recent).count() < bonus.times_max as usize {
-                self.bonuses.push((bonus.name.clone(), event.at));
-                let waits = self.earn(event, None, bonus.points, bonus.points, true);
-                let kind = if waits { PointsKind::Pending } else { PointsKind::Accrued };
-                self.tell(kind, bonus.points, false);
+                self.bonuses.push((&bonus.name, day));
+                self.accrue(Pile::of(event.id.clone(), None, event.at, bonus.points, bonus.points), false);
             }
         }
     }
 
-    /// What a line is worth: minor units x permille x permille.
-    fn weight(
-        &self,
-        line: Option<&Line>,
-        amount: i64,
-        of: &(Timestamp, &Purchase),
-        tier: &str,
-        favourites: &[String],
-    ) -> i128 {
-        let (at, purchase) = of;
-        let mut rate = *self.terms.rate_by_tier_permille.get(tier).unwrap_or(&self.terms.rate_permille);
-        let mut added = 0;
-        for promotion in &self.terms.promotion {
-            let any = |names: &[String], name: &str| names.is_empty() || names.contains(&name.to_string());
-            let on = promotion.begins(self.zone) <= *at && *at < promotion.ends(self.zone);
-            let here = any(&promotion.store, &purchase.store_id) && any(&promotion.channel, &purchase.channel);
-            let filters = [&promotion.category, &promotion.department, &promotion.sku];
-            let this = match line {
-                None => filters.iter().all(|names| names.is_empty()) && promotion.private_label.is_none(),
-                Some(line) => {
-                    any(&promotion.category, &line.category)
-                        && any(&promotion.department, &line.department)
-                        && any(&promotion.sku, &line.sku)
-                        && promotion.private_label.is_none_or(|own| own == line.private_label)
+    /// A challenge was completed, or turned out not to be.
+    fn reward(&mut self, name: &str, stands: &str) {
+        let source = format!("challenge:{name}");
+        let points = stands.rsplit('+').next().and_then(|text| text.parse().ok()).unwrap_or(0);
+        match stands.split(' ').next() {
+            Some("COMPLETED") if points > 0 => {
+                self.accrue(Pile::of(source, None, self.now, points, points), false);
+            }
+            Some("REVERSED") if points > 0 => {
+                let account = self.account(&self.terms.currency);
+                let mut piles = self.accounts[account].piles.iter();
+                let found = piles.rposition(|pile| pile.source == source && pile.owed() > 0);
+                if let Some(number) = found {
+                    let owed = self.accounts[account].piles[number].owed();
+                    self.take_back(account, number, points.min(owed));
                 }
-            };
-            match promotion.usual_rate {
-                UsualRate::Replaced if on && here && this => rate = rate.max(promotion.rate_permille),
-                UsualRate::Kept if on && here && this => added += promotion.rate_permille,
-                UsualRate::Replaced | UsualRate::Kept => {}
             }
-        }
-        if line.is_some_and(|line| line.private_label) {
-            added += self.terms.private_label_permille;
-        }
-        let favourite = line.is_some_and(|line| favourites.contains(&line.sku));
-        let raised = 1000 + if favourite { self.terms.favourites_permille } else { 0 };
-        i128::from(amount) * i128::from(rate + added) * i128::from(raised)
-    }
-
-    fn weights(
-        &self,
-        lines: &[Line],
-        amount: i64,
-        of: &(Timestamp, &Purchase),
-        tier: &str,
-        favourites: &[String],
-    ) -> i128 {
-        let lines_weight = lines
-            .iter()
-            .filter(|line| !line.accrual_excluded)
-            .map(|line| self.weight(Some(line), line.amount_minor, of, tier, favourites))
-            .sum::<i128>();
-        if lines.is_empty() { self.weight(None, amount, of, tier, favourites) } else { lines_weight.max(0) }
-    }
-
-    fn round(&self, of: i128, by: i128) -> i64 {
-        let down = if by == 0 { 0 } else { of / by };
-        let up = by != 0 && self.terms.rounding == Rounding::HalfUp && 2 * (of - down * by) >= by;
-        (down + i128::from(up)) as i64
-    }
-
-    fn purchase(&mut self, event: &Event, purchase: &Purchase, known: &[Event], tier: &str) {
-        let earlier = known[..known.len() - 1].iter();
-        let is_same = |other: &Event| matches!(&other.body, Body::Purchase(p) if p.basket_id == purchase.basket_id);
-        if earlier.clone().any(is_same) {
-            return;
-        }
-        if lifetime_minor(known) < self.terms.entry_spend_minor_min {
-            return;
-        }
-        let favourites = favourites(known, self.terms.favourites_max as usize);
-        let of = (event.at, purchase);
-        let weight = self.weights(&purchase.lines, purchase.amount_minor, &of, tier, &favourites);
-        let eligible: i128 = match purchase.lines.is_empty() {
-            true => purchase.amount_minor.into(),
-            false => {
-                let lines = purchase.lines.iter().filter(|line| !line.accrual_excluded);
-                lines.map(|line| i128::from(line.amount_minor)).sum::<i128>().max(0)
-            }
-        };
-        let on_it = |paid: &&Payment| paid.basket == purchase.basket_id && !self.terms.accrue_on_redeemed;
-        let coins: i64 = self.payments.iter().filter(on_it).map(|paid| paid.coins.len() as i64).sum();
-        let minor_per_point = i128::from(self.terms.minor_per_point);
-        let in_money = (eligible - i128::from(coins) * minor_per_point).max(0);
-        let earned = self.round(weight * in_money, eligible * 1_000_000 * minor_per_point);
-        self.tiers.insert(purchase.basket_id.clone(), tier.to_string());
-        let stands = self.stands(&purchase.basket_id, earned, known);
-        if stands > 0 {
-            let waits = self.earn(event, Some(&purchase.basket_id), earned, stands, true);
-            let kind = if waits { PointsKind::Pending } else { PointsKind::Accrued };
-            self.tell(kind, stands, false);
-        }
-    }
-
-    /// How many of the `earned` points of a basket stand, as known by the events of `known`. Returns before the purchase
-    /// count by their sums, later ones by their lines where there are any.
-    fn stands(&self, basket: &str, earned: i64, known: &[Event]) -> i64 {
-        let found =
-            known.iter().position(|event| matches!(&event.body, Body::Purchase(p) if p.basket_id == basket));
-        let place = found.expect("the basket was bought");
-        let bought = &known[place];
-        let Body::Purchase(purchase) = &bought.body else { unreachable!("found by that") };
-        if net_minor(known, basket).is_none() {
-            return 0;
-        }
-        let tier = &self.tiers[basket];
-        let mut favourites = favourites(&known[..=place], self.terms.favourites_max as usize);
-        let in_it = |sku: &String| purchase.lines.iter().any(|line| line.sku == *sku && !line.accrual_excluded);
-        favourites.retain(in_it);
-        let of = (bought.at, purchase);
-        let weight = self.weights(&purchase.lines, purchase.amount_minor, &of, tier, &favourites);
-        let (mut by_lines, mut by_sums) = (0_i128, 0_i64);
-        for (i, event) in known.iter().enumerate() {
-            match &event.body {
-                Body::PurchaseReturned(back) if back.basket_id == basket && !back.whole_basket => {
-                    match i < place || back.lines.is_empty() || purchase.lines.is_empty() {
-                        true => by_sums += back.amount_minor,
-                        false => by_lines += self.weights(&back.lines, 0, &of, tier, &favourites),
-                    }
-                }
-                _ => {}
-            }
-        }
-        let gross = purchase.amount_minor;
-        let by_sums = if gross == 0 { 0 } else { weight * i128::from(by_sums.min(gross)) / i128::from(gross) };
-        let left = (weight - by_lines - by_sums).max(0);
-        self.round(i128::from(earned) * left, weight).min(earned)
-    }
-
-    fn back(&mut self, basket: &str, known: &[Event]) {
-        let bought = known.iter().find_map(|event| match &event.body {
-            Body::Purchase(purchase) if purchase.basket_id == basket => Some(purchase),
-            _ => None,
-        });
-        let Some(bought) = bought else { return };
-        let gross = bought.amount_minor;
-        let net = net_minor(known, basket);
-        for place in 0..self.payments.len() {
-            let paid = &self.payments[place];
-            if paid.basket == basket && matches!(paid.state, Stands::Open | Stands::Confirmed) {
-                let due = match net {
-                    None => paid.points,
-                    Some(_) if gross == 0 => 0,
-                    Some(net) => (i128::from(paid.points) * i128::from(gross - net) / i128::from(gross)) as i64,
-                };
-                let more = (due - paid.given_back).max(0);
-                self.give_back(place, more);
-            }
-        }
-        let earning = self.earnings.iter().position(|earning| earning.basket.as_deref() == Some(basket));
-        let Some(number) = earning else { return };
-        let earning = &self.earnings[number];
-        let gone = earning.earned - self.stands(basket, earning.earned, known);
-        let limit = earning.earned - earning.expired - earning.taken_back;
-        let more = (gone - earning.taken_back).min(limit);
-        if more <= 0 {
-            return;
-        }
-        self.earnings[number].taken_back += more;
-        let mut left = more;
-        let waiting = self.coins.iter_mut().filter(|coin| coin.earning == number && coin.place == Place::Waiting);
-        for coin in waiting.take(more as usize) {
-            coin.place = Place::Gone;
-            left -= 1;
-        }
-        if left < more {
-            self.tell(PointsKind::Reversed, left - more, true);
-        }
-        if self.terms.returns == ReturnsPolicy::PendingOnly || left == 0 {
-            return;
-        }
-        let taken = self.take_free(left, Some(number), Place::Gone).len() as i64;
-        let mut missing = left - taken;
-        if self.terms.returns == ReturnsPolicy::MayGoNegative {
-            self.debt += missing;
-            self.tell(PointsKind::Reversed, -left, false);
-            return;
-        }
-        if taken > 0 {
-            self.tell(PointsKind::Reversed, -taken, false);
-        }
-        for paid in &mut self.payments {
-            let claim = missing.min(paid.coins.len() as i64 - paid.claimed);
-            paid.claimed += claim;
-            missing -= claim;
-        }
-    }
-
-    /// Frees up to `points` coins spent on a payment; the first of them are lost where they are claimed.
-    fn give_back(&mut self, place: usize, points: i64) {
-        let paid = &mut self.payments[place];
-        let count = points.min(paid.coins.len() as i64);
-        let released: Vec<usize> = paid.coins.drain(..count as usize).collect();
-        let lost = count.min(paid.claimed);
-        paid.claimed -= lost;
-        paid.given_back += count;
-        for (i, coin) in released.into_iter().enumerate() {
-            self.coins[coin].place = if (i as i64) < lost { Place::Gone } else { Place::Free };
-            if self.coins[coin].place == Place::Free && self.debt > 0 {
-                self.debt -= 1;
-                self.coins[coin].place = Place::Gone;
-            }
-        }
-        if count > lost {
-            self.tell(PointsKind::Reversed, count - lost, false);
-        }
-    }
-
-    /// Takes up to `points` free coins, those of `first` before the others, and then those that end first.
-    fn take_free(&mut self, points: i64, first: Option<usize>, place: Place) -> Vec<usize> {
-        let mut free: Vec<usize> = (0..self.coins.len()).filter(|i| self.coins[*i].place == Place::Free).collect();
-        free.sort_by_key(|i| {
-            let earning = self.coins[*i].earning;
-            let ends = self.earnings[earning].expires.unwrap_or(Timestamp(i64::MAX));
-            (Some(earning) != first, ends, earning, *i)
-        });
-        free.truncate(points.max(0) as usize);
-        for coin in &free {
-            self.coins[*coin].place = place;
-        }
-        free
-    }
-}
-
-/// What stands of a basket; `None` when it went back whole.
-fn net_minor(known: &[Event], basket: &str) -> Option<i64> {
-    let (mut gross, mut back, mut gone) = (0, 0, false);
-    let mut arrived = false;
-    for event in known {
-        match &event.body {
-            Body::Purchase(purchase) if purchase.basket_id == basket && !arrived => {
-                arrived = true;
-                gross = purchase.amount_minor;
-            }
-            Body::PurchaseReturned(returned) if returned.basket_id == basket => match returned.whole_basket {
-                true => gone = true,
-                false => back += returned.amount_minor,
-            },
-            Body::PurchaseVoided(voided) if voided.basket_id == basket => gone = true,
             _ => {}
         }
     }
-    let stands = arrived && !gone && (gross == 0 || back < gross);
-    stands.then(|| gross - back.min(gross))
+
+    /// The prices of the basket that was bought with the `place`th event.
+    fn prices<'b>(&'b self, place: usize, known: &[&'b Event]) -> Prices<'b> {
+        let Body::Purchase(purchase) = &known[place].body else { unreachable!("a basket was bought") };
+        let mut favourites = goods::favourites(&known[..=place], self.points.favourites_max);
+        let in_it = |sku: &&str| purchase.lines.iter().any(|line| line.sku == *sku && !line.accrual_excluded);
+        favourites.retain(in_it);
+        let tier = &self.tiers[&purchase.basket_id];
+        Prices { points: self.points, zone: self.zone, tier, at: known[place].at, purchase, favourites }
+    }
+
+    fn purchase(&mut self, event: &Event, purchase: &Purchase, look: Look<'a, '_>) {
+        let Look { known, tier, .. } = look;
+        let basket = &purchase.basket_id;
+        let place = known.len() - 1;
+        if bought(&known[..place], basket).is_some() {
+            return;
+        }
+        if goods::lifetime_minor(known) < self.points.entry_spend_minor_min {
+            return;
+        }
+        self.tiers.insert(basket.clone(), tier.to_string());
+        let own = self.accounts.iter().find(|own| own.currency == self.terms.currency);
+        let payments = own.into_iter().flat_map(|own| &own.payments);
+        let on_it = payments.filter(|paid| paid.basket == *basket && !self.points.accrue_on_redeemed);
+        let spent: i64 = on_it.map(Payment::spent).sum();
+        let prices = self.prices(place, known);
+        let earned = prices.earned(spent);
+        let stands = prices.stands(earned, place, known);
+        if stands > 0 {
+            let held = look.held.contains(basket);
+            self.accrue(Pile::of(basket.clone(), Some(basket), event.at, earned, stands), held);
+        }
+    }
+
+    /// Goods of a basket went back: first comes back what was paid for it, then goes what it earned.
+    fn back(&mut self, basket: &str, known: &[&Event]) {
+        let Some(bought_at) = bought(known, basket) else { return };
+        let Body::Purchase(purchase) = &known[bought_at].body else { unreachable!("a basket was bought") };
+        let gross = purchase.amount_minor;
+        let net = goods::net_minor(known, basket);
+        for account in 0..self.accounts.len() {
+            for place in 0..self.accounts[account].payments.len() {
+                let paid = &self.accounts[account].payments[place];
+                if paid.basket == basket && matches!(paid.state, Stands::Open | Stands::Confirmed) {
+                    let due = match net {
+                        None => paid.points,
+                        Some(_) if gross == 0 => 0,
+                        Some(net) => (i128::from(paid.points) * i128::from(gross - net) / i128::from(gross)) as i64,
+                    };
+                    let more = (due - paid.given_back).max(0);
+                    self.give_back(account, place, more);
+                }
+            }
+            let mut piles = self.accounts[account].piles.iter();
+            let Some(number) = piles.position(|pile| pile.basket.as_deref() == Some(basket)) else { continue };
+            let pile = &self.accounts[account].piles[number];
+            let gone = pile.earned - self.prices(bought_at, known).stands(pile.earned, bought_at, known);
+            let more = (gone - pile.taken_back).min(pile.owed());
+            self.take_back(account, number, more);
+        }
+    }
+
+    /// Takes points of a pile back: those that wait, and then as the policy says.
+    fn take_back(&mut self, account: usize, number: usize, points: i64) {
+        if points <= 0 {
+            return;
+        }
+        let pile = &mut self.accounts[account].piles[number];
+        pile.taken_back += points;
+        let waiting = pile.waiting.min(points);
+        pile.waiting -= waiting;
+        let source = pile.source.clone();
+        self.tell_parts(account, "REVERSED", true, &[(source.clone(), -waiting)]);
+        let left = points - waiting;
+        if self.points.returns == ReturnsPolicy::PendingOnly || left == 0 {
+            return;
+        }
+        let taken = self.take_free(account, left, Some(number));
+        let mut parts = self.parts(account, &taken, -1);
+        let mut missing = left + sum(&parts);
+        if self.points.returns == ReturnsPolicy::MayGoNegative {
+            self.accounts[account].debt += missing;
+            parts.extend((missing > 0).then_some((source, -missing)));
+        }
+        self.tell_parts(account, "REVERSED", false, &parts);
+        if self.points.returns == ReturnsPolicy::WithinBalance {
+            for paid in &mut self.accounts[account].payments {
+                let claim = missing.min(paid.spent() - paid.claimed);
+                (paid.claimed, missing) = (paid.claimed + claim, missing - claim);
+            }
+        }
+    }
+
+    /// Frees up to `points` that were spent on a payment; the first of them are lost where they are claimed.
+    fn give_back(&mut self, account: usize, place: usize, points: i64) {
+        let own = &mut self.accounts[account];
+        let paid = &mut own.payments[place];
+        let count = points.min(paid.spent());
+        let mut lost = count.min(paid.claimed);
+        paid.claimed -= lost;
+        paid.given_back += count;
+        let (mut left, mut back) = (count, Vec::new());
+        for (number, spent) in &mut paid.spent {
+            let freed = left.min(*spent);
+            let gone = lost.min(freed);
+            (*spent, left, lost) = (*spent - freed, left - freed, lost - gone);
+            back.extend((freed > gone).then_some((*number, freed - gone)));
+        }
+        for (number, freed) in &back {
+            let paid = own.debt.min(*freed);
+            own.debt -= paid;
+            own.piles[*number].free += freed - paid;
+        }
+        let parts = self.parts(account, &back, 1);
+        self.tell_parts(account, "REVERSED", false, &parts);
+    }
+
+    /// Takes up to `points` that can be spent, those of `first` before the others, and then those that end first.
+    fn take_free(&mut self, account: usize, points: i64, first: Option<usize>) -> Vec<(usize, i64)> {
+        let piles = &mut self.accounts[account].piles;
+        let mut order: Vec<usize> = (0..piles.len()).collect();
+        order.sort_by_key(|i| (Some(*i) != first, piles[*i].expires.unwrap_or(Timestamp(i64::MAX)), *i));
+        let (mut left, mut taken) = (points.max(0), Vec::new());
+        for i in order {
+            let count = piles[i].free.min(left);
+            (piles[i].free, left) = (piles[i].free - count, left - count);
+            taken.extend((count > 0).then_some((i, count)));
+        }
+        taken
+    }
+
+    fn parts(&self, account: usize, of: &[(usize, i64)], sign: i64) -> Vec<(String, i64)> {
+        let piles = &self.accounts[account].piles;
+        of.iter().map(|(number, points)| (piles[*number].source.clone(), sign * points)).collect()
+    }
 }
 
-fn lifetime_minor(known: &[Event]) -> i64 {
-    let baskets: BTreeSet<&str> = known
-        .iter()
-        .filter_map(|event| match &event.body {
-            Body::Purchase(purchase) => Some(purchase.basket_id.as_str()),
-            _ => None,
-        })
-        .collect();
-    baskets.into_iter().filter_map(|basket| net_minor(known, basket)).sum()
+impl Account {
+    fn free_ends(&self) -> BTreeSet<Timestamp> {
+        self.piles.iter().filter(|pile| pile.free > 0).filter_map(|pile| pile.expires).collect()
+    }
 }
 
-/// The favourites that hold after the events of `known`.
-fn favourites(known: &[Event], max: usize) -> Vec<String> {
-    let chosen = known.iter().rev().find_map(|event| match &event.body {
-        Body::FavouritesChosen(chosen) => Some(chosen.skus.clone()),
-        _ => None,
-    });
-    let mut skus = chosen.unwrap_or_default();
-    skus.truncate(max);
-    skus
+impl Pile {
+    /// `earned` points of which `free` stand and can be spent.
+    fn of(source: String, basket: Option<&String>, at: Timestamp, earned: i64, free: i64) -> Pile {
+        let basket = basket.cloned();
+        let taken_back = earned - free;
+        Pile {
+            source,
+            basket,
+            at,
+            earned,
+            taken_back,
+            expired: 0,
+            waiting: 0,
+            free,
+            waits: Waits::No,
+            expires: None,
+        }
+    }
+
+    /// How many points can still be asked back of it.
+    fn owed(&self) -> i64 {
+        self.earned - self.expired - self.taken_back
+    }
+}
+
+impl Waits {
+    fn until(self) -> Option<Timestamp> {
+        match self {
+            Waits::No => None,
+            Waits::Until(at) => Some(at),
+            Waits::ToBeLookedAt(at) => at,
+        }
+    }
+}
+
+impl Payment {
+    fn spent(&self) -> i64 {
+        self.spent.iter().map(|(_, points)| points).sum()
+    }
+}
+
+fn ends(paid: &Payment, points: &Points) -> Timestamp {
+    paid.at.plus_ms(i64::from(points.redemption_timeout_s) * 1000)
+}
+
+fn sum(parts: &[(String, i64)]) -> i64 {
+    parts.iter().map(|(_, points)| points).sum()
+}
+
+/// Which event bought the basket first.
+fn bought(known: &[&Event], basket: &str) -> Option<usize> {
+    known.iter().position(|event| matches!(&event.body, Body::Purchase(purchase) if purchase.basket_id == *basket))
 }

@@ -1,4 +1,4 @@
-//! Categories that fell silent, recomputed from all purchases at each look.
+//! Categories that fell silent, recomputed from all purchases with each event.
 
 use std::collections::BTreeSet;
 
@@ -14,6 +14,8 @@ use crate::told::Kind;
 #[derive(Default)]
 pub(super) struct Reactivation {
     seen: BTreeSet<(String, Day)>,
+    /// The categories, as they were when so many events were known.
+    habits: (usize, Vec<(String, Vec<Day>)>),
 }
 
 impl Reactivation {
@@ -21,7 +23,10 @@ impl Reactivation {
     pub(super) fn look(&mut self, terms: &Terms, zone: &Zone, known: &[&Event], day: Day) -> Vec<Found> {
         let Some(reactivation) = &terms.reactivation else { return Vec::new() };
         let mut found = Vec::new();
-        for (category, days) in habits(reactivation.categories_max as usize, zone, known) {
+        if self.habits.0 != known.len() {
+            self.habits = (known.len(), habits(reactivation.categories_max as usize, zone, known));
+        }
+        for (category, days) in &self.habits.1 {
             let (first, last) = (days[0], days[days.len() - 1]);
             if days.len() < reactivation.purchases_min as usize || self.seen.contains(&(category.clone(), last)) {
                 continue;
@@ -34,7 +39,7 @@ impl Reactivation {
             if long && silence >= i64::from(reactivation.silence_days_min) {
                 self.seen.insert((category.clone(), last));
                 if consents::allowed(terms, known, &reactivation.purpose) {
-                    found.push((Kind::Offer, reactivation.offer.clone(), category));
+                    found.push((Kind::Offer, reactivation.offer.clone(), category.clone()));
                 }
             }
         }

@@ -1,8 +1,10 @@
 //! Which tier a customer should have, and what should be said of it: the slow and plain way.
 //!
-//! A look sums the baskets again for every day that a rule asks about, and what becomes of a tier is found by walking from
+//! The baskets are summed by day again for every look, and what becomes of a tier is found by walking from
 //! midnight to midnight. What is kept between two looks is what was announced, the floor, and the own merit of the look
 //! before.
+
+use std::collections::BTreeMap;
 
 use programme::decision::Direction;
 use programme::event::{Body, Event};
@@ -18,8 +20,45 @@ use super::Basket;
 pub(super) struct Known<'a> {
     pub(super) terms: &'a Terms,
     pub(super) zone: &'a Zone,
-    pub(super) events: &'a [&'a Event],
-    pub(super) baskets: &'a [Basket],
+    pub(super) sums: &'a Sums,
+}
+
+/// What is known of a customer's days, summed once.
+pub(super) struct Sums {
+    /// By day on which anything stands: how many baskets there are up to its end, and what stands of them.
+    up_to: BTreeMap<Day, (i64, i64)>,
+    first_day: Day,
+    /// The last answer; of two at one instant the lower.
+    last_answer: Option<(Timestamp, u8)>,
+}
+
+impl Sums {
+    pub(super) fn of(zone: &Zone, events: &[&Event], baskets: &[Basket]) -> Sums {
+        let mut up_to: BTreeMap<Day, (i64, i64)> = BTreeMap::new();
+        for basket in baskets {
+            let (count, net_minor) = up_to.entry(basket.day).or_default();
+            (*count, *net_minor) = (*count + 1, *net_minor + basket.net_minor);
+        }
+        let mut all = (0, 0);
+        for of_day in up_to.values_mut() {
+            all = (all.0 + of_day.0, all.1 + of_day.1);
+            *of_day = all;
+        }
+        let first_day = zone.day(events.iter().map(|event| event.at).min().expect("there is an event"));
+        let answers = events.iter().filter_map(|event| match &event.body {
+            Body::SurveyAnswered(Some(answer)) => Some((event.at, answer.score)),
+            _ => None,
+        });
+        let last_answer = answers.max_by_key(|(at, score)| (*at, std::cmp::Reverse(*score)));
+        Sums { up_to, first_day, last_answer }
+    }
+
+    /// How many baskets stand from `first` to `last`, and what stands of them.
+    fn between(&self, first: Day, last: Day) -> (i64, i64) {
+        let up_to = |day: Day| self.up_to.range(..=day).next_back().map_or((0, 0), |(_, sums)| *sums);
+        let (before, all) = (up_to(first.plus(-1)), up_to(last));
+        (all.0 - before.0, all.1 - before.1)
+    }
 }
 
 /// What is remembered of a customer's tier from look to look.
@@ -254,8 +293,8 @@ impl Known<'_> {
     /// Whether anything happened on `day` that can earn a tier.
     fn is_occasion(self, place: usize, day: Day) -> bool {
         let tenure = self.terms.tier[place].tenure_days_min.map(|days| self.first_day().plus(days as i32));
-        let answered = self.last_answer().map(|(at, _)| self.zone.day(at));
-        self.baskets.iter().any(|basket| basket.day == day) || answered == Some(day) || tenure == Some(day)
+        let answered = self.sums.last_answer.map(|(at, _)| self.zone.day(at));
+        self.sums.up_to.contains_key(&day) || answered == Some(day) || tenure == Some(day)
     }
 
     /// Whether the tier at `place` is reached, or kept, on `day`, as the baskets stand now.
@@ -285,13 +324,13 @@ impl Known<'_> {
             Window::CalendarQuarter {} => day.quarter_start(),
             Window::CalendarYear {} => day.year_start(),
         };
-        let in_window = || self.baskets.iter().filter(|basket| basket.day >= first && basket.day <= day);
+        let in_window = || self.sums.between(first, day);
         let mut results = Vec::new();
         let mut compare = |least: Option<i64>, there_is: &dyn Fn() -> Option<i64>| {
             results.extend(least.map(|least| there_is().is_some_and(|there_is| there_is >= least)));
         };
-        compare(purchases_min, &|| Some(in_window().count() as i64));
-        compare(spend_minor_min, &|| Some(in_window().map(|basket| basket.net_minor).sum()));
+        compare(purchases_min, &|| Some(in_window().0));
+        compare(spend_minor_min, &|| Some(in_window().1));
         compare(ltv_minor_min, &|| Some(self.ltv_minor(day)));
         compare(nps_min, &|| self.nps(day));
         compare(tenure_days_min.map(i64::from), &|| Some(day.since(self.first_day()).into()));
@@ -302,14 +341,13 @@ impl Known<'_> {
     }
 
     fn first_day(self) -> Day {
-        self.zone.day(self.events.iter().map(|event| event.at).min().expect("there is an event"))
+        self.sums.first_day
     }
 
     /// Average basket x purchases a month x margin x lifetime in months (BY-1), over the time known, but at least
     /// an average month of 30.4375 days.
     fn ltv_minor(self, day: Day) -> i64 {
-        let bought = self.baskets.iter().filter(|basket| basket.day <= day);
-        let spend_minor: i128 = bought.map(|basket| i128::from(basket.net_minor)).sum();
+        let spend_minor = i128::from(self.sums.between(self.first_day().plus(-1), day).1);
         let margin_permille = i128::from(self.terms.ltv.margin_permille);
         let months = i128::from(self.terms.ltv.lifetime_months);
         let known_days = i128::from(day.since(self.first_day()).max(0)) + 1;
@@ -319,18 +357,9 @@ impl Known<'_> {
         i64::try_from(ltv).expect("test amounts are small")
     }
 
-    /// The last answer; of two at one instant the lower.
-    fn last_answer(self) -> Option<(Timestamp, u8)> {
-        let answers = self.events.iter().filter_map(|event| match &event.body {
-            Body::SurveyAnswered(Some(answer)) => Some((event.at, answer.score)),
-            _ => None,
-        });
-        answers.max_by_key(|(at, score)| (*at, std::cmp::Reverse(*score)))
-    }
-
     /// The score of the last answer, while it counts.
     fn nps(self, day: Day) -> Option<i64> {
-        let (at, score) = self.last_answer()?;
+        let (at, score) = self.sums.last_answer?;
         let age_days = day.since(self.zone.day(at));
         (0..self.terms.ltv.nps_days as i32).contains(&age_days).then_some(score.into())
     }
@@ -353,14 +382,12 @@ impl Known<'_> {
         let classed_days = self.terms.segments.as_ref().map_or(0, |segments| segments.window_days);
         let remembered_days = looked_back_days.max(self.terms.memory.returns_days).max(classed_days) as i32;
         let days = (day.since(self.first_day()) + 1).min(remembered_days);
-        let bought = self.baskets.iter().filter(|basket| day.since(basket.day) < days && basket.day <= day);
-        let spend_minor: i128 = bought.map(|basket| i128::from(basket.net_minor)).sum();
+        let spend_minor = i128::from(self.sums.between(day.plus(1 - days), day).1);
         if i128::from(days) * 10_000 < 304_375 || spend_minor <= 0 {
             return None;
         }
         let own = spend_minor * 304_375 * raised / (i128::from(days) * 10_000 * 1000);
-        let in_window = self.baskets.iter().filter(|basket| basket.day >= window_first && basket.day <= day);
-        let already: i64 = in_window.map(|basket| basket.net_minor).sum();
+        let already = self.sums.between(window_first, day).1;
         Some(i64::try_from(own).expect("test amounts are small").max(least).max(already + 1).min(most))
     }
 }

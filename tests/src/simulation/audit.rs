@@ -30,9 +30,11 @@ use crate::simulated_kafka::partition::{ProducerId, StoredMessage};
 use crate::told::{self, Told};
 
 /// The topics of decisions.
-pub const DECISIONS: [&str; 4] = [
+pub const DECISIONS: [&str; 6] = [
     wire::topics::TIER_CHANGED,
     wire::topics::CHURN_RISK_CHANGED,
+    wire::topics::POINTS_CHANGED,
+    wire::topics::ENGAGEMENT_CHANGED,
     wire::topics::PROGRAMME_CHANGED,
     wire::topics::CUSTOMER_ERASED,
 ];

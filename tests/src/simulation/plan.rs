@@ -11,7 +11,7 @@ use wire::output::{EditionStamp, Stamp};
 use super::harm::{self, Around, Fault};
 use crate::chance::Chance;
 use crate::history::{BEGINNING, Shape};
-use crate::terms;
+use crate::terms::{self, mechanics};
 
 /// What a simulated world is made of.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -72,7 +72,9 @@ impl Plan {
     /// A plan drawn at random, and the shape of the history that belongs to it.
     pub fn drawn(seed: u64) -> (Plan, Shape, Chance) {
         let mut chance = Chance::seeded(seed);
-        let terms = terms::drawn(&mut chance);
+        let mut terms = terms::drawn(&mut chance);
+        // Drawn apart, so that worlds without any of it are what they were before there was any.
+        mechanics::some(&mut Chance::seeded(!seed), &mut terms);
         let days = chance.one_of(&[20, 60, 120]);
         let shape = Shape {
             customers: chance.within(1..=8) as u32,

@@ -190,7 +190,9 @@ impl World {
         told::compare(&expected, &self.told())
     }
 
-    /// What was late might as well have come in time: whoever was not erased was told last what the auditor comes to.
+    /// What was late might as well have come in time: whoever was not erased was told last what the auditor comes to, of tier,
+    /// risk and discount; of points too, where no till was answered, because answers stand, and nobody's points are held,
+    /// because a suspicion stands. Of challenges and offers too what was said stands, of classes only what moved is said.
     fn check_standings(&self) -> Result<(), String> {
         let (terms, accepted) = (&self.plan.terms, self.accepted.borrow());
         let forgotten: BTreeSet<&str> = accepted
@@ -198,14 +200,28 @@ impl World {
             .filter(|one| matches!(one.event.body, Body::ErasureRequested(_)))
             .map(|one| one.event.customer_id.as_str())
             .collect();
+        let answered: BTreeSet<&str> = accepted
+            .iter()
+            .filter(|one| matches!(one.event.body, Body::RedemptionRequested(_)))
+            .map(|one| one.event.customer_id.as_str())
+            .collect();
         let last = |all: Vec<Told>| {
             let mut last = BTreeMap::new();
             for told in all.into_iter().filter(|told| !forgotten.contains(told.customer_id.as_str())) {
-                last.insert((told.customer_id, told.kind), told.to);
+                let compared = match told.kind {
+                    told::Kind::Tier | told::Kind::Risk | told::Kind::Discount => true,
+                    told::Kind::Points => terms.fraud.is_none() && !answered.contains(told.customer_id.as_str()),
+                    told::Kind::Engagement | told::Kind::Fraud | told::Kind::Challenge => false,
+                    told::Kind::Offer | told::Kind::Erased => false,
+                };
+                if compared {
+                    let account = told.account().to_string();
+                    last.insert((told.customer_id, told.kind, account), told.to);
+                }
             }
             // To be back where one began is to have been nowhere.
             let lowest = &terms.tier[0].name;
-            last.retain(|(_, kind), to| !(to.is_empty() || *kind == told::Kind::Tier && to == lowest));
+            last.retain(|(_, kind, _), to| !(to.is_empty() || *kind == told::Kind::Tier && to == lowest));
             last
         };
         let expected = last(auditor::decisions(terms, self.programme.zone(), &accepted, self.plan.until()));
@@ -220,9 +236,10 @@ impl World {
     /// ended.
     fn check_chains(&self) -> Result<(), String> {
         let lowest = &self.plan.terms.tier[0].name;
-        let mut standing: BTreeMap<String, (u64, String, String, String, String)> = BTreeMap::new();
+        type Accounts = BTreeMap<String, String>;
+        let mut standing: BTreeMap<String, (u64, String, String, Accounts, String)> = BTreeMap::new();
         for told in self.told() {
-            let fresh = || (0, lowest.clone(), String::new(), String::new(), String::new());
+            let fresh = || (0, lowest.clone(), String::new(), Accounts::new(), String::new());
             let (sequence, tier, risk, points, discount) =
                 standing.entry(told.customer_id.clone()).or_insert_with(fresh);
             *sequence += 1;
@@ -230,7 +247,7 @@ impl World {
             let held = match told.kind {
                 told::Kind::Tier => Some(tier),
                 told::Kind::Risk => Some(risk),
-                told::Kind::Points => Some(points),
+                told::Kind::Points => Some(points.entry(told.account().to_string()).or_default()),
                 told::Kind::Discount => Some(discount),
                 told::Kind::Erased => Some(nothing),
                 // Of the classes only those that moved are named, what challenges and offers begin with is a name, and a

@@ -208,7 +208,11 @@ impl<'a> Books<'a> {
         let excess = points.early.len().saturating_sub(terms.redemptions_max as usize);
         points.early.drain(..excess);
         for (account, announced) in points.accounts.iter_mut().zip(announced) {
-            account.redemptions.retain(|paid| paid.state == State::Open || is_recent(paid.at));
+            // As long as its basket can go back, what paid for it can be asked for.
+            let goes_back = |basket_id: &String| facts.baskets.is_known(seen::fingerprint(basket_id));
+            account.redemptions.retain(|paid| {
+                paid.state == State::Open || is_recent(paid.at) || paid.holds() && goes_back(&paid.basket_id)
+            });
             while account.redemptions.len() > terms.redemptions_max as usize {
                 let over = account.redemptions.iter().position(|paid| !paid.holds());
                 let settled = || account.redemptions.iter().position(|paid| paid.state == State::Confirmed);

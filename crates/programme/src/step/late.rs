@@ -117,7 +117,7 @@ impl Programme {
             return Folded::Duplicate;
         }
         let clock = customer.standing.clock;
-        let place = past.events.partition_point(|earlier| earlier.at <= event.at);
+        let place = past.events.partition_point(|earlier| earlier.order() <= event.order());
         past.events.insert(place, event.clone());
         let mut again = past.before.clone();
         self.live_through(&mut again, &past.events);

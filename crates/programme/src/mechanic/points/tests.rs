@@ -85,6 +85,28 @@ fn the_rate_is_that_of_the_tier_held_before() {
     .assert_eq(&decided);
 }
 
+// Who shops seldom has baskets that go back after months: what they were paid with must come back with them.
+#[test]
+fn a_payment_is_known_for_as_long_as_its_basket() {
+    check(
+        plain(),
+        "2024-01-10 purchase b1 100.00
+         2024-01-11 redeem r1 10 b2 100.00
+         2024-01-11 settle r1 confirmed
+         2024-01-11 purchase b2 100.00
+         2024-09-01 redeem r2 1000 b3 100.00
+         2024-09-02 void b2",
+        expect![[r#"
+            1 2024-01-10 points Accrued +10 RUB of b1:+10, balance 10 pending 0: Purchased
+            2 2024-01-11 points Redeemed -10 RUB of b1:-10, balance 0 pending 0: RedemptionRequested
+            3 2024-01-11 points Accrued +9 RUB of b2:+9, balance 9 pending 0: Purchased
+            4 2024-09-01 points Declined +0 RUB, balance 9 pending 0: RedemptionRequested balance=9/1000 payable_points=100/1000
+            5 2024-09-02 points Reversed +10 RUB of b1:+10, balance 19 pending 0: PurchaseTakenBack
+            6 2024-09-02 points Reversed -9 RUB of b2:-9, balance 10 pending 0: PurchaseTakenBack
+        "#]],
+    );
+}
+
 // What is promised on the shelf is what the receipt shows: promotions, own brands and favourites, line by line.
 #[test]
 fn promotions_and_uplifts() {
