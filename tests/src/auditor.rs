@@ -250,7 +250,9 @@ impl<'a> Audit<'a> {
             }
         }
         let tiers = self.tiers.get_or_insert_with(|| Tiers::beginning(at));
-        let seen = Known { terms: self.terms, zone: self.zone, sums };
+        let asks = self.terms.tier.iter().any(|tier| tier.points_min.is_some());
+        let earned = self.ledger.as_ref().filter(|_| asks).map(Ledger::earned_by_day).unwrap_or_default();
+        let seen = Known { terms: self.terms, zone: self.zone, sums, earned: &earned };
         let said = tiers.look(seen, at, event);
         let tier = tiers.announced;
         if let Some(said) = said {

@@ -79,6 +79,8 @@ struct Pile {
     free: i64,
     waits: Waits,
     expires: Option<Timestamp>,
+    /// It was earned; an operator's points are not.
+    counts: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -370,7 +372,7 @@ impl<'a> Ledger<'a> {
         let account = self.account(&adjusted.currency);
         if adjusted.points > 0 {
             let pile = Pile::of(event.id.clone(), None, event.at, adjusted.points, adjusted.points);
-            self.earn(account, Pile { expires: self.end_of(event.at), ..pile }, "ADJUSTED");
+            self.earn(account, Pile { expires: self.end_of(event.at), counts: false, ..pile }, "ADJUSTED");
         } else {
             self.take_away(account, event, -adjusted.points);
         }
@@ -497,7 +499,8 @@ impl<'a> Ledger<'a> {
         let in_it = |sku: &&str| purchase.lines.iter().any(|line| line.sku == *sku && !line.accrual_excluded);
         favourites.retain(in_it);
         let tier = &self.tiers[&purchase.basket_id];
-        Prices { points: self.points, zone: self.zone, tier, at: known[place].at, purchase, favourites }
+        let partners = &self.terms.partner;
+        Prices { points: self.points, partners, zone: self.zone, tier, at: known[place].at, purchase, favourites }
     }
 
     fn purchase(&mut self, event: &Event, purchase: &Purchase, look: Look<'a, '_>) {
@@ -627,6 +630,19 @@ impl<'a> Ledger<'a> {
     }
 }
 
+impl Ledger<'_> {
+    /// Points earned by day in the programme's own currency, less what was taken back.
+    pub(super) fn earned_by_day(&self) -> BTreeMap<Day, i64> {
+        let mut by_day = BTreeMap::new();
+        let own = self.accounts.iter().filter(|account| account.currency == self.terms.currency);
+        for pile in own.flat_map(|account| &account.piles).filter(|pile| pile.counts) {
+            *by_day.entry(self.zone.day(pile.at)).or_insert(0) += pile.earned - pile.taken_back;
+        }
+        by_day.retain(|_, points| *points != 0);
+        by_day
+    }
+}
+
 impl Account {
     fn free_ends(&self) -> BTreeSet<Timestamp> {
         self.piles.iter().filter(|pile| pile.free > 0).filter_map(|pile| pile.expires).collect()
@@ -649,6 +665,7 @@ impl Pile {
             free,
             waits: Waits::No,
             expires: None,
+            counts: true,
         }
     }
 

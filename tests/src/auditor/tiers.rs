@@ -21,6 +21,8 @@ pub(super) struct Known<'a> {
     pub(super) terms: &'a Terms,
     pub(super) zone: &'a Zone,
     pub(super) sums: &'a Sums,
+    /// Points earned by day; none where no tier asks for them.
+    pub(super) earned: &'a BTreeMap<Day, i64>,
 }
 
 /// What is known of a customer's days, summed once.
@@ -294,14 +296,14 @@ impl Known<'_> {
     fn is_occasion(self, place: usize, day: Day) -> bool {
         let tenure = self.terms.tier[place].tenure_days_min.map(|days| self.first_day().plus(days as i32));
         let answered = self.sums.last_answer.map(|(at, _)| self.zone.day(at));
-        self.sums.up_to.contains_key(&day) || answered == Some(day) || tenure == Some(day)
+        let bought = self.sums.up_to.contains_key(&day) || self.earned.contains_key(&day);
+        bought || answered == Some(day) || tenure == Some(day)
     }
 
     /// Whether the tier at `place` is reached, or kept, on `day`, as the baskets stand now.
     fn meets(self, own: Own, place: usize, keep: bool, day: Day) -> bool {
         let Tier { matching, tenure_days_min, .. } = &self.terms.tier[place];
         let tier = &self.terms.tier[place];
-        assert!(tier.points_min.is_none(), "tiers by points are not recomputed here");
         let softened = |entry: Option<i64>, softer: Option<i64>| if keep { softer.or(entry) } else { entry };
         let purchases_min = softened(tier.purchases_min.map(i64::from), tier.keep_purchases_min.map(i64::from));
         let mut spend_minor_min = softened(tier.spend_minor_min, tier.keep_spend_minor_min);
@@ -331,6 +333,8 @@ impl Known<'_> {
         };
         compare(purchases_min, &|| Some(in_window().0));
         compare(spend_minor_min, &|| Some(in_window().1));
+        let points_min = softened(tier.points_min, tier.keep_points_min);
+        compare(points_min, &|| Some(self.earned.range(first..=day).map(|(_, points)| points).sum()));
         compare(ltv_minor_min, &|| Some(self.ltv_minor(day)));
         compare(nps_min, &|| self.nps(day));
         compare(tenure_days_min.map(i64::from), &|| Some(day.since(self.first_day()).into()));

@@ -4,6 +4,7 @@ use programme::event::Interaction;
 use programme::terms::Terms;
 use programme::terms::challenges::{Challenge, Collection, Every, Filter, Goal, Personal};
 use programme::terms::discount::{Discount, Step, TierDiscount};
+use programme::terms::partners::Partner;
 use programme::terms::points::promotion::{Promotion, UsualRate, When};
 use programme::terms::points::{Account, Bonus, Expiry, Occasion, Points, ReturnsPolicy, Rounding};
 use programme::terms::reactivation::Reactivation;
@@ -23,6 +24,16 @@ pub fn some(chance: &mut Chance, terms: &mut Terms) {
     }
     if chance.permille(600) {
         terms.points = Some(points(chance));
+        // Drawn aside, so that seeds mean what they meant.
+        let mut aside = chance.aside();
+        if aside.permille(300) {
+            terms.tier[1].points_min = Some(aside.within(2..=40));
+            terms.tier[1].keep_points_min = aside.permille(500).then_some(1);
+        }
+        if aside.permille(300) {
+            let rate_permille = aside.permille(500).then(|| aside.within(0..=300) as u32);
+            terms.partner = vec![Partner { name: "kiosk".into(), store: vec!["s1".into()], rate_permille }];
+        }
     }
     if chance.permille(400) {
         challenges(chance, terms);
@@ -82,7 +93,6 @@ pub fn points(chance: &mut Chance) -> Points {
             true => vec![Account { currency: OTHER_CURRENCY.into(), minor_per_point: 20 }],
             false => Vec::new(),
         },
-        ..Points::default()
     }
 }
 

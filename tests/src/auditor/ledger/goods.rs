@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use programme::event::{Body, Event, Line, Purchase};
+use programme::terms::partners::Partner;
 use programme::terms::points::promotion::UsualRate;
 use programme::terms::points::{Points, Rounding};
 use programme::time::{Timestamp, Zone};
@@ -10,6 +11,8 @@ use programme::time::{Timestamp, Zone};
 /// By which numbers a basket is priced.
 pub(super) struct Prices<'a> {
     pub(super) points: &'a Points,
+    /// The companies that share the programme.
+    pub(super) partners: &'a [Partner],
     pub(super) zone: &'a Zone,
     /// The tier that was held before the basket.
     pub(super) tier: &'a str,
@@ -23,7 +26,9 @@ impl Prices<'_> {
     /// What a line, or a sum without lines, is worth: minor units x permille x permille.
     fn weight(&self, line: Option<&Line>, amount: i64) -> i128 {
         let points = self.points;
-        let mut rate = *points.rate_by_tier_permille.get(self.tier).unwrap_or(&points.rate_permille);
+        let own = self.partners.iter().find(|partner| partner.store.contains(&self.purchase.store_id));
+        let usual = *points.rate_by_tier_permille.get(self.tier).unwrap_or(&points.rate_permille);
+        let mut rate = own.and_then(|partner| partner.rate_permille).unwrap_or(usual);
         let mut added = 0;
         for promotion in &points.promotion {
             let any = |names: &[String], name: &str| names.is_empty() || names.contains(&name.to_string());
