@@ -12,6 +12,9 @@
 //! | what does she spend? | [`spend::Spending`] |
 //! | what is she worth? | discounted purchases (`discounted_residual_purchases`) times expected spend times margin |
 //! | which parameters does a population have? | [`fit`] |
+//! | how true is a score? | [`verdict`] |
+//! | which probability does a score mean? | [`calibration::Calibration`] |
+//! | who belongs to the upper fifth? | [`cuts`] |
 //!
 //! Pure functions over numbers: no clock, no input or output, and no bits that differ between machines, because every
 //! function beyond arithmetic comes from one pure-Rust maths library. Times are in any unit, as long as it is one:
@@ -30,5 +33,9 @@ pub mod crossing;
 pub mod discount;
 
 pub mod fit;
+
+pub mod calibration;
+pub mod cuts;
+pub mod verdict;
 
 mod special;
