@@ -25,3 +25,5 @@ pub mod replay;
 pub mod summary;
 pub mod topics;
 pub mod what_if;
+
+mod charts;

@@ -1,7 +1,7 @@
 //! How the page looks: on light and dark screens, and on paper.
 
 /// The page's style sheet.
-pub(super) const CSS: &str = "
+pub(crate) const CSS: &str = "
 :root { color-scheme: light dark; --ground: #fff; --ink: #1c2330; --quiet: #5b6575; --rule: #dde2ea;
   --old: #74829a; --new: #c2571a; --pale: #d9e4f2; --strong: #1d4f91; }
 @media (prefers-color-scheme: dark) { :root { --ground: #14181f; --ink: #e6eaf0; --quiet: #98a2b3; --rule: #2c3441;

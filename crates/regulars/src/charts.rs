@@ -2,24 +2,26 @@
 //!
 //! Colours are the page's own, so that a chart follows it from light to dark and to paper. Every axis has its unit.
 
+pub(crate) mod style;
+
 use std::fmt::Write as _;
 
 /// One line of a chart.
-pub(super) struct Line<'a> {
+pub(crate) struct Line<'a> {
     /// What it is called in the legend.
-    pub(super) name: &'a str,
+    pub(crate) name: &'a str,
     /// The class that gives it its colour: `old` or `new`, and `dashed` for the second of a pair.
-    pub(super) class: &'a str,
+    pub(crate) class: &'a str,
     /// One value for each month; `None` leaves a gap.
-    pub(super) values: Vec<Option<f64>>,
+    pub(crate) values: Vec<Option<f64>>,
 }
 
 /// One layer of stacked bars.
-pub(super) struct Layer<'a> {
+pub(crate) struct Layer<'a> {
     /// What it is called in the legend.
-    pub(super) name: &'a str,
+    pub(crate) name: &'a str,
     /// One value for each month.
-    pub(super) values: Vec<f64>,
+    pub(crate) values: Vec<f64>,
 }
 
 /// Of a chart that has the page's width, in the page's pixels, so that letters are as large in all charts.
@@ -33,7 +35,7 @@ const TOP: f64 = 44.0;
 const BOTTOM: f64 = 28.0;
 
 /// Lines over `months`, with the unit of their values.
-pub(super) fn lines(months: &[String], unit: &str, lines: &[Line<'_>]) -> String {
+pub(crate) fn lines(months: &[String], unit: &str, lines: &[Line<'_>]) -> String {
     let frame = Frame::new(WIDTH, months.len(), max_of(lines.iter().flat_map(|line| line.values.iter().flatten())));
     let mut svg = frame.begin(unit, months);
     for line in lines {
@@ -70,7 +72,7 @@ pub(super) fn lines(months: &[String], unit: &str, lines: &[Line<'_>]) -> String
 
 /// Bars over `months`, layers from the bottom up. `top` is the value that the axis has to reach, so that charts side
 /// by side have one scale.
-pub(super) fn stacks(months: &[String], unit: &str, layers: &[Layer<'_>], top: f64) -> String {
+pub(crate) fn stacks(months: &[String], unit: &str, layers: &[Layer<'_>], top: f64) -> String {
     let frame = Frame::new(HALF_WIDTH, months.len(), top);
     let mut svg = frame.begin(unit, months);
     let classes: Vec<String> = (0..layers.len()).map(|place| shade(place, layers.len())).collect();
@@ -105,13 +107,13 @@ pub(super) fn stacks(months: &[String], unit: &str, layers: &[Layer<'_>], top: f
 }
 
 /// The colour of the layer at `place`: from pale to strong, so that a higher tier looks higher.
-pub(super) fn shade(place: usize, count: usize) -> String {
+pub(crate) fn shade(place: usize, count: usize) -> String {
     let percent = (place * 100).checked_div(count.saturating_sub(1)).unwrap_or(100);
     format!("color-mix(in oklab, var(--strong) {percent}%, var(--pale))")
 }
 
 /// The largest value, above 0.
-pub(super) fn max_of<'a>(values: impl Iterator<Item = &'a f64>) -> f64 {
+pub(crate) fn max_of<'a>(values: impl Iterator<Item = &'a f64>) -> f64 {
     values.fold(0.0, |max: f64, value| max.max(*value))
 }
 
@@ -230,7 +232,7 @@ fn text_len(text: &str) -> f64 {
 }
 
 /// As text within HTML and its attributes.
-pub(super) fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
