@@ -11,7 +11,7 @@ use crate::pareto::{self, Pareto};
 use crate::population::{self, ParameterError, Population, Products, Variant};
 use crate::spend::{self, Spend, Spending};
 
-use search::{Found, Outcome, STARTS_MAX, STEPS_MAX};
+use search::{FACTOR_MAX, Found, Outcome, STARTS_MAX, STEPS_MAX};
 
 /// A model with the parameters found, and how well they describe the histories.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -58,9 +58,6 @@ pub enum FitError {
     #[error(transparent)]
     Parameter(#[from] ParameterError),
 }
-
-/// A parameter further than this factor from 1 (a scale: from the mean of what it scales) does not describe people.
-const FACTOR_MAX: f64 = 1e4;
 
 /// Finds the parameters of BG/NBD or MBG/NBD under which the `histories` are most likely.
 ///
@@ -201,14 +198,16 @@ fn search<const N: usize>(
     ln_likelihood(scales)?;
     match search::maximum(customers, scales, |point| ln_likelihood(point).ok()) {
         Outcome::NotConverged => Err(FitError::NotConverged { customers }),
-        Outcome::Found(found) => {
-            for ((name, value), scale) in names.into_iter().zip(found.point).zip(scales) {
-                if libm::log(value / scale).abs() > libm::log(FACTOR_MAX) {
-                    return Err(FitError::Undetermined { name, value, customers });
-                }
-            }
-            Ok(found)
+        Outcome::RanOff(point) => {
+            let furthest = names.into_iter().zip(point).zip(scales);
+            let (name, value) = furthest
+                .map(|((name, value), scale)| (name, value, libm::log(value / scale).abs()))
+                .find(|(_, _, distance)| *distance > libm::log(FACTOR_MAX) * 0.999_999)
+                .map(|(name, value, _)| (name, value))
+                .expect("one of them ran off");
+            Err(FitError::Undetermined { name, value, customers })
         }
+        Outcome::Found(found) => Ok(found),
     }
 }
 

@@ -1,7 +1,9 @@
-//! Charts as SVG inside a page: lines by month, and stacked bars by month.
+//! Charts as SVG inside a page: lines and stacked bars over time, pairs of bars, and curves.
 //!
 //! Colours are the page's own, so that a chart follows it from light to dark and to paper. Every axis has its unit.
 
+pub(crate) mod curve;
+pub(crate) mod pairs;
 pub(crate) mod style;
 
 use std::fmt::Write as _;
@@ -33,11 +35,18 @@ const LEFT: f64 = 64.0;
 const RIGHT: f64 = 12.0;
 const TOP: f64 = 44.0;
 const BOTTOM: f64 = 28.0;
+/// What a line under the labels takes.
+const BELOW: f64 = 16.0;
 
 /// Lines over `months`, with the unit of their values.
 pub(crate) fn lines(months: &[String], unit: &str, lines: &[Line<'_>]) -> String {
+    lines_over("", months, unit, lines)
+}
+
+/// The same over anything: `below` says under the axis what the labels are, where they do not say so themselves.
+pub(crate) fn lines_over(below: &str, months: &[String], unit: &str, lines: &[Line<'_>]) -> String {
     let frame = Frame::new(WIDTH, months.len(), max_of(lines.iter().flat_map(|line| line.values.iter().flatten())));
-    let mut svg = frame.begin(unit, months);
+    let mut svg = frame.begin(below, unit, months);
     for line in lines {
         let mut path = String::new();
         let mut begun = false;
@@ -74,7 +83,7 @@ pub(crate) fn lines(months: &[String], unit: &str, lines: &[Line<'_>]) -> String
 /// by side have one scale.
 pub(crate) fn stacks(months: &[String], unit: &str, layers: &[Layer<'_>], top: f64) -> String {
     let frame = Frame::new(HALF_WIDTH, months.len(), top);
-    let mut svg = frame.begin(unit, months);
+    let mut svg = frame.begin("", unit, months);
     let classes: Vec<String> = (0..layers.len()).map(|place| shade(place, layers.len())).collect();
     for (i, month) in months.iter().enumerate() {
         let mut below = 0.0;
@@ -145,8 +154,37 @@ impl Frame {
     }
 
     /// The picture's beginning: axes with their units and labels.
-    fn begin(&self, unit: &str, months: &[String]) -> String {
-        let mut svg = format!(r#"<svg viewBox="0 0 {} {HEIGHT}" role="img">"#, self.width);
+    fn begin(&self, below: &str, unit: &str, months: &[String]) -> String {
+        let mut svg = self.grid(below, unit);
+        // Labels that would touch are left out.
+        let widest = months.iter().map(|month| text_len(month)).fold(0.0, f64::max);
+        let every = (f64::max(52.0, 7.0 * widest) / self.step()).ceil().max(1.0);
+        for (i, month) in months.iter().enumerate() {
+            if count(i) % every == 0.0 {
+                let (x, y) = (self.middle(i), HEIGHT - 8.0);
+                let _ = write!(
+                    svg,
+                    r#"<text class="axis" x="{x:.1}" y="{y}" text-anchor="middle">{}</text>"#,
+                    escaped(month)
+                );
+            }
+        }
+        svg
+    }
+
+    /// Lines across, the unit above them, and what goes along `below`.
+    fn grid(&self, below: &str, unit: &str) -> String {
+        let height = if below.is_empty() { HEIGHT } else { HEIGHT + BELOW };
+        let mut svg = format!(r#"<svg viewBox="0 0 {} {height}" role="img">"#, self.width);
+        if !below.is_empty() {
+            let _ = write!(
+                svg,
+                r#"<text class="axis" x="{:.1}" y="{}" text-anchor="middle">{}</text>"#,
+                (LEFT + self.width - RIGHT) / 2.0,
+                height - 4.0,
+                escaped(below)
+            );
+        }
         let mut value = 0.0;
         while value <= self.top + self.tick / 2.0 {
             let y = self.y(value);
@@ -161,18 +199,6 @@ impl Frame {
             value += self.tick;
         }
         let _ = write!(svg, r#"<text class="axis" x="4" y="{:.1}">{}</text>"#, TOP - 12.0, escaped(unit));
-        // Labels that would touch are left out.
-        let every = (52.0 / self.step()).ceil().max(1.0);
-        for (i, month) in months.iter().enumerate() {
-            if count(i) % every == 0.0 {
-                let (x, y) = (self.middle(i), HEIGHT - 8.0);
-                let _ = write!(
-                    svg,
-                    r#"<text class="axis" x="{x:.1}" y="{y}" text-anchor="middle">{}</text>"#,
-                    escaped(month)
-                );
-            }
-        }
         svg
     }
 }

@@ -19,6 +19,7 @@ pub mod terms_file;
 pub mod customers;
 pub mod draw;
 pub mod explain;
+pub mod fit;
 pub mod load;
 pub mod programme_check;
 pub mod replay;

@@ -10,6 +10,9 @@ use argmin::solver::neldermead::NelderMead;
 pub(super) const STEPS_MAX: u64 = 2_000;
 /// Starts.
 pub(super) const STARTS_MAX: u32 = 20;
+/// A parameter further than this factor from where the search began does not describe people. The likelihood then grows
+/// for ever, ever less; there is no use in following it.
+pub(super) const FACTOR_MAX: f64 = 1e4;
 /// How much a start must gain for another to follow, of the mean ln-likelihood of a customer. Some ten times the
 /// rounding of that mean.
 const GAIN_MIN: f64 = 1e-14;
@@ -32,6 +35,8 @@ pub(super) struct Found<const N: usize> {
 /// How a search ended.
 pub(super) enum Outcome<const N: usize> {
     Found(Found<N>),
+    /// It ran off; how far it had come.
+    RanOff([f64; N]),
     /// It still gained after all its steps.
     NotConverged,
 }
@@ -43,12 +48,17 @@ pub(super) fn maximum<const N: usize>(
     ln_likelihood: impl Fn([f64; N]) -> Option<f64>,
 ) -> Outcome<N> {
     let point = |ln_factors: &[f64]| std::array::from_fn(|i| scales[i] * libm::exp(ln_factors[i]));
-    let cost = |ln_factors: &[f64]| match ln_likelihood(point(ln_factors)) {
-        Some(ln_likelihood) => -ln_likelihood / customers as f64,
-        None => f64::INFINITY,
+    let cost = |ln_factors: &[f64]| {
+        // Far out likelihoods are dear to compute.
+        let within = !ran_off(ln_factors, 10.0 * FACTOR_MAX);
+        let ln_likelihood = if within { ln_likelihood(point(ln_factors)) } else { None };
+        ln_likelihood.map_or(f64::INFINITY, |ln_likelihood| -ln_likelihood / customers as f64)
     };
     let Some(best) = minimise(Cost(&cost), N) else { return Outcome::NotConverged };
     let point = point(&best);
+    if ran_off(&best, FACTOR_MAX) {
+        return Outcome::RanOff(point);
+    }
     let curvature: [[f64; N]; N] = curvature(&best, |ln_factors| cost(ln_factors) * customers as f64);
     // An error of the logarithm is an error relative to the parameter.
     let standard_errors = variances(curvature).map(|variances| {
@@ -71,7 +81,12 @@ impl CostFunction for Cost<'_> {
     }
 }
 
-/// Where the cost is least, starting from 0; `None` if the search did not come to rest.
+fn ran_off(ln_factors: &[f64], factor_max: f64) -> bool {
+    ln_factors.iter().any(|ln_factor| ln_factor.abs() > libm::log(factor_max))
+}
+
+/// Where the cost is least, starting from 0, or the way to there when that is too far; `None` if the search did not come to
+/// rest.
 fn minimise(cost: Cost<'_>, dimensions: usize) -> Option<Vec<f64>> {
     let mut at = vec![0.0; dimensions];
     let mut least = (cost.0)(&at);
@@ -85,7 +100,7 @@ fn minimise(cost: Cost<'_>, dimensions: usize) -> Option<Vec<f64>> {
         let found = search.run().expect("a likelihood always has a value").state;
         let gain = least - found.get_best_cost();
         (at, least) = (found.get_best_param()?.clone(), found.get_best_cost());
-        if gain < GAIN_MIN {
+        if gain < GAIN_MIN || ran_off(&at, FACTOR_MAX) {
             return Some(at);
         }
     }

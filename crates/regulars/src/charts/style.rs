@@ -28,6 +28,7 @@ svg text.axis { fill: var(--quiet); font-size: 11px; } .grid { stroke: var(--rul
 .line { fill: none; stroke-width: 2.2; stroke-linejoin: round; } .swatch { stroke-width: 2.6; }
 .line.old, .swatch.old { stroke: var(--old); } .line.new, .swatch.new { stroke: var(--new); }
 .line.old { stroke-width: 5; stroke-opacity: .6; } .dashed { stroke-dasharray: 5 4; } .dot.old { fill: var(--old); } .dot.new { fill: var(--new); }
+.bar.old { fill: var(--old); } .bar.new { fill: var(--new); } path.diagonal { fill: none; stroke: var(--quiet); }
 footer { margin-top: 48px; border-top: 1px solid var(--rule); font-size: 13px; overflow-wrap: anywhere; }
 @media (max-width: 760px) { .pair { grid-template-columns: 1fr; } section { overflow-x: auto; } }
 @media print { :root { --ground: #fff; --ink: #000; --quiet: #444; --rule: #ccc; --old: #6b7890; --new: #b04a10;
