@@ -237,6 +237,12 @@ impl ReadModel {
         let digits = self.hash.get(..8).expect("a hash has 64 digits");
         format!("{}+{digits}", self.file.version)
     }
+
+    /// Tells these numbers from others within the state of customers; not 0.
+    pub fn id(&self) -> u32 {
+        let digits = self.hash.get(..8).expect("a hash has 64 digits");
+        u32::from_str_radix(digits, 16).expect("a hash is hexadecimal").max(1)
+    }
 }
 
 impl ModelFile {
