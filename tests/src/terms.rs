@@ -52,6 +52,7 @@ pub fn plain() -> Terms {
             a: 0.4,
             b: 2.0,
             band: vec![band("watch", 0.62), band("high", 0.8)],
+            calibration: Vec::new(),
         },
         segments: None,
         fraud: None,

@@ -72,6 +72,15 @@ impl History {
         Ok(History { x, t_x, t_total })
     }
 
+    /// A customer at the moment of the first purchase.
+    pub const NEW: History = History { x: 0, t_x: 0.0, t_total: 0.0 };
+
+    /// The same purchases, observed for `t_total`, which must lie between `t_x` and [`TIME_MAX`].
+    pub(crate) fn observed_for(&self, t_total: f64) -> History {
+        assert!((self.t_x..=TIME_MAX).contains(&t_total), "{self:?} observed for {t_total}");
+        History { t_total, ..*self }
+    }
+
     /// Repeat purchases: all but the first.
     pub fn x(&self) -> u32 {
         self.x

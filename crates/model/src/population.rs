@@ -13,7 +13,10 @@
 //! Because `x` and `n` are whole, the gamma functions of the textbook form are products of few factors. These stay
 //! exact where a difference of log-gammas cancels: a population that hardly ever leaves has a huge `b`.
 
+mod ahead;
+
 use crate::history::History;
+use crate::special::ln_1p_exp;
 
 /// When a customer may leave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,7 +59,7 @@ pub const PARAMETER_MAX: f64 = 1e18;
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 #[error("parameter {name} is {value}, not between {PARAMETER_MIN:e} and {PARAMETER_MAX:e}")]
 pub struct ParameterError {
-    /// `r`, `alpha`, `a` or `b`.
+    /// Such as `r` or `alpha`.
     pub name: &'static str,
     /// The number given.
     pub value: f64,
@@ -66,6 +69,19 @@ pub struct ParameterError {
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 #[error("horizon is {0}, not a finite time of at least 0")]
 pub struct HorizonError(pub f64);
+
+/// Refuses what is no parameter.
+pub(crate) fn check_parameters(parameters: &[(&'static str, f64)]) -> Result<(), ParameterError> {
+    match parameters.iter().find(|(_, value)| !(PARAMETER_MIN..=PARAMETER_MAX).contains(value)) {
+        Some(&(name, value)) => Err(ParameterError { name, value }),
+        None => Ok(()),
+    }
+}
+
+/// Refuses what is no time to look ahead.
+pub(crate) fn check_horizon(horizon: f64) -> Result<(), HorizonError> {
+    if horizon.is_finite() && horizon >= 0.0 { Ok(()) } else { Err(HorizonError(horizon)) }
+}
 
 /// A population whose customers can be judged.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -78,11 +94,7 @@ impl Population {
     /// A population with these parameters.
     pub fn new(variant: Variant, parameters: Parameters) -> Result<Population, ParameterError> {
         let Parameters { r, alpha, a, b } = parameters;
-        for (name, value) in [("r", r), ("alpha", alpha), ("a", a), ("b", b)] {
-            if !(PARAMETER_MIN..=PARAMETER_MAX).contains(&value) {
-                return Err(ParameterError { name, value });
-            }
-        }
+        check_parameters(&[("r", r), ("alpha", alpha), ("a", a), ("b", b)])?;
         Ok(Population { variant, parameters })
     }
 
@@ -104,9 +116,7 @@ impl Population {
     /// Probability that the customer buys nothing within `horizon` after the end of the history, because gone or by
     /// chance (Zammit, Zerafa 2025).
     pub fn no_purchase_within(&self, history: &History, horizon: f64) -> Result<f64, HorizonError> {
-        if !(horizon.is_finite() && horizon >= 0.0) {
-            return Err(HorizonError(horizon));
-        }
+        check_horizon(horizon)?;
         let Parameters { r, alpha, .. } = self.parameters;
         let ln_none_if_alive = -(r + f64::from(history.x())) * libm::log1p(horizon / (alpha + history.t_total()));
         Ok(1.0 + self.alive(history) * libm::expm1(ln_none_if_alive))
@@ -174,167 +184,5 @@ impl Products {
     }
 }
 
-/// ln(1 + e^y) without overflow.
-fn ln_1p_exp(y: f64) -> f64 {
-    y.max(0.0) + libm::log1p(libm::exp(-y.abs()))
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Published for the CDNOW sample, in weeks.
-    const BG: (Variant, [f64; 4]) = (Variant::BgNbd, [0.243, 4.414, 0.793, 2.426]);
-    const MBG: (Variant, [f64; 4]) = (Variant::MbgNbd, [0.525, 6.183, 0.891, 1.614]);
-
-    fn population((variant, [r, alpha, a, b]): (Variant, [f64; 4])) -> Population {
-        Population::new(variant, Parameters { r, alpha, a, b }).unwrap()
-    }
-
-    fn history(x: u32, t_x: f64, t_total: f64) -> History {
-        History::new(x, t_x, t_total).unwrap()
-    }
-
-    #[track_caller]
-    fn check(figure: f64, expected: f64, tolerance: f64) {
-        assert!((figure - expected).abs() <= tolerance, "{figure} differs from {expected} by over {tolerance:e}");
-    }
-
-    // A wrong P(alive) would send the wrong customers a farewell. Worked example of Fader, Hardie, Lee.
-    #[test]
-    fn a_published_customer_is_alive_as_published() {
-        check(population(BG).alive(&history(2, 30.43, 38.86)), 0.726579, 5e-7);
-    }
-
-    // The silence after which P(alive) has fallen to a level, from the closed form of its inverse.
-    #[test]
-    fn alive_falls_to_a_level_when_the_closed_form_says() {
-        for (model, x, t_x, level, t_total) in [
-            (BG, 1, 1.71, 0.5, 10.642259),
-            (BG, 2, 30.43, 0.5, 62.491254),
-            (BG, 2, 30.43, 0.25, 104.774248),
-            (BG, 7, 29.43, 0.5, 42.487181),
-            (BG, 26, 30.86, 0.5, 35.959342),
-            (MBG, 0, 0.0, 0.5, 12.989423),
-            (MBG, 2, 30.43, 0.5, 57.565671),
-            (MBG, 7, 29.43, 0.5, 41.961762),
-        ] {
-            check(population(model).alive(&history(x, t_x, t_total)), level, 5e-7);
-        }
-    }
-
-    // BG/NBD gives no chance to leave to whoever bought once; to take it for a judgement keeps lost customers.
-    #[test]
-    fn only_the_modified_model_lets_one_time_buyers_go() {
-        let silent = history(0, 0.0, 520.0);
-        assert_eq!(population(BG).alive(&silent), 1.0);
-        assert!(population(MBG).alive(&silent) < 0.2);
-    }
-
-    // Nothing bought for H more is the same history, longer by H: the two formulas must agree.
-    #[test]
-    fn no_purchase_within_is_a_ratio_of_likelihoods() {
-        for model in [BG, MBG] {
-            let population = population(model);
-            for (x, t_x, t_total) in
-                [(0, 0.0, 0.0), (0, 0.0, 38.86), (1, 1.71, 38.86), (7, 29.43, 38.86), (26, 30.86, 31.0)]
-            {
-                for horizon in [0.0, 1e-6, 1.0, 8.0, 520.0] {
-                    let now = population.ln_likelihood(&history(x, t_x, t_total));
-                    let later = population.ln_likelihood(&history(x, t_x, t_total + horizon));
-                    let figure = population.no_purchase_within(&history(x, t_x, t_total), horizon).unwrap();
-                    check(figure, libm::exp(later - now), 1e-12);
-                }
-            }
-        }
-    }
-
-    // Products instead of gamma functions must not change what is fitted: the form printed in the papers.
-    #[test]
-    fn likelihoods_agree_with_the_textbook_form() {
-        let ln_gamma = |z: f64| libm::lgamma_r(z).0;
-        for (model, first_chance) in [(BG, 0.0), (MBG, 1.0)] {
-            let [r, alpha, a, b] = model.1;
-            for (x, t_x, t_total) in
-                [(0, 0.0, 38.86), (1, 1.71, 38.86), (2, 30.43, 38.86), (7, 29.43, 38.86), (26, 30.86, 31.0)]
-            {
-                let n = f64::from(x) + first_chance;
-                let x_f = f64::from(x);
-                let bought = ln_gamma(r + x_f) - ln_gamma(r) + r * libm::log(alpha);
-                let ln_beta = |a: f64, b: f64| ln_gamma(a) + ln_gamma(b) - ln_gamma(a + b);
-                let alive = libm::exp(ln_beta(a, b + n) - ln_beta(a, b) - (r + x_f) * libm::log(alpha + t_total));
-                let gone = match n {
-                    0.0 => 0.0,
-                    n => libm::exp(
-                        ln_beta(a + 1.0, b + n - 1.0) - ln_beta(a, b) - (r + x_f) * libm::log(alpha + t_x),
-                    ),
-                };
-                let expected = bought + libm::log(alive + gone);
-                check(population(model).ln_likelihood(&history(x, t_x, t_total)), expected, 1e-12 * expected.abs());
-            }
-        }
-    }
-
-    // The programme judges customers live with the same P(alive), in days, from its own formula.
-    #[test]
-    fn the_programme_agrees_on_who_is_alive() {
-        use programme::facts::rhythm::Rhythm;
-        use programme::probability::score;
-        use programme::terms::churn::Churn;
-        use programme::time::Day;
-
-        let [r, alpha, a, b] = MBG.1;
-        let alpha_days = alpha * 7.0;
-        let churn =
-            Churn { horizon_days: 56, tau_days: 84.0, shopping_days_min: 1, r, alpha_days, a, b, band: Vec::new() };
-        let in_days = population((Variant::MbgNbd, [r, alpha_days, a, b]));
-        let first = Day::default();
-        for (repeats, last, today) in [(0, 0, 0), (0, 0, 91), (2, 213, 272), (7, 206, 272), (26, 216, 217)] {
-            let rhythm = Rhythm { repeats, first, last: first.plus(last), faded_repeats: 0.0 };
-            let theirs = score(&rhythm, &churn, first.plus(today)).alive;
-            check(in_days.alive(&history(repeats, f64::from(last), f64::from(today))), theirs, 1e-12);
-        }
-    }
-
-    // Whatever parameters and histories are let in, the answer is a probability.
-    #[test]
-    fn the_extremes_are_still_probabilities() {
-        use crate::history::{REPEATS_MAX, TIME_MAX};
-
-        let ends = [PARAMETER_MIN, 1.0, PARAMETER_MAX];
-        let histories = [
-            history(0, 0.0, 0.0),
-            history(0, 0.0, TIME_MAX),
-            history(1, f64::MIN_POSITIVE, TIME_MAX),
-            history(REPEATS_MAX, TIME_MAX, TIME_MAX),
-            history(REPEATS_MAX, f64::MIN_POSITIVE, TIME_MAX),
-        ];
-        let every = |i: usize, place: u32| ends[i / 3usize.pow(place) % 3];
-        for variant in [Variant::BgNbd, Variant::MbgNbd] {
-            for i in 0..81 {
-                let population = population((variant, [every(i, 0), every(i, 1), every(i, 2), every(i, 3)]));
-                for history in &histories {
-                    let alive = population.alive(history);
-                    let no_purchase = population.no_purchase_within(history, f64::MAX).unwrap();
-                    let ln_likelihood = population.ln_likelihood(history);
-                    let probabilities = (0.0..=1.0).contains(&alive) && (0.0..=1.0).contains(&no_purchase);
-                    assert!(
-                        probabilities && ln_likelihood.is_finite(),
-                        "{population:?} {history:?}: {alive} {no_purchase} {ln_likelihood}"
-                    );
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn impossible_parameters_and_horizons_are_refused() {
-        let refused = Population::new(Variant::BgNbd, Parameters { r: 1.0, alpha: f64::NAN, a: 1.0, b: 1.0 });
-        assert_eq!(refused.unwrap_err().to_string(), "parameter alpha is NaN, not between 1e-12 and 1e18");
-        let refused = Population::new(Variant::BgNbd, Parameters { r: 1.0, alpha: 1.0, a: 1.0, b: 0.0 });
-        assert_eq!(refused.unwrap_err().to_string(), "parameter b is 0, not between 1e-12 and 1e18");
-        let refused = population(BG).no_purchase_within(&history(0, 0.0, 1.0), -1.0);
-        assert_eq!(refused.unwrap_err().to_string(), "horizon is -1, not a finite time of at least 0");
-        assert!(population(BG).no_purchase_within(&history(0, 0.0, 1.0), f64::NAN).is_err());
-    }
-}
+mod tests;

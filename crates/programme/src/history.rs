@@ -77,6 +77,7 @@ pub(crate) fn terms() -> Terms {
                 Band { name: "watch".into(), probability_min: 0.35 },
                 Band { name: "high".into(), probability_min: 0.5 },
             ],
+            calibration: Vec::new(),
         },
         segments: None,
         fraud: None,

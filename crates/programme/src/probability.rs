@@ -13,7 +13,8 @@ use crate::time::Day;
 pub struct Score {
     /// Probability that the customer has not left for good (MBG/NBD).
     pub alive: f64,
-    /// Probability of no purchase within the horizon. Never falls while the silence goes on.
+    /// Probability of no purchase within the horizon, calibrated where a model says how. Never falls while the silence
+    /// goes on.
     pub no_purchase: f64,
 }
 
@@ -32,7 +33,7 @@ pub fn score(rhythm: &Rhythm, churn: &Churn, day: Day) -> Score {
     let horizon = f64::from(churn.horizon_days);
     let stays_away = -(churn.r + faded_repeats) * libm::log1p(horizon / (churn.alpha_days + exposure));
     let buys_if_alive = -libm::expm1(stays_away);
-    Score { alive, no_purchase: 1.0 - alive * buys_if_alive }
+    Score { alive, no_purchase: churn.probability(1.0 - alive * buys_if_alive) }
 }
 
 /// The highest score that a customer judged at all can have on a shopping day. A band that begins below it would not
@@ -46,7 +47,8 @@ pub fn no_purchase_max_after_purchase(churn: &Churn) -> f64 {
         1.0 + alive * libm::expm1(stays_away)
     };
     let repeating = fresh(1.0, churn.tau_days);
-    if churn.shopping_days_min > 1 { repeating } else { repeating.max(fresh(0.0, 0.0)) }
+    let score = if churn.shopping_days_min > 1 { repeating } else { repeating.max(fresh(0.0, 0.0)) };
+    churn.probability(score)
 }
 
 /// Silences longer than this are not looked into: ten years.
@@ -116,6 +118,32 @@ mod tests {
                 assert_eq!(found, Some(rhythm.last.plus(silence)), "{days:?} at {bound}");
             }
         }
+    }
+
+    // A band that is promised as a probability must be reached when it is one, and nothing changes without a model.
+    #[test]
+    fn a_calibration_moves_scores_and_crossings() {
+        use crate::terms::churn::Knot;
+
+        let plain = history::terms().churn;
+        let mut calibrated = plain.clone();
+        calibrated.calibration =
+            [(0.1, 0.05), (0.4, 0.2), (0.9, 0.6)].map(|(score, probability)| Knot { score, probability }).into();
+        let rhythm = rhythm(&[0, 7, 14, 21, 28]);
+        for day in 28..400 {
+            let [raw, told] = [&plain, &calibrated].map(|churn| score(&rhythm, churn, Day(day)).no_purchase);
+            let expected = match raw {
+                raw if raw <= 0.1 => 0.05,
+                raw if raw <= 0.4 => 0.05 + (raw - 0.1) * 0.5,
+                raw if raw <= 0.9 => 0.2 + (raw - 0.4) * 0.8,
+                _ => 0.6,
+            };
+            assert!((told - expected).abs() < 1e-12, "{raw} on {day}: {told} instead of {expected}");
+        }
+        let crossings = [(&plain, 0.4), (&calibrated, 0.2)]
+            .map(|(churn, bound)| first_day_at(&rhythm, churn, bound, rhythm.last));
+        assert_eq!(crossings[0], crossings[1]);
+        assert_eq!(first_day_at(&rhythm, &calibrated, 0.61, rhythm.last), None);
     }
 
     // Late and voided purchases must leave the same rhythm as if they had come in order, or never.

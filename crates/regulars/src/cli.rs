@@ -11,7 +11,9 @@ use crate::config::kafka::Kafka;
 use crate::config::{Config, LogConfig};
 use crate::fault::Fault;
 use crate::telemetry::{self, LogFormat};
-use crate::{customers, draw, explain, load, partners, programme_check, replay, run, topics, weights, what_if};
+use crate::{
+    customers, draw, explain, fit, load, partners, programme_check, replay, run, topics, weights, what_if,
+};
 
 /// Turns a retailer's events into tier changes and churn warnings, exactly once.
 #[derive(Debug, Parser)]
@@ -98,6 +100,9 @@ enum Command {
     /// Shows what another programme would have done to the same customers: tiers, cost, who wins and who loses
     #[command(after_help = WHAT_IF_EXAMPLE)]
     WhatIf(what_if::Args),
+    /// Fits the population's parameters to the history, judges them by its end, and writes a file of them
+    #[command(after_help = fit::EXAMPLE)]
+    Fit(fit::Args),
     /// Shows customers as JSON lines
     #[command(after_help = CUSTOMERS_EXAMPLE)]
     Customers(customers::Args),
@@ -193,6 +198,7 @@ impl Cli {
             Command::Run(args) => run::run(args),
             Command::Replay(args) => replay::run(args),
             Command::WhatIf(args) => what_if::run(args),
+            Command::Fit(args) => fit::run(args),
             Command::Customers(args) => customers::run(args),
             Command::Partners(args) => partners::run(&args),
             Command::Explain(args) => explain::run(args),

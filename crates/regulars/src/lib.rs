@@ -19,6 +19,7 @@ pub mod terms_file;
 pub mod customers;
 pub mod draw;
 pub mod explain;
+pub mod fit;
 pub mod load;
 pub mod partners;
 pub mod programme_check;
@@ -27,3 +28,5 @@ pub mod summary;
 pub mod topics;
 pub mod weights;
 pub mod what_if;
+
+mod charts;

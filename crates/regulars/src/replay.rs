@@ -35,6 +35,9 @@ pub struct Args {
     /// The terms of the programme; several editions, each from its own `valid_from`, stand side by side
     #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
     programme: Vec<PathBuf>,
+    /// The parameters that `regulars fit` has found, in place of those of the terms from its `valid_from` on
+    #[arg(long, value_name = "FILE")]
+    model: Option<PathBuf>,
     /// Files or directories of events: JSON lines in .jsonl or .jsonl.zst
     #[arg(long, value_name = "PATH", required = true, num_args = 1..)]
     input: Vec<PathBuf>,
@@ -72,7 +75,7 @@ pub fn run(args: Args) -> Result<(), Fault> {
 /// Replays the inputs; returns the summary, which is empty when everything was replayed before.
 fn replay(args: Args) -> Result<String, Fault> {
     let began = Instant::now();
-    let terms = TermsFiles::read(&args.programme)?;
+    let terms = TermsFiles::read(&args.programme)?.with_model(args.model.as_deref())?;
     let inputs = inputs::found_in(&args.input, &wire::topics::INPUTS).map_err(refused)?;
     let data = args.data.clone().unwrap_or_else(|| args.output.join(".data"));
     let stores = Stores::new(data.clone(), StoreOptions::default());
@@ -129,12 +132,7 @@ fn open(output: &Path, inputs: Vec<FilesInput>, limits: &Limits) -> Result<Files
 /// What a replay of `topics` under `terms` works by.
 pub(crate) fn rules(terms: &TermsFiles, topics: &[String], limits: Limits) -> Rules {
     let decoder = Decoder::new(terms.latest(), limits.record_bytes_max).keyless();
-    let stamp = Stamp {
-        source: "/regulars/replay".to_string(),
-        editions: terms.stamps(),
-        model_version: String::new(),
-        replay: true,
-    };
+    let stamp = Stamp { source: "/regulars/replay".to_string(), editions: terms.stamps(), replay: true };
     Rules {
         programme: Arc::new(terms.programme()),
         decoder,

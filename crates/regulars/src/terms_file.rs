@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 
 use programme::editions::{EditionFinding, Programme};
 use programme::terms::Terms;
+use programme::terms::churn::Knot;
 use programme::time::{TIMESTAMP_MIN, Zone};
+use wire::model_file::{self, ModelFile, ReadModel, ScoreKind};
 use wire::output::EditionStamp;
 use wire::terms::{self, Located, ReadTerms, TermsError};
 
@@ -28,6 +30,17 @@ pub struct TermsFiles {
     /// Ascending by the instant from which they hold, as in [`TermsFiles::programme`]; at least one.
     pub files: Vec<TermsFile>,
     programme: Programme,
+    /// One for each edition of the programme.
+    stamps: Vec<EditionStamp>,
+    model: Option<ModelText>,
+}
+
+/// A file of fitted parameters that was read and checked.
+#[derive(Clone, Debug)]
+struct ModelText {
+    path: PathBuf,
+    text: String,
+    read: ReadModel,
 }
 
 impl TermsFile {
@@ -37,6 +50,15 @@ impl TermsFile {
         let name = path.display().to_string();
         let read = terms::read(&text, &name).map_err(|error| Fault::Refused(error.to_string()))?;
         Ok(TermsFile { path: path.to_path_buf(), text, read })
+    }
+
+    /// What is written on decisions under these terms and the model of this stamp.
+    fn stamp(&self, model: &str) -> EditionStamp {
+        EditionStamp {
+            version: self.read.terms.version.clone(),
+            hash: self.read.hash.clone(),
+            model: model.to_string(),
+        }
     }
 
     /// `finding` with its place in this file.
@@ -57,7 +79,10 @@ impl TermsFiles {
         files.sort_by_key(|file| file.read.terms.starts_at(&zone).unwrap_or(TIMESTAMP_MIN));
         let editions = files.iter().map(|file| (file.read.terms.clone(), file.read.id())).collect();
         match Programme::of(editions) {
-            Ok(programme) => Ok(TermsFiles { files, programme }),
+            Ok(programme) => {
+                let stamps = files.iter().map(|file| file.stamp("")).collect();
+                Ok(TermsFiles { files, programme, stamps, model: None })
+            }
             Err(findings) => {
                 let located = findings.into_iter().map(|finding| files[finding.edition].located(finding));
                 Err(Fault::Refused(TermsError::of(located.collect()).to_string()))
@@ -79,7 +104,42 @@ impl TermsFiles {
                 data.display()
             )));
         }
-        TermsFiles::read(&copies)
+        let model = data.join(MODEL_COPY);
+        TermsFiles::read(&copies)?.with_model(model.exists().then_some(model.as_path()))
+    }
+
+    /// The same terms with the churn parameters of the model at `path`, from the instant on from which it holds.
+    pub fn with_model(self, path: Option<&Path>) -> Result<TermsFiles, Fault> {
+        let Some(path) = path else { return Ok(self) };
+        let model = ModelText::read(path)?;
+        let from = model.read.file.starts_at().expect("a model that was read says from when it holds");
+        let (mut given, mut stamps) = (Vec::new(), Vec::new());
+        let editions = self.programme.editions();
+        for (place, (edition, file)) in editions.iter().zip(&self.files).enumerate() {
+            let ends_before = editions.get(place + 1).is_some_and(|next| next.from <= from);
+            if edition.from < from {
+                given.push((edition.terms.clone(), edition.id));
+                stamps.push(file.stamp(""));
+            }
+            if !ends_before {
+                let mut terms = model.in_place_of(&edition.terms)?;
+                if edition.from < from {
+                    terms.valid_from = Some(model.read.file.valid_from.clone());
+                    // Editions have names of their own; decisions are stamped with that of the terms.
+                    terms.version = format!("{} under {}", terms.version, model.read.stamp());
+                }
+                given.push((terms, (edition.id ^ model.read.id()).max(1)));
+                stamps.push(file.stamp(&model.read.stamp()));
+            }
+        }
+        match Programme::of(given) {
+            Ok(programme) => Ok(TermsFiles { programme, stamps, model: Some(model), ..self }),
+            Err(findings) => {
+                let told = |found: &EditionFinding| format!("{}: {}", found.finding.key, found.finding.message);
+                let told: Vec<String> = findings.iter().map(told).collect();
+                Err(Fault::Refused(format!("under the model {}: {}", path.display(), told.join("; "))))
+            }
+        }
     }
 
     /// Leaves copies in the data directory, so that what lies there can be explained later.
@@ -97,7 +157,16 @@ impl TermsFiles {
         for former in (self.files.len()..).map(|edition| copy(data, edition)).take_while(|copy| copy.exists()) {
             fs::remove_file(&former).map_err(|error| failed(&former, error))?;
         }
-        Ok(())
+        let copy = data.join(MODEL_COPY);
+        match &self.model {
+            Some(model) => {
+                let part = copy.with_extension("part");
+                fs::write(&part, &model.text).and_then(|()| fs::rename(&part, &copy))
+            }
+            None if copy.exists() => fs::remove_file(&copy),
+            None => Ok(()),
+        }
+        .map_err(|error| failed(&copy, error))
     }
 
     /// The programme of these terms.
@@ -112,19 +181,69 @@ impl TermsFiles {
 
     /// What is written on decisions, for each edition.
     pub fn stamps(&self) -> Vec<EditionStamp> {
-        let stamp = |file: &TermsFile| EditionStamp {
-            version: file.read.terms.version.clone(),
-            hash: file.read.hash.clone(),
-        };
-        self.files.iter().map(stamp).collect()
+        self.stamps.clone()
     }
 
-    /// The hashes of all editions, a space between them.
+    /// The hashes of all editions and of the model, a space between them.
     pub fn hashes(&self) -> String {
-        let hashes: Vec<&str> = self.files.iter().map(|file| file.read.hash.as_str()).collect();
+        let files = self.files.iter().map(|file| file.read.hash.as_str());
+        let hashes: Vec<&str> = files.chain(self.model.iter().map(|model| model.read.hash.as_str())).collect();
         hashes.join(" ")
     }
 }
+
+impl ModelText {
+    fn read(path: &Path) -> Result<ModelText, Fault> {
+        let text = fs::read_to_string(path)
+            .map_err(|error| Fault::Refused(format!("model {}: {error}", path.display())))?;
+        let read = model_file::read(&text, &path.display().to_string())
+            .map_err(|error| Fault::Refused(error.to_string()))?;
+        Ok(ModelText { path: path.to_path_buf(), text, read })
+    }
+
+    /// `terms` with the churn parameters of the model. Refused where it was fitted to something else.
+    fn in_place_of(&self, terms: &Terms) -> Result<Terms, Fault> {
+        let ModelFile { data, score, mbg_nbd, .. } = &self.read.file;
+        let churn = &terms.churn;
+        let differs = |key: &str, model: String, terms: String| {
+            (model != terms).then(|| (key.to_string(), format!("{model} is not {terms}, as in the terms")))
+        };
+        let days = |days: f64| days.to_string();
+        let found = differs("data.currency", data.currency.clone(), terms.currency.clone())
+            .or_else(|| differs("data.time_zone", data.time_zone.clone(), terms.time_zone.clone()))
+            .or_else(|| {
+                differs("score.horizon_days", score.horizon_days.to_string(), churn.horizon_days.to_string())
+            })
+            .or_else(|| differs("score.tau_days", days(score.tau_days), days(churn.tau_days)))
+            .or_else(|| match score.kind {
+                ScoreKind::Faded => None,
+                ScoreKind::MbgNbd => Some((
+                    "score.kind".to_string(),
+                    "the live score is \"faded\": a purchase after a long silence would not clear a warning"
+                        .to_string(),
+                )),
+            });
+        if let Some((key, message)) = found {
+            let file = self.path.display().to_string();
+            let (_, places) = terms::parse::<ModelFile>(&self.text, &file).expect("the file was read before");
+            let located = Located { line: places.line_of_key(&key), file, key, message };
+            return Err(Fault::Refused(TermsError::of(vec![located]).to_string()));
+        }
+        let calibration = self.read.file.calibration();
+        let knots = calibration.iter().flat_map(|calibration| calibration.knots());
+        let mut terms = terms.clone();
+        terms.churn.r = mbg_nbd.r;
+        terms.churn.alpha_days = mbg_nbd.alpha_days;
+        terms.churn.a = mbg_nbd.a;
+        terms.churn.b = mbg_nbd.b;
+        terms.churn.calibration =
+            knots.map(|knot| Knot { score: knot.score, probability: knot.probability }).collect();
+        Ok(terms)
+    }
+}
+
+/// The name of the copy of a model in a data directory.
+const MODEL_COPY: &str = "model.toml";
 
 /// The name of a copy in a data directory: `programme.toml`, `programme.1.toml`, ...
 fn copy(data: &Path, edition: usize) -> PathBuf {
@@ -133,3 +252,6 @@ fn copy(data: &Path, edition: usize) -> PathBuf {
         edition => data.join(format!("programme.{edition}.toml")),
     }
 }
+
+#[cfg(test)]
+mod tests;

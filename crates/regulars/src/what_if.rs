@@ -3,7 +3,6 @@
 //! Both programmes are replayed over the same history by the engine itself, side by side; their decisions are counted as
 //! they come, and compared at the end. Nothing is left behind but the report.
 
-mod charts;
 mod compare;
 mod feed;
 mod figures;

@@ -2,7 +2,7 @@
 //!
 //! What comes in ([`input`]) and goes out ([`output`], [`card`], [`explanation`]) is JSON or protobuf, described by
 //! `proto/regulars/v1` and generated into [`proto`]; what is kept ([`stored`]) is protobuf behind one byte of
-//! version; the programme's numbers ([`terms`]) are TOML. Where bytes come from or go is not known here.
+//! version; the programme's numbers ([`terms`]) and those of its customers ([`model_file`]) are TOML. Where bytes come from or go is not known here.
 
 pub mod topics;
 
@@ -11,6 +11,7 @@ pub mod output;
 
 pub mod card;
 pub mod explanation;
+pub mod model_file;
 pub mod stored;
 pub mod terms;
 

@@ -23,8 +23,6 @@ pub struct Stamp {
     pub source: String,
     /// The editions of the terms, in the order of the programme's; a decision of another has neither version nor hash.
     pub editions: Vec<EditionStamp>,
-    /// The population parameters; empty where they stand in the terms.
-    pub model_version: String,
     /// This is a replay: history, to be counted and not acted on.
     pub replay: bool,
 }
@@ -36,10 +34,12 @@ pub struct EditionStamp {
     pub version: String,
     /// SHA-256 of the terms, 64 hexadecimal digits ([`crate::terms::ReadTerms::hash`]).
     pub hash: String,
+    /// The population parameters ([`crate::model_file::ReadModel::stamp`]); empty where they stand in the terms.
+    pub model: String,
 }
 
 impl EditionStamp {
-    const EMPTY: EditionStamp = EditionStamp { version: String::new(), hash: String::new() };
+    const EMPTY: EditionStamp = EditionStamp { version: String::new(), hash: String::new(), model: String::new() };
 }
 
 /// In which encoding each output topic is written.
@@ -153,7 +153,7 @@ fn message(decision: &Decision, stamp: &Stamp, recorded_at: Timestamp) -> proto:
         evidence: decision.evidence.iter().map(evidence).collect(),
         terms_version: edition.version.clone(),
         terms_hash: edition.hash.clone(),
-        model_version: stamp.model_version.clone(),
+        model_version: edition.model.clone(),
         correction: decision.correction,
         replay: stamp.replay,
         body: Some(body(&decision.body)),

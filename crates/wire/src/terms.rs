@@ -6,6 +6,7 @@ use std::fmt::{self, Write};
 
 use programme::terms::Terms;
 use programme::terms::finding::Finding;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 use toml::Spanned;
@@ -94,7 +95,7 @@ pub fn read(text: &str, file: &str) -> Result<ReadTerms, TermsError> {
     if !findings.is_empty() {
         return Err(TermsError::of(located(findings)));
     }
-    let hash = hash(&terms);
+    let hash = sha256_of_json(&terms);
     let mut warnings = located(terms.warnings());
     warnings.sort_by_key(|warning| warning.line);
     Ok(ReadTerms { terms, hash, warnings })
@@ -168,8 +169,9 @@ fn worded(key: &str, message: &str) -> (String, String) {
     (key.to_string(), message.to_string())
 }
 
-fn hash(terms: &Terms) -> String {
-    let json = serde_json::to_vec(terms).expect("terms are plain numbers and texts");
+/// SHA-256 of a value as JSON, 64 hexadecimal digits.
+pub(crate) fn sha256_of_json(value: &impl Serialize) -> String {
+    let json = serde_json::to_vec(value).expect("plain numbers and texts");
     let mut hash = String::with_capacity(64);
     for byte in Sha256::digest(json) {
         write!(hash, "{byte:02x}").expect("writing into a string cannot fail");

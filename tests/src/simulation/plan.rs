@@ -166,6 +166,6 @@ impl SmallLimits {
 
 /// What all processes of a simulated world write on their decisions.
 pub fn stamp(terms: &Terms) -> Stamp {
-    let edition = EditionStamp { version: terms.version.clone(), hash: String::new() };
+    let edition = EditionStamp { version: terms.version.clone(), hash: String::new(), model: String::new() };
     Stamp { source: "/tests".into(), editions: vec![edition], ..Stamp::default() }
 }

@@ -26,6 +26,37 @@ pub struct Churn {
     /// Bands of risk, lowest first; none switches the mechanic off.
     #[serde(default)]
     pub band: Vec<Band>,
+    /// Which probability a score means, from a model that was fitted; the score itself where there is none. No key of the
+    /// terms, and no part of their hash.
+    #[serde(skip)]
+    pub calibration: Vec<Knot>,
+}
+
+/// A point of the map from scores to probabilities: between two of them it is straight, beyond them level.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Knot {
+    /// Ascends strictly from one knot to the next.
+    pub score: f64,
+    /// Does not fall; 0 to 1.
+    pub probability: f64,
+}
+
+impl Churn {
+    /// The probability that a score means.
+    pub fn probability(&self, score: f64) -> f64 {
+        let above = self.calibration.partition_point(|knot| knot.score <= score);
+        let below = above.checked_sub(1).map(|below| self.calibration[below]);
+        match (below, self.calibration.get(above)) {
+            (None, None) => score,
+            (None, Some(lowest)) => lowest.probability,
+            (Some(highest), None) => highest.probability,
+            (Some(low), Some(high)) => {
+                let share = (score - low.score) / (high.score - low.score);
+                let between = low.probability + share * (high.probability - low.probability);
+                between.clamp(low.probability, high.probability)
+            }
+        }
+    }
 }
 
 /// The numbers of the churn score are at least this: smaller ones say nothing else, and vanish where they are divided.

@@ -19,6 +19,8 @@ pub(super) struct File {
     /// The terms, relative to this file: one file, or a list with one for each edition.
     #[serde(default)]
     pub(super) programme: ProgrammeFiles,
+    #[serde(default)]
+    pub(super) model: ModelSection,
     /// Directory of the customers' state, relative to this file. Losing it loses nothing but time.
     #[serde(default = "default_data")]
     pub(super) data: PathBuf,
@@ -117,6 +119,13 @@ pub(super) struct FilesSection {
     pub(super) input: PathBuf,
     /// Directory that the output topics are written to, relative to this file.
     pub(super) output: PathBuf,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct ModelSection {
+    /// The parameters that `regulars fit` has found, relative to this file. Those of the terms if absent.
+    pub(super) file: Option<PathBuf>,
 }
 
 #[derive(Default, Deserialize)]

@@ -58,7 +58,7 @@ fn refusals() {
     check(
         "datta = 'x'\n[kafka]\nbootstrap = 'b:9092'\n",
         expect![[r#"
-        regulars.toml:1: datta: is not known, expected one of `programme`, `data`, `kafka`, `files`, `output`, `limits`, `http`, `time`
+        regulars.toml:1: datta: is not known, expected one of `programme`, `model`, `data`, `kafka`, `files`, `output`, `limits`, `http`, `time`
     "#]],
     );
     check(

@@ -49,13 +49,8 @@ pub(super) struct Ended {
 impl Assembly {
     /// Reads the terms; nothing is opened yet.
     pub(super) fn new(config: Config, until: Option<Timestamp>) -> Result<Assembly, Fault> {
-        let terms = TermsFiles::read(&config.programme)?;
-        let stamp = Stamp {
-            source: config.source.clone(),
-            editions: terms.stamps(),
-            model_version: String::new(),
-            replay: false,
-        };
+        let terms = TermsFiles::read(&config.programme)?.with_model(config.model.as_deref())?;
+        let stamp = Stamp { source: config.source.clone(), editions: terms.stamps(), replay: false };
         let (workers, silence_max) = match &config.log {
             LogConfig::Kafka(kafka) => {
                 let outage = Duration::from_millis(kafka.settings.outage_ms_max.into());

@@ -1,12 +1,10 @@
 //! The report as one page for people: figures, charts, and who wins and loses. It loads nothing.
 
-mod style;
-
 use std::fmt::Write as _;
 
+use crate::charts::{self, Layer, Line, escaped, style};
 use crate::summary::money::{amount, grouped};
 
-use super::charts::{self, Layer, Line, escaped};
 use super::compare::{Comparison, Side, percent};
 use super::figures::{figures, signed, with_sign};
 use super::movers::{Mover, Movers};

@@ -1,7 +1,7 @@
 //! How the page looks: on light and dark screens, and on paper.
 
 /// The page's style sheet.
-pub(super) const CSS: &str = "
+pub(crate) const CSS: &str = "
 :root { color-scheme: light dark; --ground: #fff; --ink: #1c2330; --quiet: #5b6575; --rule: #dde2ea;
   --old: #74829a; --new: #c2571a; --pale: #d9e4f2; --strong: #1d4f91; }
 @media (prefers-color-scheme: dark) { :root { --ground: #14181f; --ink: #e6eaf0; --quiet: #98a2b3; --rule: #2c3441;
@@ -28,6 +28,7 @@ svg text.axis { fill: var(--quiet); font-size: 11px; } .grid { stroke: var(--rul
 .line { fill: none; stroke-width: 2.2; stroke-linejoin: round; } .swatch { stroke-width: 2.6; }
 .line.old, .swatch.old { stroke: var(--old); } .line.new, .swatch.new { stroke: var(--new); }
 .line.old { stroke-width: 5; stroke-opacity: .6; } .dashed { stroke-dasharray: 5 4; } .dot.old { fill: var(--old); } .dot.new { fill: var(--new); }
+.bar.old { fill: var(--old); } .bar.new { fill: var(--new); } path.diagonal { fill: none; stroke: var(--quiet); }
 footer { margin-top: 48px; border-top: 1px solid var(--rule); font-size: 13px; overflow-wrap: anywhere; }
 @media (max-width: 760px) { .pair { grid-template-columns: 1fr; } section { overflow-x: auto; } }
 @media print { :root { --ground: #fff; --ink: #000; --quiet: #444; --rule: #ccc; --old: #6b7890; --new: #b04a10;

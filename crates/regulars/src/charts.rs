@@ -1,25 +1,29 @@
-//! Charts as SVG inside a page: lines by month, and stacked bars by month.
+//! Charts as SVG inside a page: lines and stacked bars over time, pairs of bars, and curves.
 //!
 //! Colours are the page's own, so that a chart follows it from light to dark and to paper. Every axis has its unit.
+
+pub(crate) mod curve;
+pub(crate) mod pairs;
+pub(crate) mod style;
 
 use std::fmt::Write as _;
 
 /// One line of a chart.
-pub(super) struct Line<'a> {
+pub(crate) struct Line<'a> {
     /// What it is called in the legend.
-    pub(super) name: &'a str,
+    pub(crate) name: &'a str,
     /// The class that gives it its colour: `old` or `new`, and `dashed` for the second of a pair.
-    pub(super) class: &'a str,
+    pub(crate) class: &'a str,
     /// One value for each month; `None` leaves a gap.
-    pub(super) values: Vec<Option<f64>>,
+    pub(crate) values: Vec<Option<f64>>,
 }
 
 /// One layer of stacked bars.
-pub(super) struct Layer<'a> {
+pub(crate) struct Layer<'a> {
     /// What it is called in the legend.
-    pub(super) name: &'a str,
+    pub(crate) name: &'a str,
     /// One value for each month.
-    pub(super) values: Vec<f64>,
+    pub(crate) values: Vec<f64>,
 }
 
 /// Of a chart that has the page's width, in the page's pixels, so that letters are as large in all charts.
@@ -31,11 +35,18 @@ const LEFT: f64 = 64.0;
 const RIGHT: f64 = 12.0;
 const TOP: f64 = 44.0;
 const BOTTOM: f64 = 28.0;
+/// What a line under the labels takes.
+const BELOW: f64 = 16.0;
 
 /// Lines over `months`, with the unit of their values.
-pub(super) fn lines(months: &[String], unit: &str, lines: &[Line<'_>]) -> String {
+pub(crate) fn lines(months: &[String], unit: &str, lines: &[Line<'_>]) -> String {
+    lines_over("", months, unit, lines)
+}
+
+/// The same over anything: `below` says under the axis what the labels are, where they do not say so themselves.
+pub(crate) fn lines_over(below: &str, months: &[String], unit: &str, lines: &[Line<'_>]) -> String {
     let frame = Frame::new(WIDTH, months.len(), max_of(lines.iter().flat_map(|line| line.values.iter().flatten())));
-    let mut svg = frame.begin(unit, months);
+    let mut svg = frame.begin(below, unit, months);
     for line in lines {
         let mut path = String::new();
         let mut begun = false;
@@ -70,9 +81,9 @@ pub(super) fn lines(months: &[String], unit: &str, lines: &[Line<'_>]) -> String
 
 /// Bars over `months`, layers from the bottom up. `top` is the value that the axis has to reach, so that charts side
 /// by side have one scale.
-pub(super) fn stacks(months: &[String], unit: &str, layers: &[Layer<'_>], top: f64) -> String {
+pub(crate) fn stacks(months: &[String], unit: &str, layers: &[Layer<'_>], top: f64) -> String {
     let frame = Frame::new(HALF_WIDTH, months.len(), top);
-    let mut svg = frame.begin(unit, months);
+    let mut svg = frame.begin("", unit, months);
     let classes: Vec<String> = (0..layers.len()).map(|place| shade(place, layers.len())).collect();
     for (i, month) in months.iter().enumerate() {
         let mut below = 0.0;
@@ -105,13 +116,13 @@ pub(super) fn stacks(months: &[String], unit: &str, layers: &[Layer<'_>], top: f
 }
 
 /// The colour of the layer at `place`: from pale to strong, so that a higher tier looks higher.
-pub(super) fn shade(place: usize, count: usize) -> String {
+pub(crate) fn shade(place: usize, count: usize) -> String {
     let percent = (place * 100).checked_div(count.saturating_sub(1)).unwrap_or(100);
     format!("color-mix(in oklab, var(--strong) {percent}%, var(--pale))")
 }
 
 /// The largest value, above 0.
-pub(super) fn max_of<'a>(values: impl Iterator<Item = &'a f64>) -> f64 {
+pub(crate) fn max_of<'a>(values: impl Iterator<Item = &'a f64>) -> f64 {
     values.fold(0.0, |max: f64, value| max.max(*value))
 }
 
@@ -143,8 +154,37 @@ impl Frame {
     }
 
     /// The picture's beginning: axes with their units and labels.
-    fn begin(&self, unit: &str, months: &[String]) -> String {
-        let mut svg = format!(r#"<svg viewBox="0 0 {} {HEIGHT}" role="img">"#, self.width);
+    fn begin(&self, below: &str, unit: &str, months: &[String]) -> String {
+        let mut svg = self.grid(below, unit);
+        // Labels that would touch are left out.
+        let widest = months.iter().map(|month| text_len(month)).fold(0.0, f64::max);
+        let every = (f64::max(52.0, 7.0 * widest) / self.step()).ceil().max(1.0);
+        for (i, month) in months.iter().enumerate() {
+            if count(i) % every == 0.0 {
+                let (x, y) = (self.middle(i), HEIGHT - 8.0);
+                let _ = write!(
+                    svg,
+                    r#"<text class="axis" x="{x:.1}" y="{y}" text-anchor="middle">{}</text>"#,
+                    escaped(month)
+                );
+            }
+        }
+        svg
+    }
+
+    /// Lines across, the unit above them, and what goes along `below`.
+    fn grid(&self, below: &str, unit: &str) -> String {
+        let height = if below.is_empty() { HEIGHT } else { HEIGHT + BELOW };
+        let mut svg = format!(r#"<svg viewBox="0 0 {} {height}" role="img">"#, self.width);
+        if !below.is_empty() {
+            let _ = write!(
+                svg,
+                r#"<text class="axis" x="{:.1}" y="{}" text-anchor="middle">{}</text>"#,
+                (LEFT + self.width - RIGHT) / 2.0,
+                height - 4.0,
+                escaped(below)
+            );
+        }
         let mut value = 0.0;
         while value <= self.top + self.tick / 2.0 {
             let y = self.y(value);
@@ -159,18 +199,6 @@ impl Frame {
             value += self.tick;
         }
         let _ = write!(svg, r#"<text class="axis" x="4" y="{:.1}">{}</text>"#, TOP - 12.0, escaped(unit));
-        // Labels that would touch are left out.
-        let every = (52.0 / self.step()).ceil().max(1.0);
-        for (i, month) in months.iter().enumerate() {
-            if count(i) % every == 0.0 {
-                let (x, y) = (self.middle(i), HEIGHT - 8.0);
-                let _ = write!(
-                    svg,
-                    r#"<text class="axis" x="{x:.1}" y="{y}" text-anchor="middle">{}</text>"#,
-                    escaped(month)
-                );
-            }
-        }
         svg
     }
 }
@@ -230,7 +258,7 @@ fn text_len(text: &str) -> f64 {
 }
 
 /// As text within HTML and its attributes.
-pub(super) fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

@@ -1,0 +1,133 @@
+//! From fits and outcomes to the file that is written.
+
+use model::cuts::Distribution;
+use model::fit::Fit;
+use model::population::{Parameters, Population};
+use programme::time::Day;
+use wire::model_file::{
+    BetaGeometric, CalibrationTable, Data, GammaGamma, Holdout, ModelFile, ParetoNbd, Rfm, Score, ScoreKind,
+};
+
+use super::fits::Fits;
+use super::people::{Person, float};
+
+/// Frequency and spend are those of a year; value is that of the next.
+const YEAR_DAYS: i32 = 365;
+
+/// What the file says beside the fits.
+pub(super) struct Header<'a> {
+    pub(super) version: String,
+    pub(super) valid_from: String,
+    pub(super) currency: &'a str,
+    pub(super) time_zone: &'a str,
+    pub(super) score: ScoreKind,
+    pub(super) horizon_days: u32,
+    pub(super) tau_days: f64,
+    pub(super) margin_permille: u32,
+    pub(super) calibration: Option<CalibrationTable>,
+    pub(super) holdout: Option<Holdout>,
+}
+
+/// The file of `fits` to all days.
+pub(super) fn of(people: &[Person], fits: &Fits, header: Header<'_>) -> ModelFile {
+    let first = people.iter().map(|person| person.days[0].day).min().unwrap_or(fits.day);
+    let purchases = people.iter().flat_map(|person| &person.days).map(|day| u64::from(day.purchases)).sum();
+    ModelFile {
+        version: header.version,
+        valid_from: header.valid_from,
+        high_value_minor: high_value_minor(people, fits, header.margin_permille),
+        data: Data {
+            currency: header.currency.to_string(),
+            time_zone: header.time_zone.to_string(),
+            first_day: first.to_string(),
+            last_day: fits.day.to_string(),
+            customers: people.len() as u64,
+            purchases,
+        },
+        score: Score { kind: header.score, horizon_days: header.horizon_days, tau_days: header.tau_days },
+        mbg_nbd: beta_geometric(&fits.mbg_nbd),
+        bg_nbd: fits.bg_nbd.as_ref().ok().map(beta_geometric),
+        pareto_nbd: fits.pareto_nbd.as_ref().ok().map(|fit| {
+            let model::pareto::Parameters { r, alpha, s, beta } = fit.model.parameters();
+            let errors = fit.standard_errors;
+            ParetoNbd {
+                r,
+                alpha_days: alpha,
+                s,
+                beta_days: beta,
+                ln_likelihood: fit.ln_likelihood,
+                customers: fit.customers as u64,
+                standard_errors: errors.map(|errors| [errors.r, errors.alpha, errors.s, errors.beta]),
+            }
+        }),
+        gamma_gamma: fits.gamma_gamma.as_ref().ok().map(|fit| {
+            let model::spend::Parameters { p, q, gamma } = fit.model.parameters();
+            GammaGamma {
+                p,
+                q,
+                gamma_minor: gamma,
+                ln_likelihood: fit.ln_likelihood,
+                customers: fit.customers as u64,
+                standard_errors: fit.standard_errors.map(|errors| [errors.p, errors.q, errors.gamma]),
+            }
+        }),
+        calibration: header.calibration,
+        rfm: rfm(people, fits.day),
+        holdout: header.holdout,
+    }
+}
+
+fn beta_geometric(fit: &Fit<Population, Parameters>) -> BetaGeometric {
+    let Parameters { r, alpha, a, b } = fit.model.parameters();
+    BetaGeometric {
+        r,
+        alpha_days: alpha,
+        a,
+        b,
+        ln_likelihood: fit.ln_likelihood,
+        customers: fit.customers as u64,
+        standard_errors: fit.standard_errors.map(|errors| [errors.r, errors.alpha, errors.a, errors.b]),
+    }
+}
+
+/// Fifths of those who bought within the year.
+fn rfm(people: &[Person], day: Day) -> Rfm {
+    let begin = day.plus(-YEAR_DAYS);
+    let mut distributions = [Distribution::default(), Distribution::default(), Distribution::default()];
+    for person in people {
+        let within = person.until(day).iter().filter(|shopping| shopping.day > begin);
+        let Some(last) = within.clone().next_back() else { continue };
+        let purchases: i64 = within.clone().map(|shopping| i64::from(shopping.purchases)).sum();
+        let net_minor = within.fold(0_i64, |sum, shopping| sum.saturating_add(shopping.net_minor));
+        let values = [i64::from(day.since(last.day)), purchases, net_minor];
+        for (distribution, value) in distributions.iter_mut().zip(values) {
+            distribution.add(value);
+        }
+    }
+    let [recency, frequency, monetary] =
+        distributions.map(|distribution| distribution.fifths().unwrap_or_default());
+    Rfm { window_days: YEAR_DAYS as u32, recency_days: recency, frequency, monetary_minor: monetary }
+}
+
+/// The margin that one in five customers is expected to exceed within the next year; `None` where spend has no mean.
+fn high_value_minor(people: &[Person], fits: &Fits, margin_permille: u32) -> Option<i64> {
+    let spending = fits.gamma_gamma.as_ref().ok()?.model;
+    let of_newcomer = spending.population_mean()?;
+    let mut values = Distribution::default();
+    for person in people {
+        let history = person.history(fits.day)?;
+        let days = fits.mbg_nbd.model.expected_purchases_after(&history, f64::from(YEAR_DAYS)).ok()?;
+        let spend_minor = match person.spend(fits.day) {
+            Some(spend) => spending.expected(&spend)?,
+            None => of_newcomer,
+        };
+        let margin = days * spend_minor * float(i128::from(margin_permille)) / 1000.0;
+        values.add(if margin.is_finite() { rounded(margin) } else { i64::MAX });
+    }
+    values.quantile(4, 5)
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "what is beyond an i64 becomes its end")]
+fn rounded(value: f64) -> i64 {
+    value.round() as i64
+}

@@ -1,0 +1,71 @@
+//! Terms under a model: from when it holds, what is stamped, and what does not belong together.
+
+use programme::time::Timestamp;
+
+use super::*;
+
+const PROGRAMME: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/demo/programme.toml");
+const MODEL: &str = include_str!("../fit/tests/current.toml");
+
+/// A model that goes with the demo's terms, with these texts replaced.
+fn under(changes: &[(&str, &str)]) -> Result<TermsFiles, Fault> {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("m.toml");
+    let mut text = MODEL.replace("horizon_days = 28", "horizon_days = 56").replace("b = 5\n", "b = 7\n");
+    for (good, bad) in changes {
+        assert!(text.contains(good), "{good:?} is in the text");
+        text = text.replacen(good, bad, 1);
+    }
+    fs::write(&path, text).unwrap();
+    TermsFiles::read(&[PathBuf::from(PROGRAMME)])?.with_model(Some(&path)).map_err(|fault| {
+        let shown = fault.to_string().replace(&format!("{}/", directory.path().display()), "");
+        Fault::Refused(shown)
+    })
+}
+
+// A replay of three years must judge the first two as they were judged, before the model was there.
+#[test]
+fn a_model_holds_from_its_day_on() {
+    let plain = TermsFiles::read(&[PathBuf::from(PROGRAMME)]).unwrap();
+    let under = under(&[]).unwrap();
+    let (programme, stamps) = (under.programme(), under.stamps());
+    let [before, since] = ["2018-01-01T04:59:59Z", "2018-01-01T05:00:00Z"].map(|at| Timestamp::parse(at).unwrap());
+    assert_eq!(programme.terms_at(before), plain.latest());
+    let churn = &programme.terms_at(since).churn;
+    assert_eq!((churn.b, churn.calibration.len(), plain.latest().churn.b), (7.0, 3, 5.0));
+    let told: Vec<&str> = [before, since].map(|at| &*stamps[programme.edition_at(at)].model).into();
+    assert_eq!((told[0], told[1].get(..11)), ("", Some("2017-12-31+")));
+    assert_eq!(stamps[0].hash, stamps[1].hash);
+    assert_ne!(programme.id(), plain.programme().id());
+    assert_eq!(plain.stamps()[0], stamps[0]);
+}
+
+// What lies in a data directory is explained by what it was reached by.
+#[test]
+fn a_copy_of_the_model_is_kept_and_forgotten() {
+    let data = tempfile::tempdir().unwrap();
+    let under = under(&[]).unwrap();
+    under.keep_copies(data.path()).unwrap();
+    let kept = TermsFiles::given_or_kept(&[], data.path()).unwrap();
+    assert_eq!((kept.hashes(), kept.programme().id()), (under.hashes(), under.programme().id()));
+    let plain = TermsFiles::read(&[PathBuf::from(PROGRAMME)]).unwrap();
+    plain.keep_copies(data.path()).unwrap();
+    assert_eq!(TermsFiles::given_or_kept(&[], data.path()).unwrap().hashes(), plain.hashes());
+}
+
+#[test]
+fn what_does_not_belong_together_is_refused() {
+    let refused = |good, bad| under(&[(good, bad)]).unwrap_err().to_string();
+    assert_eq!(refused("\"USD\"", "\"RUB\""), "m.toml:6: data.currency: RUB is not USD, as in the terms");
+    assert_eq!(
+        refused("horizon_days = 56", "horizon_days = 28"),
+        "m.toml:15: score.horizon_days: 28 is not 56, as in the terms"
+    );
+    assert!(refused("\"faded\"", "\"mbg_nbd\"").starts_with("m.toml:14: score.kind: the live score is \"faded\""));
+    // Everybody would be warned on the day of a purchase.
+    let warned = refused("[0.02, 0.3, 0.3]", "[0.9, 0.9, 0.9]");
+    assert!(
+        warned.starts_with("under the model m.toml: churn.band.0.probability_min: 0.35 must be above 0.9"),
+        "{warned}"
+    );
+}
