@@ -259,7 +259,7 @@ fn standing_baskets(known: &[&Event], zone: &Zone) -> Vec<Basket> {
             }
             Body::SurveyAnswered(_)
             | Body::Interacted(_)
-            | Body::Enrolled
+            | Body::Enrolled(_)
             | Body::FavouritesChosen(_)
             | Body::RedemptionRequested(_)
             | Body::RedemptionSettled(_)

@@ -59,6 +59,11 @@ pub fn plain() -> Terms {
         reactivation: None,
         discount: None,
         draw: Vec::new(),
+        survey: Vec::new(),
+        survey_contact: None,
+        complaints: None,
+        engagement: None,
+        value: None,
     }
 }
 

@@ -14,7 +14,7 @@ pub mod segments;
 pub mod tiers;
 
 use crate::customer::Standing;
-use crate::decision::{Body, Evidence};
+use crate::decision::{Body, Evidence, Move};
 use crate::event::Event;
 use crate::facts::{Booked, Facts};
 use crate::terms::Terms;
@@ -75,3 +75,13 @@ pub const MECHANICS: [Mechanic; 9] = [
     churn::MECHANIC,
     reactivation::MECHANIC,
 ];
+
+/// How one class became another; `None` where it did not.
+pub(crate) fn difference<T: Copy + PartialEq>(
+    from: Option<T>,
+    to: Option<T>,
+    name: fn(T) -> &'static str,
+) -> Option<Move> {
+    let name = |class: Option<T>| class.map(|class| name(class).to_string());
+    (from != to).then(|| Move { from: name(from), to: name(to) })
+}

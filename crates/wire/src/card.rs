@@ -69,6 +69,7 @@ pub(crate) fn message(card: &Card) -> proto::CustomerCard {
         }),
         balances: card.balances.iter().map(balance).collect(),
         discount_permille: card.discount_permille,
+        relationship: None,
     }
 }
 

@@ -80,6 +80,7 @@ fn regular() -> Customer {
             nps: None,
             favourites: None,
             consents: Consents::default(),
+            relationship: None,
         },
         standing: Standing {
             sequence: 1,
@@ -408,6 +409,7 @@ fn facts() -> impl Strategy<Value = Facts> {
             nps,
             favourites,
             consents: Consents::default(),
+            relationship: None,
         },
     )
 }

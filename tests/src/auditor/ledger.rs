@@ -335,7 +335,7 @@ impl<'a> Audit<'a> {
                 self.debt += owed;
                 self.tell(PointsKind::Adjusted, -taken - owed, false);
             }
-            Body::Enrolled
+            Body::Enrolled(_)
             | Body::FavouritesChosen(_)
             | Body::TierOverridden(_)
             | Body::ConsentChanged(_)

@@ -5,7 +5,7 @@
 //! before.
 
 use programme::decision::Direction;
-use programme::event::{Body, Event};
+use programme::event::{Body, Event, Instrument};
 use programme::terms::Terms;
 use programme::terms::tiers::policy::{Downgrade, Period};
 use programme::terms::tiers::{Match, Tier, Window};
@@ -321,7 +321,9 @@ impl Known<'_> {
     /// The last answer; of two at one instant the lower.
     fn last_answer(self) -> Option<(Timestamp, u8)> {
         let answers = self.events.iter().filter_map(|event| match &event.body {
-            Body::SurveyAnswered(Some(answer)) => Some((event.at, answer.score)),
+            Body::SurveyAnswered(answered) if answered.instrument == Instrument::Nps => {
+                answered.recommendation().map(|score| (event.at, score))
+            }
             _ => None,
         });
         answers.max_by_key(|(at, score)| (*at, std::cmp::Reverse(*score)))

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use expect_test::{Expect, expect};
-use programme::event::{self, Event, NpsAnswer, Purchase};
+use programme::event::{self, Enrolled, Event, Purchase, SurveyAnswered};
 use programme::terms::discount::Step;
 
 use super::*;
@@ -33,7 +33,7 @@ fn check(programme: &Programme, history: &[Event], at: &str, expected: Expect) {
 #[test]
 fn explanations() {
     let supermarket = shipped("programme.toml");
-    let answer = event("2024-05-20T10:00:00Z", event::Body::SurveyAnswered(Some(NpsAnswer { score: 9 })));
+    let answer = event("2024-05-20T10:00:00Z", event::Body::SurveyAnswered(SurveyAnswered::nps(9)));
     let mut history: Vec<Event> =
         (1..=9).map(|day| purchase(&format!("2024-05-{:02}T16:30:00Z", day * 3), 250_000)).collect();
     history.insert(7, answer);
@@ -140,7 +140,7 @@ fn explanations() {
             If nothing happens, nothing will change
         "#]],
     );
-    let enrolled = [event("2024-05-01T10:00:00Z", event::Body::Enrolled)];
+    let enrolled = [event("2024-05-01T10:00:00Z", event::Body::Enrolled(Enrolled::default()))];
     check(
         &supermarket,
         &enrolled,

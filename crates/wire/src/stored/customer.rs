@@ -6,6 +6,7 @@ mod challenges;
 mod decided;
 mod draws;
 mod past;
+mod relationship;
 mod tier;
 
 use programme::customer::challenges::ChallengesStanding;
@@ -30,7 +31,19 @@ const TAKEN_BACK: u32 = 2;
 /// The stored form of `customer`.
 pub(super) fn message(customer: &Customer) -> StoredCustomer {
     let Customer { facts, standing, wake_at, erased_at, decided, past } = customer;
-    let Facts { since, last_purchase_at, lifetime, days, baskets, seen, rhythm, nps, favourites, consents } = facts;
+    let Facts {
+        since,
+        last_purchase_at,
+        lifetime,
+        days,
+        baskets,
+        seen,
+        rhythm,
+        nps,
+        favourites,
+        consents,
+        relationship,
+    } = facts;
     let buckets = &days.buckets;
     let baskets = &baskets.baskets;
     let since_ms = since.map(|at| at.0);
@@ -61,6 +74,8 @@ pub(super) fn message(customer: &Customer) -> StoredCustomer {
             .as_ref()
             .map(|chosen| StoredFavourites { at_ms: chosen.at.0, skus: chosen.skus.clone() }),
         consents: challenges::consents(consents),
+        relationship: relationship.as_deref().map(self::relationship::message),
+        relationship_standing: standing.relationship.as_deref().map(self::relationship::standing_message),
         sequence: standing.sequence,
         clock_ms,
         tier: standing.tier.name.clone(),
@@ -111,6 +126,7 @@ pub(super) fn customer(message: StoredCustomer, past_until: Option<Timestamp>) -
         nps,
         favourites: message.favourites.map(|chosen| Favourites { at: Timestamp(chosen.at_ms), skus: chosen.skus }),
         consents: challenges::read_consents(message.consents)?,
+        relationship: message.relationship.map(relationship::facts).transpose()?.map(Box::new),
     };
     let standing = Standing {
         sequence: message.sequence,
@@ -142,6 +158,7 @@ pub(super) fn customer(message: StoredCustomer, past_until: Option<Timestamp>) -
         categories: challenges::read_categories(message.categories)?,
         discount: message.discount.map(discount).transpose()?.unwrap_or_default(),
         draws: message.draws.map(draws::standing).transpose()?.unwrap_or_default(),
+        relationship: message.relationship_standing.map(relationship::standing).transpose()?.map(Box::new),
     };
     let wake_at = message.wake_at_ms.map(Timestamp);
     let is_needed = past_until.is_none_or(|until| standing.clock > until) && !message.past.is_empty();
