@@ -8,6 +8,7 @@ pub mod churn;
 pub mod discount;
 pub mod draws;
 pub mod fraud;
+pub mod negative;
 pub mod points;
 pub mod reactivation;
 pub mod segments;
@@ -64,7 +65,7 @@ pub struct Mechanic {
 }
 
 /// All mechanics, in the order in which they judge.
-pub const MECHANICS: [Mechanic; 9] = [
+pub const MECHANICS: [Mechanic; 10] = [
     fraud::MECHANIC,
     challenges::MECHANIC,
     points::MECHANIC,
@@ -74,6 +75,7 @@ pub const MECHANICS: [Mechanic; 9] = [
     segments::MECHANIC,
     churn::MECHANIC,
     reactivation::MECHANIC,
+    negative::MECHANIC,
 ];
 
 /// How one class became another; `None` where it did not.
