@@ -7,6 +7,7 @@ pub mod challenges;
 pub mod churn;
 pub mod discount;
 pub mod draws;
+pub mod engagement;
 pub mod fraud;
 pub mod negative;
 pub mod points;
@@ -65,7 +66,7 @@ pub struct Mechanic {
 }
 
 /// All mechanics, in the order in which they judge.
-pub const MECHANICS: [Mechanic; 10] = [
+pub const MECHANICS: [Mechanic; 11] = [
     fraud::MECHANIC,
     challenges::MECHANIC,
     points::MECHANIC,
@@ -76,6 +77,7 @@ pub const MECHANICS: [Mechanic; 10] = [
     churn::MECHANIC,
     reactivation::MECHANIC,
     negative::MECHANIC,
+    engagement::MECHANIC,
 ];
 
 /// How one class became another; `None` where it did not.

@@ -1,5 +1,7 @@
 //! How a customer's card is written.
 
+mod relationship;
+
 use programme::card::{Balance, Card};
 use programme::classes::Score;
 use programme::customer::SegmentStanding;
@@ -69,7 +71,7 @@ pub(crate) fn message(card: &Card) -> proto::CustomerCard {
         }),
         balances: card.balances.iter().map(balance).collect(),
         discount_permille: card.discount_permille,
-        relationship: None,
+        relationship: card.relationship.as_ref().map(relationship::message),
     }
 }
 
