@@ -13,6 +13,7 @@ pub mod negative;
 pub mod points;
 pub mod reactivation;
 pub mod segments;
+pub mod surveys;
 pub mod tiers;
 
 use crate::customer::Standing;
@@ -66,7 +67,7 @@ pub struct Mechanic {
 }
 
 /// All mechanics, in the order in which they judge.
-pub const MECHANICS: [Mechanic; 11] = [
+pub const MECHANICS: [Mechanic; 12] = [
     fraud::MECHANIC,
     challenges::MECHANIC,
     points::MECHANIC,
@@ -78,6 +79,7 @@ pub const MECHANICS: [Mechanic; 11] = [
     reactivation::MECHANIC,
     negative::MECHANIC,
     engagement::MECHANIC,
+    surveys::MECHANIC,
 ];
 
 /// How one class became another; `None` where it did not.
