@@ -11,6 +11,7 @@ mod consents;
 mod fraud;
 pub mod ledger;
 mod reactivation;
+mod relationship;
 mod segments;
 mod tiers;
 
@@ -27,6 +28,7 @@ use tiers::{Known, Tiers};
 use challenges::Challenges;
 use fraud::Suspicions;
 use reactivation::Reactivation;
+use relationship::Relationship;
 use segments::Classed;
 
 /// An event that was accepted, and where it stood in the input.
@@ -92,12 +94,14 @@ struct Audit<'a> {
     suspicions: Suspicions,
     challenges: Challenges,
     reactivation: Reactivation,
+    relationship: Relationship,
     discount_permille: u32,
     told: Vec<Told>,
 }
 
 /// A basket that stands: it was paid, and did not go back whole.
 struct Basket {
+    at: Timestamp,
     day: Day,
     net_minor: i64,
 }
@@ -114,6 +118,7 @@ impl<'a> Audit<'a> {
             suspicions: Suspicions::default(),
             challenges: Challenges::default(),
             reactivation: Reactivation::default(),
+            relationship: Relationship::default(),
             discount_permille: 0,
             told: Vec::new(),
         }
@@ -147,6 +152,8 @@ impl<'a> Audit<'a> {
             _ => None,
         });
         let mut instants: BTreeSet<Timestamp> = floor_ends.filter(|end| *end > after && *end <= until).collect();
+        let issues = relationship::instants(self.terms, known);
+        instants.extend(issues.into_iter().filter(|instant| *instant > after && *instant <= until));
         let mut day = self.zone.day(after).plus(1);
         while self.zone.start(day) <= until {
             instants.insert(self.zone.start(day));
@@ -191,6 +198,10 @@ impl<'a> Audit<'a> {
             self.tell(at, Kind::Risk, from, to, String::new());
         }
         for (kind, from, to) in self.reactivation.look(self.terms, self.zone, known, day) {
+            self.tell(at, kind, from, to, String::new());
+        }
+        let seen = relationship::Known { terms: self.terms, zone: self.zone, events: known, baskets, at, day };
+        for (kind, from, to) in self.relationship.look(seen) {
             self.tell(at, kind, from, to, String::new());
         }
     }
@@ -274,7 +285,7 @@ fn standing_baskets(known: &[&Event], zone: &Zone) -> Vec<Basket> {
         let back_minor = returned.get(basket_id).copied().unwrap_or(0);
         let all_back = gross_minor > 0 && back_minor >= gross_minor;
         if !gone.contains(basket_id) && !all_back {
-            standing.push(Basket { day: zone.day(at), net_minor: gross_minor - back_minor.min(gross_minor) });
+            standing.push(Basket { at, day: zone.day(at), net_minor: gross_minor - back_minor.min(gross_minor) });
         }
     }
     standing
