@@ -108,7 +108,9 @@ fn wake(moment: &Moment<'_>, facts: &Facts, asked: &[Asked], contact: &SurveyCon
     }
     let due = moment.terms.survey.iter().filter_map(|survey| due(moment, facts, asked, survey, contact)).min()?;
     let free = free_from(asked, contact, due.max(moment.day));
-    Some(due.max(free)).filter(|day| *day > moment.day)
+    // The offer has an end, which the calendar has to know too.
+    let ends = |day: Day| day.plus(days(contact.valid_days));
+    Some(due.max(free)).filter(|day| *day > moment.day && moment.zone.knows(ends(*day)))
 }
 
 /// Forgets what stands in the way of no question any more.

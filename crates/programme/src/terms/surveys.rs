@@ -22,6 +22,9 @@ pub struct Survey {
     pub id: String,
     /// What it is asked with.
     pub instrument: Instrument,
+    /// Answers of its instrument to surveys that the terms do not name count as its own; otherwise they are refused.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub any_id: bool,
     /// What is asked. None for NPS and TNPS, which ask one thing; none gives SERVQUAL and SERVPERF the 22 items of the
     /// literature, `q1` to `q22`, and EXIT the reasons of `domain.md` RM-4.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -406,6 +409,11 @@ pub(super) fn check(surveys: &[Survey], contact: Option<&SurveyContact>, finding
         let taken = surveys[..i].iter().any(|other| other.id == survey.id);
         findings.name(&format!("{at}.id"), &survey.id, taken);
         survey.check(&at, findings);
+        let ambiguous =
+            survey.any_id && surveys[..i].iter().any(|other| other.any_id && other.instrument == survey.instrument);
+        findings.check(!ambiguous, &format!("{at}.any_id"), || {
+            format!("another survey of {} takes what is not named, too", survey.instrument.as_str())
+        });
         let asked = survey.ask_after_days.is_some();
         findings.check(!asked || contact.is_some(), &format!("{at}.ask_after_days"), || {
             "needs a section survey_contact, which says whom one may ask, and how often".into()

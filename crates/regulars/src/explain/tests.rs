@@ -220,3 +220,50 @@ fn discounts_are_explained() {
           What goes back does not lower it"#]]
     .assert_eq(discount);
 }
+
+// Whoever answers a complaint must see that there is one, whose it is, and what is at stake.
+#[test]
+fn relationships_are_explained() {
+    let supermarket = shipped("programmes/supermarket.toml");
+    let survey = |id: &str, instrument, answers: &[(&str, i64)]| {
+        let answer = |(item, score): &(&str, i64)| event::Answer {
+            item: (*item).to_string(),
+            score_milli: score * 1000,
+            ..event::Answer::default()
+        };
+        let answers = answers.iter().map(answer).collect();
+        let survey_id = id.to_string();
+        event::Body::SurveyAnswered(SurveyAnswered { survey_id, instrument, answers, ..SurveyAnswered::default() })
+    };
+    let mut history: Vec<Event> = (1..=12)
+        .map(|week| {
+            let day = supermarket.zone().day(Timestamp::parse("2024-03-01T12:00:00Z").unwrap()).plus(week * 7);
+            purchase(&format!("{day}T12:00:00Z"), 2_000_00)
+        })
+        .collect();
+    let recommends = survey("nps", event::Instrument::Nps, &[("nps", 9)]);
+    history.push(event("2024-05-26T10:00:00Z", recommends));
+    let satisfied = survey("satisfaction", event::Instrument::Csi, &[("assortment", 5), ("staff", 3)]);
+    history.push(event("2024-05-26T11:00:00Z", satisfied));
+    let did = |kind| event::Body::Interacted(event::Interacted::plain(kind));
+    history.push(event("2024-05-26T12:00:00Z", did(event::Interaction::ReferralMade)));
+    history.push(event("2024-05-27T09:00:00Z", did(event::Interaction::Complaint)));
+    let mut customer = Customer::default();
+    for event in &history {
+        supermarket.fold(&mut customer, event, &mut Vec::new());
+    }
+    let text = explanation(&supermarket, "42", &customer, Timestamp::parse("2024-05-27T10:00:00Z").unwrap());
+    let from = text.find("Relationship").expect("it is told");
+    let told: String =
+        text[from..].lines().take_while(|line| !line.is_empty()).map(|line| format!("{line}\n")).collect();
+    expect![[r#"
+        Relationship: advocate, in experimentation since 2024-03-15
+          Loyalty: absolute (behaviour 56 %, perception 82 %)
+          Engagement: medium, 57 % (does 57 %)
+          Something is wrong: open, 1 of 1 issues wait
+          Worth 81,206.66 RUB, of which 81,166.66 RUB by own purchases
+    "#]]
+    .assert_eq(&told);
+    let coming = text.lines().find(|line| line.contains("escalated")).unwrap_or_default();
+    expect!["2024-05-28  negative engagement open -> escalated"].assert_eq(coming.trim());
+}

@@ -40,7 +40,8 @@ fn asking() -> Terms {
         {"id": "csi", "instrument": "csi", "half_life_days": 90, "valid_days": 365, "item": [
             {"id": "price", "dimension": "value"}, {"id": "staff", "dimension": "service"}]},
         {"id": "servqual", "instrument": "servqual", "half_life_days": 90, "valid_days": 365},
-        {"id": "exit", "instrument": "exit", "half_life_days": 90, "valid_days": 365}
+        {"id": "exit", "instrument": "exit", "half_life_days": 90, "valid_days": 365},
+        {"id": "perf", "instrument": "servperf", "any_id": true, "half_life_days": 90, "valid_days": 365}
     ]"#;
     let terms = Terms { survey: serde_json::from_str(survey).unwrap(), ..terms() };
     assert_eq!(terms.check(), []);
@@ -189,8 +190,12 @@ fn declared_surveys() {
         answered("servqual", "SERVQUAL", "", r#"{"item": "q5", "score": 4, "expectation": 8}"#),
         answered("servqual", "SERVQUAL", "", r#"{"item": "q23", "score": 4}"#),
         answered("exit", "EXIT", "", r#"{"item": "price", "score": 10}"#),
+        // One that takes whatever is not called by name, in its own.
+        answered("any", "SERVPERF", "", r#"{"item": "q1", "score": 7}"#),
+        answered("", "SERVPERF", "", r#"{"item": "q1", "score": 7}"#),
+        answered("csi", "SERVPERF", "", r#"{"item": "q1", "score": 7}"#),
         // Of these instruments nothing is declared, and nothing is taken over.
-        answered("any", "SERVPERF", "", r#"{"item": "x", "score": 99}"#),
+        answered("any", "ENGAGEMENT", "", r#"{"item": "x", "score": 99}"#),
         answered("any", "PULSE", "", ""),
     ];
     expect![[r#"
@@ -213,6 +218,9 @@ fn declared_surveys() {
         bad_score: event e1 of customer c1: surveyAnswered.answers.0.expectation 8 must lie between 1 and 7
         unknown_item: event e1 of customer c1: surveyAnswered.answers.0.item "q23" is no item of survey servqual
         "exit" "" price=10000/None/None
+        "perf" "" q1=7000/None/None
+        "perf" "" q1=7000/None/None
+        contradiction: event e1 of customer c1: surveyAnswered.surveyId "csi" is a survey of CSI, not of SERVPERF
         "" ""
         "" ""
     "#]].assert_eq(&said.concat());

@@ -64,15 +64,16 @@ pub(super) fn survey_answered(
         | Instrument::Engagement
         | Instrument::Exit => self::answers(survey, answered.answers)?,
     };
-    Ok(SurveyAnswered { survey_id: answered.survey_id, instrument, touchpoint, answers })
+    Ok(SurveyAnswered { survey_id: survey.id.clone(), instrument, touchpoint, answers })
 }
 
+/// The survey called `id`, or the one of the instrument that takes whatever is not called by name.
 fn declared<'a>(surveys: &'a [Survey], id: &str, instrument: Instrument) -> Result<&'a Survey, Refusal> {
-    if id.is_empty() {
-        return Err(missing("surveyAnswered.surveyId"));
-    }
+    let named = surveys.iter().find(|survey| survey.id == id);
+    let any = surveys.iter().find(|survey| survey.any_id && survey.instrument == instrument);
     let name = instrument.as_str();
-    match surveys.iter().find(|survey| survey.id == id) {
+    match named.or(any) {
+        None if id.is_empty() => Err(missing("surveyAnswered.surveyId")),
         Some(survey) if survey.instrument == instrument => Ok(survey),
         Some(survey) => {
             let other = survey.instrument.as_str();
