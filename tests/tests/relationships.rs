@@ -297,7 +297,7 @@ fn consent_ends_what_is_said_and_erasure_what_is_known() {
             match &decision.body {
                 Concluded::OfferSuggested(offer) => panic!("seed {seed}: {offer:?}"),
                 Concluded::EngagementChanged(changed) => {
-                    let judged = EngagementChanged { negative_engagement: None, ..changed.clone() };
+                    let judged = EngagementChanged { negative_engagement: None, ..(**changed).clone() };
                     let taken_back =
                         moves(&judged).iter().all(|moved| moved.as_ref().is_none_or(|it| it.to.is_none()));
                     assert!(taken_back, "seed {seed}: {changed:?}");

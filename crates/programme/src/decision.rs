@@ -92,7 +92,7 @@ pub enum Body {
     /// A balance of points changed, or a request to pay with points was declined.
     PointsChanged(PointsChanged),
     /// The customer was classed anew.
-    EngagementChanged(EngagementChanged),
+    EngagementChanged(Box<EngagementChanged>),
     /// A challenge moved on.
     ChallengeChanged(ChallengeChanged),
     /// Something to offer to the customer.

@@ -225,7 +225,7 @@ pub fn last_recommendation(
 pub fn exit_reason(facts: &Facts, terms: &Terms, zone: &Zone, day: Day) -> Option<Dimension> {
     let answers = &facts.relationship.as_ref()?.answers;
     let asked = counting(answers, &terms.survey, zone, day);
-    let given = asked.filter(|answer| answer.given.instrument == Instrument::Exit).last()?.given;
+    let given = asked.rev().find(|answer| answer.given.instrument == Instrument::Exit)?.given;
     if facts.last_purchase_at.is_some_and(|at| at > given.at) {
         return None;
     }

@@ -32,7 +32,8 @@ fn judge(moment: &Moment<'_>, facts: &Facts, standing: &mut Standing, concluded:
             own.wake = None;
             let changed = differences(&before, &own.classes);
             if changed != EngagementChanged::default() {
-                concluded.push(Conclusion { body: Body::EngagementChanged(changed), evidence: Vec::new() });
+                concluded
+                    .push(Conclusion { body: Body::EngagementChanged(Box::new(changed)), evidence: Vec::new() });
             }
         }
         return;
@@ -45,7 +46,7 @@ fn judge(moment: &Moment<'_>, facts: &Facts, standing: &mut Standing, concluded:
     own.wake = next_change(moment, facts, terms, &now);
     if changed != EngagementChanged::default() {
         let evidence = reading.evidence(&changed);
-        concluded.push(Conclusion { body: Body::EngagementChanged(changed), evidence });
+        concluded.push(Conclusion { body: Body::EngagementChanged(Box::new(changed)), evidence });
     }
 }
 
@@ -66,7 +67,7 @@ fn correct(
     let evidence = terms.map_or(Vec::new(), |terms| {
         Reading::of(facts, moment.terms, terms, moment.zone, moment.day).evidence(&changed)
     });
-    concluded.push(Conclusion { body: Body::EngagementChanged(changed), evidence });
+    concluded.push(Conclusion { body: Body::EngagementChanged(Box::new(changed)), evidence });
 }
 
 fn allows(moment: &Moment<'_>, facts: &Facts, terms: &Engagement) -> bool {

@@ -60,7 +60,7 @@ fn conclude(
     let negative_engagement = difference(before, now, NegativeEngagement::as_str);
     if negative_engagement.is_some() {
         let changed = EngagementChanged { negative_engagement, ..EngagementChanged::default() };
-        concluded.push(Conclusion { body: Body::EngagementChanged(changed), evidence });
+        concluded.push(Conclusion { body: Body::EngagementChanged(Box::new(changed)), evidence });
     }
 }
 

@@ -24,7 +24,8 @@ fn judge(moment: &Moment<'_>, facts: &Facts, standing: &mut Standing, concluded:
             let changed = announce(announced, &Classes::default(), moment.day, 0);
             *announced = SegmentStanding::default();
             if changed != EngagementChanged::default() {
-                concluded.push(Conclusion { body: Body::EngagementChanged(changed), evidence: Vec::new() });
+                concluded
+                    .push(Conclusion { body: Body::EngagementChanged(Box::new(changed)), evidence: Vec::new() });
             }
         }
         return;
@@ -36,7 +37,7 @@ fn judge(moment: &Moment<'_>, facts: &Facts, standing: &mut Standing, concluded:
     announced.wake = next_change(&mut ageing, facts, announced, terms, moment.day);
     if changed != EngagementChanged::default() {
         let evidence = evidence(&changed, &reading, terms, moment.day);
-        concluded.push(Conclusion { body: Body::EngagementChanged(changed), evidence });
+        concluded.push(Conclusion { body: Body::EngagementChanged(Box::new(changed)), evidence });
     }
 }
 
@@ -60,7 +61,7 @@ fn correct(
     if let Some(terms) = moment.terms.segments.as_ref().filter(|_| changed != EngagementChanged::default()) {
         let reading = Ageing::from(facts, terms, moment.day).on(moment.day);
         let evidence = evidence(&changed, &reading, terms, moment.day);
-        concluded.push(Conclusion { body: Body::EngagementChanged(changed), evidence });
+        concluded.push(Conclusion { body: Body::EngagementChanged(Box::new(changed)), evidence });
     }
 }
 
