@@ -12,6 +12,7 @@ mod fraud;
 mod ledger;
 mod memory;
 mod reactivation;
+mod relationship;
 mod segments;
 mod tiers;
 
@@ -29,6 +30,7 @@ use challenges::Challenges;
 use fraud::Suspicions;
 use ledger::{Ledger, Look};
 use reactivation::Reactivation;
+use relationship::Relationship;
 use segments::Classed;
 
 /// An event that was accepted, and where it stood in the input.
@@ -147,12 +149,14 @@ struct Audit<'a> {
     /// Absent where the terms have no points.
     ledger: Option<Ledger<'a>>,
     reactivation: Reactivation,
+    relationship: Relationship,
     discount_permille: u32,
     told: Vec<Told>,
 }
 
 /// A basket that stands: it was paid, and did not go back whole.
 struct Basket {
+    at: Timestamp,
     day: Day,
     net_minor: i64,
 }
@@ -170,6 +174,7 @@ impl<'a> Audit<'a> {
             challenges: Challenges::default(),
             ledger: terms.points.as_ref().map(|points| Ledger::new(terms, points, zone)),
             reactivation: Reactivation::default(),
+            relationship: Relationship::default(),
             discount_permille: 0,
             told: Vec::new(),
         }
@@ -214,6 +219,8 @@ impl<'a> Audit<'a> {
         let payments_end = self.ledger.iter().flat_map(Ledger::open_ends);
         let ends = floor_ends.chain(payments_end).filter(|end| *end > after && *end <= until);
         let mut instants: BTreeSet<Timestamp> = ends.collect();
+        let issues = relationship::instants(self.terms, known);
+        instants.extend(issues.into_iter().filter(|instant| *instant > after && *instant <= until));
         let mut day = self.zone.day(after).plus(1);
         while self.zone.start(day) <= until {
             instants.insert(self.zone.start(day));
@@ -279,6 +286,10 @@ impl<'a> Audit<'a> {
             self.tell(at, Kind::Risk, from, to, String::new());
         }
         for (kind, from, to) in self.reactivation.look(self.terms, self.zone, known, day) {
+            self.tell(at, kind, from, to, String::new());
+        }
+        let seen = relationship::Known { terms: self.terms, zone: self.zone, events: known, baskets, at, day };
+        for (kind, from, to) in self.relationship.look(seen) {
             self.tell(at, kind, from, to, String::new());
         }
     }
@@ -347,7 +358,7 @@ fn standing_baskets(known: &[&Event], zone: &Zone) -> Vec<Basket> {
             }
             Body::SurveyAnswered(_)
             | Body::Interacted(_)
-            | Body::Enrolled
+            | Body::Enrolled(_)
             | Body::FavouritesChosen(_)
             | Body::RedemptionRequested(_)
             | Body::RedemptionSettled(_)
@@ -362,7 +373,7 @@ fn standing_baskets(known: &[&Event], zone: &Zone) -> Vec<Basket> {
         let back_minor = returned.get(basket_id).copied().unwrap_or(0);
         let all_back = gross_minor > 0 && back_minor >= gross_minor;
         if !gone.contains(basket_id) && !all_back {
-            standing.push(Basket { day: zone.day(at), net_minor: gross_minor - back_minor.min(gross_minor) });
+            standing.push(Basket { at, day: zone.day(at), net_minor: gross_minor - back_minor.min(gross_minor) });
         }
     }
     standing

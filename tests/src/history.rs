@@ -10,8 +10,8 @@ mod beside;
 
 use engine::log::{InputId, Source, TaskId};
 use programme::event::{
-    Body, ConsentChanged, ErasureRequested, Event, Interacted, Interaction, Line, NpsAnswer, Purchase,
-    PurchaseReturned, PurchaseVoided, TierOverridden,
+    Body, ConsentChanged, Enrolled, ErasureRequested, Event, Instrument, Interacted, Interaction, Line, Purchase,
+    PurchaseReturned, PurchaseVoided, SurveyAnswered, TierOverridden,
 };
 use programme::terms::Terms;
 use programme::time::Timestamp;
@@ -156,10 +156,13 @@ impl Author<'_> {
             }
             75..=84 => {
                 let score = self.chance.within(0..=10).max(self.chance.within(0..=10)) as u8;
-                self.send(at, Body::SurveyAnswered(Some(NpsAnswer { score })));
+                self.send(at, Body::SurveyAnswered(SurveyAnswered::nps(score)));
             }
-            85..=87 => self.send(at, Body::SurveyAnswered(None)),
-            88..=89 => self.send(at, Body::Enrolled),
+            85..=87 => self.send(
+                at,
+                Body::SurveyAnswered(SurveyAnswered { instrument: Instrument::Csi, ..SurveyAnswered::default() }),
+            ),
+            88..=89 => self.send(at, Body::Enrolled(Enrolled::default())),
             90..=91 => {
                 let granted = self.apart().permille(700);
                 self.send(at, Body::ConsentChanged(ConsentChanged { purpose: "marketing".into(), granted }));

@@ -1,6 +1,6 @@
 //! Events as the JSON text that tills send, written without the code under test.
 
-use programme::event::{Body, Event, Interaction, Line};
+use programme::event::{Answer, Body, Event, Interaction, Line, RECOMMEND_ITEM};
 use serde_json::{Value, json};
 
 use crate::terms::CURRENCY;
@@ -59,15 +59,28 @@ fn body(body: &Body) -> (&'static str, Value) {
             ("purchaseReturned", value)
         }
         Body::PurchaseVoided(voided) => ("purchaseVoided", json!({ "basketId": voided.basket_id })),
-        Body::SurveyAnswered(Some(answer)) => {
-            let answers = json!([{ "item": "nps", "score": answer.score, "scaleMax": 10 }]);
-            ("surveyAnswered", json!({ "surveyId": "s", "instrument": "NPS", "answers": answers }))
+        Body::SurveyAnswered(answered) => {
+            let mut value = json!({
+                "surveyId": if answered.survey_id.is_empty() { "s" } else { &answered.survey_id },
+                "instrument": answered.instrument.as_str(),
+                "answers": answered.answers.iter().map(answer).collect::<Value>(),
+            });
+            // What the terms do not declare is answered all the same.
+            if answered.answers.is_empty() {
+                value["answers"] = json!([{ "item": "assortment", "score": 4, "scaleMax": 5, "importance": 3 }]);
+            }
+            if !answered.touchpoint.is_empty() {
+                value["touchpoint"] = json!(answered.touchpoint);
+            }
+            ("surveyAnswered", value)
         }
-        Body::SurveyAnswered(None) => {
-            let answers = json!([{ "item": "assortment", "score": 4, "scaleMax": 5, "importance": 3 }]);
-            ("surveyAnswered", json!({ "surveyId": "s", "instrument": "CSI", "answers": answers }))
+        Body::Enrolled(enrolled) => {
+            let mut value = json!({ "programmeId": "regulars" });
+            if let Some(role) = enrolled.channel_role {
+                value["channelRole"] = json!(role.as_str().to_uppercase());
+            }
+            ("enrolled", value)
         }
-        Body::Enrolled => ("enrolled", json!({ "programmeId": "regulars" })),
         Body::ErasureRequested(request) => ("erasureRequested", json!({ "requestId": request.request_id })),
         Body::Interacted(interacted) => {
             let mut value = json!({ "kind": kind(interacted.kind) });
@@ -124,6 +137,24 @@ fn body(body: &Body) -> (&'static str, Value) {
             ("consentChanged", json!({ "purpose": changed.purpose, "granted": changed.granted }))
         }
     }
+}
+
+fn answer(answer: &Answer) -> Value {
+    let points = |milli: i64| match milli % 1000 {
+        0 => json!(milli / 1000),
+        _ => json!(milli as f64 / 1000.0),
+    };
+    let mut value = json!({ "item": answer.item, "score": points(answer.score_milli) });
+    if answer.item == RECOMMEND_ITEM {
+        value["scaleMax"] = json!(10);
+    }
+    if let Some(importance) = answer.importance_milli {
+        value["importance"] = points(importance);
+    }
+    if let Some(expectation) = answer.expectation_milli {
+        value["expectation"] = points(expectation);
+    }
+    value
 }
 
 fn lines(lines: &[Line]) -> Value {

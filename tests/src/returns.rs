@@ -10,8 +10,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use programme::event::{
-    Body, ConsentChanged, Event, FavouritesChosen, Interacted, Interaction, Line, NpsAnswer, PointsAdjusted,
-    Purchase, PurchaseReturned, PurchaseVoided, RedemptionRequested, RedemptionSettled,
+    Body, ConsentChanged, Event, FavouritesChosen, Interacted, Interaction, Line, PointsAdjusted, Purchase,
+    PurchaseReturned, PurchaseVoided, RedemptionRequested, RedemptionSettled, SurveyAnswered,
 };
 use programme::time::Timestamp;
 use serde::Deserialize;
@@ -133,7 +133,7 @@ impl<'a> Author<'a> {
         for _ in 0..self.chance.within(0..=3) {
             let at = day(&mut self.chance);
             let score = self.chance.within(4..=10).max(self.chance.within(0..=10)) as u8;
-            self.send(at, Body::SurveyAnswered(Some(NpsAnswer { score })));
+            self.send(at, Body::SurveyAnswered(SurveyAnswered::nps(score)));
         }
         for _ in 0..self.chance.within(0..=1) {
             let at = day(&mut self.chance);

@@ -63,6 +63,11 @@ pub fn plain() -> Terms {
         discount: None,
         draw: Vec::new(),
         partner: Vec::new(),
+        survey: Vec::new(),
+        survey_contact: None,
+        complaints: None,
+        engagement: None,
+        value: None,
     }
 }
 

@@ -155,7 +155,20 @@ fn suspected(body: &Value) -> String {
 /// The classes that moved, as they were before or are now.
 fn classes(body: &Value, side: &str) -> String {
     let class = |name: &str| Some(format!("{name}={}", body.get(name)?.get(side)?.as_str()?));
-    ["segment", "buyerGroup", "activity"].into_iter().filter_map(class).collect::<Vec<_>>().join(" ")
+    let names = [
+        "segment",
+        "buyerGroup",
+        "activity",
+        "loyaltyType",
+        "level",
+        "pyramidStage",
+        "ladderStep",
+        "negativeEngagement",
+        "lifeCycle",
+        "loyaltyParadox",
+        "exitReason",
+    ];
+    names.into_iter().filter_map(class).collect::<Vec<_>>().join(" ")
 }
 
 /// Reads a decision as if it had been published.

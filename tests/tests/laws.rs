@@ -14,8 +14,8 @@ use programme::customer::Customer;
 use programme::decision::{self, Decision};
 use programme::editions::Programme;
 use programme::event::{
-    Body, ErasureRequested, Event, Interacted, Interaction, NpsAnswer, Purchase, PurchaseReturned, PurchaseVoided,
-    TierOverridden,
+    Body, Enrolled, ErasureRequested, Event, Instrument, Interacted, Interaction, Purchase, PurchaseReturned,
+    PurchaseVoided, SurveyAnswered, TierOverridden,
 };
 use programme::facts::Facts;
 use programme::time::{Timestamp, Zone};
@@ -364,9 +364,9 @@ fn event() -> impl Strategy<Value = Event> {
             Body::PurchaseReturned(PurchaseReturned { basket_id, amount_minor, whole_basket, ..PurchaseReturned::default() })
         }),
         1 => basket.prop_map(|basket_id| Body::PurchaseVoided(PurchaseVoided { basket_id })),
-        1 => (0..=10u8).prop_map(|score| Body::SurveyAnswered(Some(NpsAnswer { score }))),
-        1 => Just(Body::SurveyAnswered(None)),
-        1 => Just(Body::Enrolled),
+        1 => (0..=10u8).prop_map(|score| Body::SurveyAnswered(SurveyAnswered::nps(score))),
+        1 => Just(Body::SurveyAnswered(SurveyAnswered { instrument: Instrument::Csi, ..SurveyAnswered::default() })),
+        1 => Just(Body::Enrolled(Enrolled::default())),
         1 => Just(Body::Interacted(Interacted::plain(Interaction::Visit))),
         1 => (prop::option::of(0..4_usize), any::<bool>()).prop_map(|(tier, ends)| {
             let tier = tier.map(|tier| terms::plain().tier[tier].name.clone());

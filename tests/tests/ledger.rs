@@ -6,8 +6,8 @@ use programme::customer::Customer;
 use programme::decision::{Body as Concluded, Decision, PointsKind};
 use programme::editions::Programme;
 use programme::event::{
-    Body, Event, FavouritesChosen, Interacted, Interaction, Line, NpsAnswer, PointsAdjusted, Purchase,
-    PurchaseReturned, PurchaseVoided, RedemptionRequested, RedemptionSettled,
+    Body, Event, FavouritesChosen, Interacted, Interaction, Line, PointsAdjusted, Purchase, PurchaseReturned,
+    PurchaseVoided, RedemptionRequested, RedemptionSettled, SurveyAnswered,
 };
 use programme::ledger::redemption::Redemption;
 use programme::terms::churn::Churn;
@@ -185,7 +185,7 @@ fn body() -> impl Strategy<Value = Body> {
             Body::PointsAdjusted(PointsAdjusted { currency: "USD".into(), points, reason, operator_id })
         }),
         1 => Just(Body::Interacted(Interacted::plain(Interaction::ReferralMade))),
-        1 => Just(Body::SurveyAnswered(Some(NpsAnswer { score: 9 }))),
+        1 => Just(Body::SurveyAnswered(SurveyAnswered::nps(9))),
         1 => prop::collection::vec(prop::sample::select(vec!["milk", "tea", "rice"]), 0..4).prop_map(|skus| {
             let skus = skus.into_iter().map(str::to_string).collect();
             Body::FavouritesChosen(FavouritesChosen { skus })

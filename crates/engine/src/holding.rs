@@ -186,13 +186,18 @@ impl Holding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use programme::event::Body;
+    use programme::event::{Body, Enrolled};
 
     const A: InputId = InputId(0);
     const B: InputId = InputId(1);
 
     fn event(at: i64) -> Event {
-        Event { id: format!("e{at}"), customer_id: "c".into(), at: Timestamp(at), body: Body::Enrolled }
+        Event {
+            id: format!("e{at}"),
+            customer_id: "c".into(),
+            at: Timestamp(at),
+            body: Body::Enrolled(Enrolled::default()),
+        }
     }
 
     fn holding() -> Holding {

@@ -1,5 +1,7 @@
 //! What one reads about one customer at one instant: the card that queries answer with.
 
+pub mod relationship;
+
 use crate::customer::{Customer, SegmentStanding, TierFloor};
 use crate::decision::{ExpiringPoints, Need};
 use crate::editions::Programme;
@@ -13,6 +15,8 @@ use crate::probability::{self, Score};
 use crate::terms::Terms;
 use crate::terms::partners::Partner;
 use crate::time::Timestamp;
+
+use relationship::RelationshipCard;
 
 /// A pure reading of a customer at an instant.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,6 +66,8 @@ pub struct Card {
     pub scores: Option<Scores>,
     /// The customer's discount, thousandths of the price; 0 where there is none.
     pub discount_permille: u32,
+    /// Answers, loyalty, engagement; `None` where the terms do not ask for any of it.
+    pub relationship: Option<RelationshipCard>,
     /// The ISO 4217 code of every amount on the card.
     pub currency: String,
     /// The customer's points, the account of the programme's currency first; none in a programme without points.
@@ -171,6 +177,7 @@ impl Programme {
             segments: standing.segments,
             scores: segments::scores_at(&moment, &facts),
             discount_permille: standing.discount.permille,
+            relationship: relationship::relationship(&moment, &facts, &standing),
             currency: terms.currency.clone(),
             partners: partners(terms, &facts, &standing.points),
             balances: self.balances(&standing.points),

@@ -1,5 +1,7 @@
 //! The classes that customers fall into: RFM segments, groups of buyers, activity.
 
+pub mod relationship;
+
 /// A score of recency, frequency or monetary value, 1 (worst) to 5 (best).
 pub type Score = u8;
 

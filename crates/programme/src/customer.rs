@@ -2,6 +2,7 @@
 
 pub mod categories;
 pub mod challenges;
+pub mod relationship;
 
 use crate::classes::{Activity, BuyerGroup, Segment};
 use crate::decided::Decided;
@@ -13,6 +14,7 @@ use crate::time::{Day, Timestamp, Zone};
 
 use categories::CategoriesStanding;
 use challenges::ChallengesStanding;
+use relationship::RelationshipStanding;
 
 /// The whole state of one customer, as it is stored.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -89,11 +91,14 @@ pub struct Standing {
     pub discount: DiscountStanding,
     /// What the customer has earned in the prize draws.
     pub draws: DrawsStanding,
+    /// What was concluded of the relationship; `None` where the terms do not ask, or there is nothing.
+    pub relationship: Option<Box<RelationshipStanding>>,
 }
 
 impl Standing {
     /// The earliest instant at which a mechanic wants to look again although nothing happens.
     pub fn wake_at(&self, zone: &Zone) -> Option<Timestamp> {
+        let relationship = self.relationship.as_deref();
         let next_day = [
             self.tier.wake,
             self.risk.wake,
@@ -101,6 +106,8 @@ impl Standing {
             self.challenges.wake,
             self.categories.wake,
             self.draws.wake,
+            relationship.and_then(|own| own.wake),
+            relationship.and_then(|own| own.asked_wake),
         ]
         .into_iter()
         .flatten()
@@ -108,7 +115,10 @@ impl Standing {
         let next_midnight = next_day.map(|day| zone.start(day));
         // A floor ends at its own instant.
         let floor_ends = self.tier.floor.as_ref().and_then(|floor| floor.until);
-        [next_midnight, floor_ends, self.points.wake].into_iter().flatten().min()
+        [next_midnight, floor_ends, self.points.wake, relationship.and_then(|own| own.negative_wake)]
+            .into_iter()
+            .flatten()
+            .min()
     }
 }
 

@@ -92,7 +92,7 @@ pub enum Body {
     /// A balance of points changed, or a request to pay with points was declined.
     PointsChanged(PointsChanged),
     /// The customer was classed anew.
-    EngagementChanged(EngagementChanged),
+    EngagementChanged(Box<EngagementChanged>),
     /// A challenge moved on.
     ChallengeChanged(ChallengeChanged),
     /// Something to offer to the customer.
@@ -275,6 +275,22 @@ pub struct EngagementChanged {
     pub buyer_group: Option<Move>,
     /// Whether the member is active (`domain.md` RC-9): `active` or `inactive`.
     pub activity: Option<Move>,
+    /// Behaviour against perception (`domain.md` RC-3); none while one of them is not known.
+    pub loyalty_type: Option<Move>,
+    /// How engaged (`domain.md` EN-2).
+    pub level: Option<Move>,
+    /// How far up the pyramid (`domain.md` EN-6).
+    pub pyramid_stage: Option<Move>,
+    /// How far up the ladder (`domain.md` RM-8).
+    pub ladder_step: Option<Move>,
+    /// What is wrong (`domain.md` EN-4).
+    pub negative_engagement: Option<Move>,
+    /// Where the relationship stands in its life (`domain.md` RM-9).
+    pub life_cycle: Option<Move>,
+    /// Loyal without effect (`domain.md` EN-6): `paradox` or none.
+    pub loyalty_paradox: Option<Move>,
+    /// Why the customer leaves (`domain.md` RM-4).
+    pub exit_reason: Option<Move>,
 }
 
 /// A class that changed.

@@ -26,7 +26,7 @@ impl Event {
     /// one.
     pub fn order(&self) -> (Timestamp, u8, &str) {
         let rank = match &self.body {
-            Body::Enrolled | Body::ConsentChanged(_) | Body::FavouritesChosen(_) | Body::TierOverridden(_) => 0,
+            Body::Enrolled(_) | Body::ConsentChanged(_) | Body::FavouritesChosen(_) | Body::TierOverridden(_) => 0,
             Body::SurveyAnswered(_) | Body::Interacted(_) | Body::PointsAdjusted(_) => 1,
             Body::RedemptionRequested(_) => 2,
             Body::RedemptionSettled(_) => 3,
@@ -48,12 +48,12 @@ pub enum Body {
     PurchaseReturned(PurchaseReturned),
     /// A basket never happened.
     PurchaseVoided(PurchaseVoided),
-    /// A survey was answered. `None` for an instrument that no mechanic reads yet.
-    SurveyAnswered(Option<NpsAnswer>),
+    /// A survey was answered.
+    SurveyAnswered(SurveyAnswered),
     /// The customer did something other than to buy.
     Interacted(Interacted),
     /// The customer joined the programme.
-    Enrolled,
+    Enrolled(Enrolled),
     /// The customer chose the goods that earn more.
     FavouritesChosen(FavouritesChosen),
     /// The customer wants to pay with points.
@@ -152,6 +152,11 @@ impl Interacted {
     pub fn plain(kind: Interaction) -> Interacted {
         Interacted { kind, sentiment: None, value_minor: None, refers_to: None, referred_customer_id: None }
     }
+
+    /// How it was meant, thousandths, rounded; `None` where it was not judged.
+    pub fn mood_milli(&self) -> Option<i64> {
+        self.sentiment.map(|sentiment| libm::round(sentiment * 1000.0) as i64)
+    }
 }
 
 /// What the customer did other than to buy.
@@ -184,6 +189,44 @@ pub enum Interaction {
     EventAttended,
     /// The customer opened a message of the retailer's.
     MessageOpened,
+}
+
+impl Interaction {
+    /// All of them.
+    pub const ALL: [Interaction; 13] = [
+        Interaction::ReferralMade,
+        Interaction::ReferralConverted,
+        Interaction::Review,
+        Interaction::Share,
+        Interaction::Like,
+        Interaction::Idea,
+        Interaction::ProductTest,
+        Interaction::Complaint,
+        Interaction::ComplaintAnswered,
+        Interaction::Visit,
+        Interaction::ContentView,
+        Interaction::EventAttended,
+        Interaction::MessageOpened,
+    ];
+
+    /// Its name in terms.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Interaction::ReferralMade => "referral_made",
+            Interaction::ReferralConverted => "referral_converted",
+            Interaction::Review => "review",
+            Interaction::Share => "share",
+            Interaction::Like => "like",
+            Interaction::Idea => "idea",
+            Interaction::ProductTest => "product_test",
+            Interaction::Complaint => "complaint",
+            Interaction::ComplaintAnswered => "complaint_answered",
+            Interaction::Visit => "visit",
+            Interaction::ContentView => "content_view",
+            Interaction::EventAttended => "event_attended",
+            Interaction::MessageOpened => "message_opened",
+        }
+    }
 }
 
 /// The goods that earn more for this customer.
@@ -261,9 +304,141 @@ pub struct ErasureRequested {
     pub request_id: String,
 }
 
-/// How likely the customer is to recommend, 0 to 10 (Net Promoter Score; `domain.md` BY-4).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NpsAnswer {
-    /// 0 to 10: 9 and 10 promote, 7 and 8 are passive, the rest detract.
-    pub score: u8,
+/// The customer joined the programme.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Enrolled {
+    /// The customer's place in the channel; absent where it was not said.
+    pub channel_role: Option<ChannelRole>,
+}
+
+/// A place in the channel between the maker of goods and whoever uses them (`domain.md` EN-10).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChannelRole {
+    /// Makes the goods.
+    Manufacturer,
+    /// Passes them on to shops.
+    Distributor,
+    /// Sells them.
+    Retailer,
+    /// Uses them.
+    Consumer,
+}
+
+impl ChannelRole {
+    /// All of them, from the maker on.
+    pub const ALL: [ChannelRole; 4] =
+        [ChannelRole::Manufacturer, ChannelRole::Distributor, ChannelRole::Retailer, ChannelRole::Consumer];
+
+    /// Its name in terms and on cards.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ChannelRole::Manufacturer => "manufacturer",
+            ChannelRole::Distributor => "distributor",
+            ChannelRole::Retailer => "retailer",
+            ChannelRole::Consumer => "consumer",
+        }
+    }
+}
+
+/// What a survey is asked with (`domain.md`, section 3).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Instrument {
+    /// "Would you recommend us", of the relationship as a whole (BY-4).
+    #[default]
+    Nps,
+    /// The same of one touchpoint, right after it (BY-5); never pooled with the other.
+    Tnps,
+    /// Importance and satisfaction of each criterion (BY-6).
+    Csi,
+    /// Expectation and perception, 22 pairs (RC-4).
+    Servqual,
+    /// Perception alone (RC-4).
+    Servperf,
+    /// A short, regular question (EN-12).
+    Pulse,
+    /// What the customer knows, feels and does (EN-1).
+    Engagement,
+    /// Why the customer left (RM-4).
+    Exit,
+}
+
+impl Instrument {
+    /// All of them.
+    pub const ALL: [Instrument; 8] = [
+        Instrument::Nps,
+        Instrument::Tnps,
+        Instrument::Csi,
+        Instrument::Servqual,
+        Instrument::Servperf,
+        Instrument::Pulse,
+        Instrument::Engagement,
+        Instrument::Exit,
+    ];
+
+    /// Its name in messages.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Instrument::Nps => "NPS",
+            Instrument::Tnps => "TNPS",
+            Instrument::Csi => "CSI",
+            Instrument::Servqual => "SERVQUAL",
+            Instrument::Servperf => "SERVPERF",
+            Instrument::Pulse => "PULSE",
+            Instrument::Engagement => "ENGAGEMENT",
+            Instrument::Exit => "EXIT",
+        }
+    }
+
+    /// It asks "would you recommend us", 0 to 10.
+    pub fn asks_to_recommend(self) -> bool {
+        matches!(self, Instrument::Nps | Instrument::Tnps)
+    }
+}
+
+/// The one item of NPS and TNPS.
+pub const RECOMMEND_ITEM: &str = "nps";
+
+/// A survey was answered, in part or whole. What was answered to an instrument of which the terms declare no survey is left
+/// out, but for NPS.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SurveyAnswered {
+    /// The survey in the terms; empty where they declare none of the instrument.
+    pub survey_id: String,
+    /// What it was asked with.
+    pub instrument: Instrument,
+    /// What it was about, for TNPS; empty otherwise.
+    pub touchpoint: String,
+    /// One for each item that was answered.
+    pub answers: Vec<Answer>,
+}
+
+/// The answer to one item of a survey. Thousandths of a point of its scale.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Answer {
+    /// What was asked.
+    pub item: String,
+    /// What was answered, rounded.
+    pub score_milli: i64,
+    /// How much it matters to the customer (CSI); absent where it was not said.
+    pub importance_milli: Option<i64>,
+    /// What the customer had expected (SERVQUAL); absent where it was not said.
+    pub expectation_milli: Option<i64>,
+}
+
+impl SurveyAnswered {
+    /// The answer to "would you recommend us", 0 to 10 (NPS).
+    pub fn nps(score: u8) -> SurveyAnswered {
+        let answer =
+            Answer { item: RECOMMEND_ITEM.into(), score_milli: i64::from(score) * 1000, ..Answer::default() };
+        SurveyAnswered { answers: vec![answer], ..SurveyAnswered::default() }
+    }
+
+    /// How likely the customer is to recommend the retailer, 0 to 10: 9 and 10 promote, 7 and 8 are passive, the rest
+    /// detract. Of TNPS it is about one touchpoint. `None` where that was not asked.
+    pub fn recommendation(&self) -> Option<u8> {
+        let answer = self.answers.first().filter(|_| self.instrument.asks_to_recommend())?;
+        u8::try_from(answer.score_milli / 1000).ok().filter(|score| *score <= 10)
+    }
 }

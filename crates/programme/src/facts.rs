@@ -8,10 +8,11 @@ pub mod baskets;
 pub mod consents;
 pub mod days;
 pub mod partners;
+pub mod relationship;
 pub mod rhythm;
 pub mod seen;
 
-use crate::event::{Body, Event};
+use crate::event::{Body, Event, Instrument};
 use crate::terms::Terms;
 use crate::time::{Day, Timestamp, Zone};
 
@@ -19,6 +20,7 @@ use baskets::{Basket, Baskets, Booking};
 use consents::Consents;
 use days::Days;
 use partners::Partners;
+use relationship::Relationship;
 use rhythm::Rhythm;
 use seen::Seen;
 
@@ -47,6 +49,8 @@ pub struct Facts {
     pub consents: Consents,
     /// What was bought from each of the companies that share the programme.
     pub partners: Partners,
+    /// What the customer says and does beside buying; `None` where the terms do not ask, or there is nothing.
+    pub relationship: Option<Box<Relationship>>,
 }
 
 /// A choice of goods that earn more (`domain.md` BY-10).
@@ -111,6 +115,12 @@ impl Facts {
             return Err(Duplicate);
         }
         self.since = Some(self.since.map_or(event.at, |since| since.min(event.at)));
+        let booked = self.fold_body(event, terms, zone)?;
+        self.relate(event, terms, zone);
+        Ok(booked)
+    }
+
+    fn fold_body(&mut self, event: &Event, terms: &Terms, zone: &Zone) -> Result<Option<Booked>, Duplicate> {
         match &event.body {
             Body::Purchase(purchase) => {
                 let id = seen::fingerprint(&purchase.basket_id);
@@ -131,20 +141,20 @@ impl Facts {
                 let id = seen::fingerprint(&voided.basket_id);
                 return self.book(id, Booking::Voided { at: event.at }, terms, zone).map(Some);
             }
-            Body::SurveyAnswered(Some(answer)) => {
+            Body::SurveyAnswered(answered) => {
+                let recommendation = answered.recommendation().filter(|_| answered.instrument == Instrument::Nps);
                 // Of two answers at one instant the lower one stays, whichever came first.
-                let newer = self.nps.is_none_or(|nps| (event.at, nps.score) > (nps.at, answer.score));
-                if newer {
-                    self.nps = Some(Nps { score: answer.score, at: event.at });
+                let newer = |score| self.nps.is_none_or(|nps| (event.at, nps.score) > (nps.at, score));
+                if let Some(score) = recommendation.filter(|score| newer(*score)) {
+                    self.nps = Some(Nps { score, at: event.at });
                 }
             }
             Body::FavouritesChosen(chosen) => self.choose(event.at, &chosen.skus, terms),
             Body::ConsentChanged(changed) => self.consents.fold(changed, event.at, &terms.consent),
             // What happens to points and tiers is between the event and the mechanics. An erasure leaves no facts to
             // fold it into; the step performs it.
-            Body::SurveyAnswered(None)
-            | Body::Interacted(_)
-            | Body::Enrolled
+            Body::Interacted(_)
+            | Body::Enrolled(_)
             | Body::RedemptionRequested(_)
             | Body::RedemptionSettled(_)
             | Body::PointsAdjusted(_)
@@ -152,6 +162,17 @@ impl Facts {
             | Body::ErasureRequested(_) => {}
         }
         Ok(None)
+    }
+
+    /// Takes in what the event says of the relationship, where the terms ask for it.
+    fn relate(&mut self, event: &Event, terms: &Terms, zone: &Zone) {
+        if !Relationship::is_asked_for(terms) {
+            self.relationship = None;
+            return;
+        }
+        let mut relationship = self.relationship.take().unwrap_or_default();
+        relationship.fold(event, terms, zone);
+        self.relationship = Some(relationship).filter(|relationship| **relationship != Relationship::default());
     }
 
     /// Whether [`Facts::fold`] would find that `event` was taken in already.
@@ -181,7 +202,9 @@ impl Facts {
         // Whether a tier was earned is asked of every day of its protection, and each looks back over a window.
         let tiers = terms.window.days_max() + terms.tier_policy.protected_days();
         let segments = terms.segments.as_ref().map_or(0, |segments| segments.window_days);
-        let days = tiers.max(terms.memory.returns_days).max(segments);
+        // Two whole periods, and the one that is not over yet.
+        let loyalty = terms.engagement.as_ref().map_or(0, |engagement| engagement.loyalty.period_weeks * 21);
+        let days = tiers.max(terms.memory.returns_days).max(segments).max(loyalty);
         i32::try_from(days).expect("terms bound all of them to 1,300")
     }
 

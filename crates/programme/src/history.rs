@@ -6,6 +6,9 @@
 //! 2024-03-02 erase r1                2024-03-03 redeem r1 500 b2     2024-03-03 settle r1 confirmed
 //! 2024-03-04 purchase b3 5.00 store=s1 cashier=k1
 //! 2024-03-03 visit
+//! 2024-03-03 survey csi assortment=4/5,price=2/3        2024-03-03 survey pulse trust=4        2024-03-03 survey tnps@app nps=3
+//! 2024-03-03 did idea     2024-03-03 did review mood=-0.5     2024-03-03 did complaint_answered to=e3
+//! 2024-03-03 enrol distributor
 //! 2024-03-03 floor champion          2024-03-03 floor champion 2024-06-01        2024-04-01 floor none
 //!
 //! 2024-01-10 purchase b2 30.00 lines=milk:2:20.00,tea*:1:10.00
@@ -15,6 +18,9 @@
 //! 2024-01-14 consent marketing yes   2024-01-15 purchase b2 620.00 lines=milk:2:120.00,tea*:0.5:500.00
 //! ```
 //!
+//! Answers are `item=score`, with the importance (CSI) or the expectation (SERVQUAL) after a stroke. An event is called by the
+//! number of its line, from `e0` on.
+//!
 //! A line is a category (with `*` for the retailer's own brand, `!` where it earns no points), pieces, and an amount; its
 //! article has the category's name, and stands in the department `food`.
 
@@ -22,9 +28,9 @@ use crate::customer::Customer;
 use crate::decision::{Body, Decision, Direction, TierChanged, Value};
 use crate::editions::Programme;
 use crate::event::{
-    self, ConsentChanged, ErasureRequested, Event, FavouritesChosen, Interacted, Interaction, Line, NpsAnswer,
-    PointsAdjusted, Purchase, PurchaseReturned, PurchaseVoided, RedemptionRequested, RedemptionSettled,
-    TierOverridden,
+    self, Answer, ChannelRole, ConsentChanged, Enrolled, ErasureRequested, Event, FavouritesChosen, Instrument,
+    Interacted, Interaction, Line, PointsAdjusted, Purchase, PurchaseReturned, PurchaseVoided, RedemptionRequested,
+    RedemptionSettled, SurveyAnswered, TierOverridden,
 };
 use crate::terms::churn::{Band, Churn};
 use crate::terms::consent::Consent;
@@ -88,6 +94,11 @@ pub(crate) fn terms() -> Terms {
         discount: None,
         draw: Vec::new(),
         partner: Vec::new(),
+        survey: Vec::new(),
+        survey_contact: None,
+        complaints: None,
+        engagement: None,
+        value: None,
     }
 }
 
@@ -142,7 +153,7 @@ fn numbered_event(line: &str, number: usize) -> Event {
         "void" => event::Body::PurchaseVoided(PurchaseVoided { basket_id: basket_id() }),
         "nps" => {
             let score = words[2].parse().expect("a score");
-            event::Body::SurveyAnswered(Some(NpsAnswer { score }))
+            event::Body::SurveyAnswered(SurveyAnswered::nps(score))
         }
         "redeem" => event::Body::RedemptionRequested(RedemptionRequested {
             redemption_id: basket_id(),
@@ -174,13 +185,20 @@ fn numbered_event(line: &str, number: usize) -> Event {
             event::Body::FavouritesChosen(FavouritesChosen { skus })
         }
         "did" => {
-            let kind = match words[2] {
-                "referral_made" => Interaction::ReferralMade,
-                "referral_converted" => Interaction::ReferralConverted,
-                "visit" => Interaction::Visit,
-                other => panic!("no such interaction: {other}"),
-            };
-            event::Body::Interacted(Interacted::plain(kind))
+            let kind = Interaction::ALL.into_iter().find(|kind| kind.as_str() == words[2]);
+            let text = |name: &str| Some(named(&words, name)).filter(|text| !text.is_empty());
+            event::Body::Interacted(Interacted {
+                kind: kind.unwrap_or_else(|| panic!("no such interaction: {}", words[2])),
+                sentiment: text("mood=").map(|mood| mood.parse().expect("a mood")),
+                value_minor: text("worth=").map(|worth| minor(&worth)),
+                refers_to: text("to="),
+                referred_customer_id: text("whom="),
+            })
+        }
+        "survey" => event::Body::SurveyAnswered(survey(words[2], words[3])),
+        "enrol" => {
+            let role = words.get(2).map(|role| ChannelRole::ALL.into_iter().find(|one| one.as_str() == *role));
+            event::Body::Enrolled(Enrolled { channel_role: role.map(|role| role.expect("a role")) })
         }
         "consent" => {
             event::Body::ConsentChanged(ConsentChanged { purpose: basket_id(), granted: words[3] == "yes" })
@@ -189,6 +207,27 @@ fn numbered_event(line: &str, number: usize) -> Event {
         other => panic!("no such event: {other}"),
     };
     Event { id: format!("e{number}"), customer_id: "c".into(), at: instant(words[0]), body }
+}
+
+/// Answers to the survey `name`, which begins with its instrument and may have a touchpoint after an at sign.
+fn survey(name: &str, answers: &str) -> SurveyAnswered {
+    let (id, touchpoint) = name.split_once('@').unwrap_or((name, ""));
+    let instrument = Instrument::ALL.into_iter().find(|one| id.starts_with(&one.as_str().to_lowercase()));
+    let instrument = instrument.unwrap_or_else(|| panic!("no such instrument: {id}"));
+    let milli = |text: &str| (text.parse::<f64>().expect("a score") * 1000.0) as i64;
+    let answer = |text: &str| {
+        let (item, scores) = text.split_once('=').expect("item=score");
+        let (score, other) = scores.split_once('/').map_or((scores, None), |(score, other)| (score, Some(other)));
+        let of = |wanted: Instrument| other.filter(|_| instrument == wanted).map(milli);
+        Answer {
+            item: item.into(),
+            score_milli: milli(score),
+            importance_milli: of(Instrument::Csi),
+            expectation_milli: of(Instrument::Servqual),
+        }
+    };
+    let answers = answers.split(',').map(answer).collect();
+    SurveyAnswered { survey_id: id.into(), instrument, touchpoint: touchpoint.into(), answers }
 }
 
 fn named(words: &[&str], name: &str) -> String {

@@ -1,5 +1,11 @@
 //! Pure readings of facts at a local day: purchases and spend in the window, lifetime value.
 
+pub mod behaviour;
+pub mod engagement;
+pub mod negative;
+pub mod perception;
+pub mod value;
+
 use crate::facts::{Facts, Nps};
 use crate::terms::Ltv;
 use crate::terms::tiers::Window;

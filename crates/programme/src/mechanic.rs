@@ -7,14 +7,17 @@ pub mod challenges;
 pub mod churn;
 pub mod discount;
 pub mod draws;
+pub mod engagement;
 pub mod fraud;
+pub mod negative;
 pub mod points;
 pub mod reactivation;
 pub mod segments;
+pub mod surveys;
 pub mod tiers;
 
 use crate::customer::Standing;
-use crate::decision::{Body, Evidence};
+use crate::decision::{Body, Evidence, Move};
 use crate::event::Event;
 use crate::facts::{Booked, Facts};
 use crate::terms::Terms;
@@ -64,7 +67,7 @@ pub struct Mechanic {
 }
 
 /// All mechanics, in the order in which they judge.
-pub const MECHANICS: [Mechanic; 9] = [
+pub const MECHANICS: [Mechanic; 12] = [
     fraud::MECHANIC,
     challenges::MECHANIC,
     points::MECHANIC,
@@ -74,4 +77,17 @@ pub const MECHANICS: [Mechanic; 9] = [
     segments::MECHANIC,
     churn::MECHANIC,
     reactivation::MECHANIC,
+    negative::MECHANIC,
+    engagement::MECHANIC,
+    surveys::MECHANIC,
 ];
+
+/// How one class became another; `None` where it did not.
+pub(crate) fn difference<T: Copy + PartialEq>(
+    from: Option<T>,
+    to: Option<T>,
+    name: fn(T) -> &'static str,
+) -> Option<Move> {
+    let name = |class: Option<T>| class.map(|class| name(class).to_string());
+    (from != to).then(|| Move { from: name(from), to: name(to) })
+}

@@ -204,12 +204,20 @@ mod tests {
         let event = |at, body| Event { id: format!("e{at}"), customer_id: "c".into(), at: Timestamp(at), body };
         let request = ErasureRequested { request_id: "r".into() };
         let (mut customer, mut decisions) = (Customer::default(), Vec::new());
-        programme.fold(&mut customer, &event(1_000, event::Body::Enrolled), &mut decisions);
+        programme.fold(
+            &mut customer,
+            &event(1_000, event::Body::Enrolled(event::Enrolled::default())),
+            &mut decisions,
+        );
         assert!(!customer.is_unknown());
         programme.fold(&mut customer, &event(2_000, event::Body::ErasureRequested(request)), &mut decisions);
         assert_eq!(customer, Customer { erased_at: Some(Timestamp(2_000)), ..Customer::default() });
         assert_eq!(
-            programme.fold(&mut customer, &event(2_000, event::Body::Enrolled), &mut decisions),
+            programme.fold(
+                &mut customer,
+                &event(2_000, event::Body::Enrolled(event::Enrolled::default())),
+                &mut decisions
+            ),
             Folded::Suppressed
         );
         assert!(customer.is_unknown());

@@ -5,16 +5,20 @@
 
 pub mod challenges;
 pub mod churn;
+pub mod complaints;
 pub mod consent;
 pub mod discount;
 pub mod draw;
+pub mod engagement;
 pub mod finding;
 pub mod fraud;
 pub mod partners;
 pub mod points;
 pub mod reactivation;
 pub mod segments;
+pub mod surveys;
 pub mod tiers;
+pub mod value;
 pub mod warning;
 
 use serde::{Deserialize, Serialize};
@@ -23,17 +27,21 @@ use crate::time::{Day, Timestamp, Zone};
 
 use challenges::{Challenge, Collection};
 use churn::Churn;
+use complaints::Complaints;
 use consent::Consent;
 use discount::Discount;
 use draw::Draw;
+use engagement::Engagement;
 use finding::{Finding, Findings};
 use fraud::Fraud;
 use partners::Partner;
 use points::Points;
 use reactivation::Reactivation;
 use segments::Segments;
+use surveys::{Survey, SurveyContact};
 use tiers::policy::TierPolicy;
 use tiers::{Tier, Window};
+use value::Value;
 
 /// All the numbers of one programme.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -97,6 +105,21 @@ pub struct Terms {
     /// The companies that share the programme; none where it is one company's.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub partner: Vec<Partner>,
+    /// The surveys whose answers are used; none uses the answers to NPS alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub survey: Vec<Survey>,
+    /// How customers may be asked; absent where nobody is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub survey_contact: Option<SurveyContact>,
+    /// What is negative engagement, and how soon it is answered; absent where nobody looks for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub complaints: Option<Complaints>,
+    /// How loyalty and engagement are judged; absent where they are not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub engagement: Option<Engagement>,
+    /// What customers bring beside own purchases; absent where it is not counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<Value>,
 }
 
 /// Bounds of what is remembered of one customer.
@@ -202,6 +225,16 @@ impl Terms {
         }
         draw::check(&self.draw, self.memory.late_days, &mut findings);
         partners::check(self, &mut findings);
+        surveys::check(&self.survey, self.survey_contact.as_ref(), &mut findings);
+        if let Some(complaints) = &self.complaints {
+            complaints.check(&mut findings);
+        }
+        if let Some(engagement) = &self.engagement {
+            engagement.check(&mut findings);
+        }
+        if let Some(value) = &self.value {
+            value.check(self.engagement.is_some(), &mut findings);
+        }
         findings.0
     }
 }

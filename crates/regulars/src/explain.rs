@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use programme::card::Card;
+use programme::card::relationship::RelationshipCard;
 use programme::customer::{Customer, TierFloor};
 use programme::decided::{PastDecision, PastEvidence};
 use programme::decision::{Body, Decision, Need, Reason, Value};
@@ -95,6 +96,7 @@ impl Telling<'_> {
         self.tell_discount();
         self.tell_risk(customer.facts.rhythm);
         self.line(format_args!(""));
+        self.tell_relationship();
         if !decided.is_empty() {
             self.tell_decided(decided);
             self.line(format_args!(""));
@@ -168,6 +170,52 @@ impl Telling<'_> {
             }
             None => self.line(format_args!("  There is no higher tier")),
         }
+    }
+
+    /// Loyalty, engagement and what is wrong; nothing where the terms do not ask, or the customer does not allow it.
+    fn tell_relationship(&mut self) {
+        let Some(relationship) = &self.card.relationship else { return };
+        let RelationshipCard { classes, negative, issues, value, .. } = relationship;
+        let percent = |micro: i64| format!("{} %", micro.div_euclid(10_000));
+        let part = |name: &str, micro: Option<i64>| micro.map(|micro| format!("{name} {}", percent(micro)));
+        let parts = |parts: &[Option<String>]| parts.iter().flatten().cloned().collect::<Vec<_>>().join(", ");
+        let mut lines = Vec::new();
+        if let (Some(step), Some(life)) = (classes.ladder_step, classes.life_cycle) {
+            lines.push(format!("Relationship: {}, in {} since {}", step.as_str(), life.class.as_str(), life.since));
+        }
+        if let Some(kind) = classes.loyalty_type() {
+            let paradox = if classes.paradox { ", without effect on what is bought" } else { "" };
+            let behaviour = part("behaviour", relationship.behaviour.map(|behaviour| behaviour.index_micro));
+            let perception = relationship.perception.and_then(|perception| perception.perceived_micro);
+            let of = parts(&[behaviour, part("perception", perception)]);
+            lines.push(format!("  Loyalty: {} ({of}){paradox}", kind.as_str()));
+        }
+        if let (Some(level), Some(engaged)) = (classes.level, relationship.engaged) {
+            let of = parts(&[
+                part("knows", engaged.cognitive_micro),
+                part("feels", engaged.emotional_micro),
+                part("does", Some(engaged.behavioural_micro)),
+            ]);
+            lines.push(format!("  Engagement: {}, {} ({of})", level.as_str(), percent(engaged.score_micro)));
+        }
+        if let Some(reason) = classes.exit_reason {
+            lines.push(format!("  Leaves because of: {}", reason.as_str()));
+        }
+        if let (Some(negative), Some(issues)) = (negative, issues) {
+            let (waiting, raised) = (issues.waiting, issues.raised);
+            lines.push(format!("  Something is wrong: {}, {waiting} of {raised} issues wait", negative.as_str()));
+        }
+        if let Some(value) = value {
+            let (total, own) = (self.money(value.total_minor), self.money(value.purchases_minor));
+            lines.push(format!("  Worth {total}, of which {own} by own purchases"));
+        }
+        if lines.is_empty() {
+            return;
+        }
+        for line in lines {
+            self.line(format_args!("{line}"));
+        }
+        self.line(format_args!(""));
     }
 
     /// What to add where one of a tier's conditions is enough.

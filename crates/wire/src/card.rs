@@ -1,5 +1,7 @@
 //! How a customer's card is written.
 
+mod relationship;
+
 use programme::card::{Balance, Card, PartnerShare, PartnerView};
 use programme::classes::Score;
 use programme::customer::SegmentStanding;
@@ -70,6 +72,7 @@ pub(crate) fn message(card: &Card) -> proto::CustomerCard {
         balances: card.balances.iter().map(balance).collect(),
         discount_permille: card.discount_permille,
         partners: card.partners.iter().map(share).collect(),
+        relationship: card.relationship.as_ref().map(relationship::message),
     }
 }
 

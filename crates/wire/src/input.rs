@@ -77,6 +77,7 @@ impl Decoder {
             has_points: terms.points.is_some(),
             accounts: accounts.map(|account| account.currency.clone()).collect(),
             tiers: Some(terms.tier.iter().map(|tier| tier.name.clone()).collect()),
+            surveys: Some(terms.survey.clone()),
         };
         Decoder { rules, bytes_max, keyless: false }
     }

@@ -83,6 +83,7 @@ fn regular() -> Customer {
             favourites: None,
             consents: Consents::default(),
             partners: Partners::default(),
+            relationship: None,
         },
         standing: Standing {
             sequence: 1,
@@ -448,6 +449,7 @@ fn facts() -> impl Strategy<Value = Facts> {
             favourites,
             consents: Consents::default(),
             partners,
+            relationship: None,
         },
     )
 }

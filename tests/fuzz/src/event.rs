@@ -68,9 +68,9 @@ fn within_bounds(event: &Event) {
             amount(returned.amount_minor);
         }
         Body::PurchaseVoided(voided) => id(&voided.basket_id),
-        Body::SurveyAnswered(answer) => assert!(answer.is_none_or(|answer| answer.score <= 10)),
+        Body::SurveyAnswered(answered) => assert!(answered.recommendation().is_none_or(|score| score <= 10)),
         Body::ErasureRequested(request) => id(&request.request_id),
-        Body::Interacted(_) | Body::Enrolled | Body::FavouritesChosen(_) => {}
+        Body::Interacted(_) | Body::Enrolled(_) | Body::FavouritesChosen(_) => {}
         Body::RedemptionRequested(requested) => {
             id(&requested.redemption_id);
             amount(requested.points);

@@ -5,7 +5,7 @@
 
 use programme::customer::Customer;
 use programme::editions::Programme;
-use programme::event::{Body, Event, NpsAnswer, Purchase, PurchaseVoided};
+use programme::event::{Body, Event, Purchase, PurchaseVoided, SurveyAnswered};
 use programme::terms::Terms;
 use programme::time::Timestamp;
 use wire::terms::{ReadTerms, TermsError, read};
@@ -61,7 +61,7 @@ fn history() -> Vec<(i64, Body)> {
     let mut history: Vec<(i64, Body)> =
         [0, 1, 8, 8, 40, 500].map(|day| (day, purchase(day, 30_000_00 * (day + 1)))).into();
     history.extend([
-        (501, Body::SurveyAnswered(Some(NpsAnswer { score: 9 }))),
+        (501, Body::SurveyAnswered(SurveyAnswered::nps(9))),
         (900, purchase(900, 1_000_000_000_000)),
         (901, Body::PurchaseVoided(PurchaseVoided { basket_id: "900".to_string() })),
         (902, Body::PurchaseVoided(PurchaseVoided { basket_id: "500".to_string() })),

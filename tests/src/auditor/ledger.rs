@@ -294,7 +294,7 @@ impl<'a> Ledger<'a> {
                 }
             }
             Body::PointsAdjusted(adjusted) => self.adjust(event, adjusted),
-            Body::Enrolled
+            Body::Enrolled(_)
             | Body::FavouritesChosen(_)
             | Body::TierOverridden(_)
             | Body::ConsentChanged(_)

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use programme::decision::Direction;
-use programme::event::{Body, Event};
+use programme::event::{Body, Event, Instrument};
 use programme::terms::Terms;
 use programme::terms::tiers::policy::{Downgrade, Period};
 use programme::terms::tiers::{Match, Tier, Window};
@@ -48,7 +48,9 @@ impl Sums {
         }
         let first_day = zone.day(events.iter().map(|event| event.at).min().expect("there is an event"));
         let answers = events.iter().filter_map(|event| match &event.body {
-            Body::SurveyAnswered(Some(answer)) => Some((event.at, answer.score)),
+            Body::SurveyAnswered(answered) if answered.instrument == Instrument::Nps => {
+                answered.recommendation().map(|score| (event.at, score))
+            }
             _ => None,
         });
         let last_answer = answers.max_by_key(|(at, score)| (*at, std::cmp::Reverse(*score)));

@@ -3,8 +3,8 @@
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use programme::event::{
-    Body, ConsentChanged, ErasureRequested, Event, Interacted, Interaction, Line, NpsAnswer, Purchase,
-    PurchaseReturned, PurchaseVoided, RedemptionRequested, TierOverridden,
+    Body, ConsentChanged, ErasureRequested, Event, Interacted, Interaction, Line, Purchase, PurchaseReturned,
+    PurchaseVoided, RedemptionRequested, SurveyAnswered, TierOverridden,
 };
 use programme::time::Timestamp;
 
@@ -73,7 +73,7 @@ pub(super) fn parse(line: &str, zone: &TimeZone, number: usize) -> Result<Step, 
         "survey" => {
             let score = words.next("a score")?;
             let score = score.parse().map_err(|_| format!("{score:?} is no score from 0 to 10"))?;
-            Body::SurveyAnswered(Some(NpsAnswer { score }))
+            Body::SurveyAnswered(SurveyAnswered::nps(score))
         }
         "redeem" => {
             let points = words.next("a number of points")?;

@@ -62,12 +62,26 @@ fn points(changed: &PointsChanged, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 }
 
 fn classes(changed: &EngagementChanged, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let classes =
-        [("segment", &changed.segment), ("buyer group", &changed.buyer_group), ("activity", &changed.activity)];
+    let classes = [
+        ("segment", &changed.segment),
+        ("buyer group", &changed.buyer_group),
+        ("activity", &changed.activity),
+        ("loyalty type", &changed.loyalty_type),
+        ("engagement", &changed.level),
+        ("pyramid", &changed.pyramid_stage),
+        ("ladder", &changed.ladder_step),
+        ("negative engagement", &changed.negative_engagement),
+        ("life cycle", &changed.life_cycle),
+        ("loyalty paradox", &changed.loyalty_paradox),
+        ("exit reason", &changed.exit_reason),
+    ];
     let moved = classes.into_iter().filter_map(|(name, moved)| Some((name, moved.as_ref()?)));
     for (i, (name, Move { from, to })) in moved.enumerate() {
         let apart = if i == 0 { "" } else { ", " };
-        write!(f, "{apart}{name} {} -> {}", class(from.as_ref()), class(to.as_ref()))?;
+        // No loyalty is a type of loyalty; none of them is not known yet.
+        let absent = if name == "loyalty type" { "unknown" } else { "none" };
+        let class = |class: &Option<String>| class.clone().unwrap_or(absent.to_string());
+        write!(f, "{apart}{name} {} -> {}", class(from), class(to))?;
     }
     Ok(())
 }

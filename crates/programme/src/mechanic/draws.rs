@@ -73,7 +73,7 @@ fn count(draw: &Draw, body: &Body, booked: &Booked, draws: &mut Vec<DrawStanding
         Body::PurchaseVoided(voided) => take_back(draw, seen::fingerprint(&voided.basket_id), i64::MAX, draws),
         Body::SurveyAnswered(_)
         | Body::Interacted(_)
-        | Body::Enrolled
+        | Body::Enrolled(_)
         | Body::FavouritesChosen(_)
         | Body::RedemptionRequested(_)
         | Body::RedemptionSettled(_)

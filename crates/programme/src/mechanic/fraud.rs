@@ -65,7 +65,7 @@ fn judge(moment: &Moment<'_>, _: &Facts, standing: &mut Standing, concluded: &mu
             | event::Body::PurchaseReturned(_)
             | event::Body::SurveyAnswered(_)
             | event::Body::Interacted(_)
-            | event::Body::Enrolled
+            | event::Body::Enrolled(_)
             | event::Body::FavouritesChosen(_)
             | event::Body::PointsAdjusted(_)
             | event::Body::TierOverridden(_)

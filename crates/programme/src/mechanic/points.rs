@@ -133,7 +133,7 @@ impl<'a> Books<'a> {
             event::Body::RedemptionRequested(requested) => self.requested(event.at, requested),
             event::Body::RedemptionSettled(settled) => self.settled(event.at, settled),
             event::Body::PointsAdjusted(adjusted) => self.adjusted(event, adjusted),
-            event::Body::Enrolled
+            event::Body::Enrolled(_)
             | event::Body::FavouritesChosen(_)
             | event::Body::TierOverridden(_)
             | event::Body::ConsentChanged(_)

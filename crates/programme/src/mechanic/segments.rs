@@ -9,7 +9,7 @@ use crate::customer::{Held, SegmentStanding, Standing};
 use crate::decision::{Body, EngagementChanged, Evidence, Move, Value};
 use crate::facts::Facts;
 use crate::facts::days::Bucket;
-use crate::mechanic::{Conclusion, Mechanic, Moment};
+use crate::mechanic::{Conclusion, Mechanic, Moment, difference};
 use crate::terms::segments::{BuyerGroups, Rfm, Segments};
 use crate::time::Day;
 
@@ -24,7 +24,8 @@ fn judge(moment: &Moment<'_>, facts: &Facts, standing: &mut Standing, concluded:
             let changed = announce(announced, &Classes::default(), moment.day, 0);
             *announced = SegmentStanding::default();
             if changed != EngagementChanged::default() {
-                concluded.push(Conclusion { body: Body::EngagementChanged(changed), evidence: Vec::new() });
+                concluded
+                    .push(Conclusion { body: Body::EngagementChanged(Box::new(changed)), evidence: Vec::new() });
             }
         }
         return;
@@ -36,7 +37,7 @@ fn judge(moment: &Moment<'_>, facts: &Facts, standing: &mut Standing, concluded:
     announced.wake = next_change(&mut ageing, facts, announced, terms, moment.day);
     if changed != EngagementChanged::default() {
         let evidence = evidence(&changed, &reading, terms, moment.day);
-        concluded.push(Conclusion { body: Body::EngagementChanged(changed), evidence });
+        concluded.push(Conclusion { body: Body::EngagementChanged(Box::new(changed)), evidence });
     }
 }
 
@@ -55,11 +56,12 @@ fn correct(
         segment: difference(segment(before), segment(now), Segment::as_str),
         buyer_group: difference(buyer_group(before), buyer_group(now), BuyerGroup::as_str),
         activity: difference(before.activity, now.activity, Activity::as_str),
+        ..EngagementChanged::default()
     };
     if let Some(terms) = moment.terms.segments.as_ref().filter(|_| changed != EngagementChanged::default()) {
         let reading = Ageing::from(facts, terms, moment.day).on(moment.day);
         let evidence = evidence(&changed, &reading, terms, moment.day);
-        concluded.push(Conclusion { body: Body::EngagementChanged(changed), evidence });
+        concluded.push(Conclusion { body: Body::EngagementChanged(Box::new(changed)), evidence });
     }
 }
 
@@ -221,6 +223,7 @@ fn announce(announced: &mut SegmentStanding, now: &Classes, day: Day, settle_day
         segment: moved(&mut announced.segment, now.segment, day, settle_days, Segment::as_str),
         buyer_group: moved(&mut announced.buyer_group, now.buyer_group, day, settle_days, BuyerGroup::as_str),
         activity: difference(activity, now.activity, Activity::as_str),
+        ..EngagementChanged::default()
     }
 }
 
@@ -235,12 +238,6 @@ fn moved<T: Copy + PartialEq>(
     let moved = difference(held.map(|held| held.class), now, name).filter(|_| settled)?;
     *held = now.map(|class| Held { class, since: day });
     Some(moved)
-}
-
-/// How one class became another; `None` where it did not.
-fn difference<T: Copy + PartialEq>(from: Option<T>, to: Option<T>, name: fn(T) -> &'static str) -> Option<Move> {
-    let name = |class: Option<T>| class.map(|class| name(class).to_string());
-    (from != to).then(|| Move { from: name(from), to: name(to) })
 }
 
 /// Shows each measure of what changed, beside the bound that it was last held against.

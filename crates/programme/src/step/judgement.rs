@@ -121,7 +121,7 @@ impl Cause<'_> {
             Some(event::Body::PointsAdjusted(_) | event::Body::TierOverridden(_)) => Reason::Operator,
             Some(
                 event::Body::Interacted(_)
-                | event::Body::Enrolled
+                | event::Body::Enrolled(_)
                 | event::Body::FavouritesChosen(_)
                 | event::Body::ConsentChanged(_),
             ) => Reason::OtherEvent,
@@ -133,7 +133,10 @@ impl Cause<'_> {
                     Direction::Up | Direction::Prolonged | Direction::EndsSoon => Reason::TimePassed,
                     Direction::Overridden => Reason::Operator,
                 },
+                // A survey is due because time has passed; goods are offered because they were not bought.
+                Body::OfferSuggested(offer) if offer.category.is_empty() => Reason::TimePassed,
                 Body::ChurnRiskChanged(_) | Body::OfferSuggested(_) => Reason::Silence,
+                Body::EngagementChanged(changed) if changed.negative_engagement.is_some() => Reason::TimePassed,
                 Body::EngagementChanged(_) | Body::DiscountChanged(_) => Reason::WindowMoved,
                 Body::PointsChanged(_) | Body::ChallengeChanged(_) | Body::FraudSuspected(_) => Reason::TimePassed,
                 Body::CustomerErased(_) => unreachable!("nobody is erased by the passing of time"),

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use expect_test::{Expect, expect};
-use programme::event::{self, Event, NpsAnswer, Purchase};
+use programme::event::{self, Enrolled, Event, Purchase, SurveyAnswered};
 use programme::terms::discount::Step;
 
 use super::*;
@@ -33,7 +33,7 @@ fn check(programme: &Programme, history: &[Event], at: &str, expected: Expect) {
 #[test]
 fn explanations() {
     let supermarket = shipped("programme.toml");
-    let answer = event("2024-05-20T10:00:00Z", event::Body::SurveyAnswered(Some(NpsAnswer { score: 9 })));
+    let answer = event("2024-05-20T10:00:00Z", event::Body::SurveyAnswered(SurveyAnswered::nps(9)));
     let mut history: Vec<Event> =
         (1..=9).map(|day| purchase(&format!("2024-05-{:02}T16:30:00Z", day * 3), 250_000)).collect();
     history.insert(7, answer);
@@ -140,7 +140,7 @@ fn explanations() {
             If nothing happens, nothing will change
         "#]],
     );
-    let enrolled = [event("2024-05-01T10:00:00Z", event::Body::Enrolled)];
+    let enrolled = [event("2024-05-01T10:00:00Z", event::Body::Enrolled(Enrolled::default()))];
     check(
         &supermarket,
         &enrolled,
@@ -219,4 +219,51 @@ fn discounts_are_explained() {
           7.5 % from 20,000.00 RUB of spend on, 14,500.00 RUB more
           What goes back does not lower it"#]]
     .assert_eq(discount);
+}
+
+// Whoever answers a complaint must see that there is one, whose it is, and what is at stake.
+#[test]
+fn relationships_are_explained() {
+    let supermarket = shipped("programmes/supermarket.toml");
+    let survey = |id: &str, instrument, answers: &[(&str, i64)]| {
+        let answer = |(item, score): &(&str, i64)| event::Answer {
+            item: (*item).to_string(),
+            score_milli: score * 1000,
+            ..event::Answer::default()
+        };
+        let answers = answers.iter().map(answer).collect();
+        let survey_id = id.to_string();
+        event::Body::SurveyAnswered(SurveyAnswered { survey_id, instrument, answers, ..SurveyAnswered::default() })
+    };
+    let mut history: Vec<Event> = (1..=12)
+        .map(|week| {
+            let day = supermarket.zone().day(Timestamp::parse("2024-03-01T12:00:00Z").unwrap()).plus(week * 7);
+            purchase(&format!("{day}T12:00:00Z"), 2_000_00)
+        })
+        .collect();
+    let recommends = survey("nps", event::Instrument::Nps, &[("nps", 9)]);
+    history.push(event("2024-05-26T10:00:00Z", recommends));
+    let satisfied = survey("satisfaction", event::Instrument::Csi, &[("assortment", 5), ("staff", 3)]);
+    history.push(event("2024-05-26T11:00:00Z", satisfied));
+    let did = |kind| event::Body::Interacted(event::Interacted::plain(kind));
+    history.push(event("2024-05-26T12:00:00Z", did(event::Interaction::ReferralMade)));
+    history.push(event("2024-05-27T09:00:00Z", did(event::Interaction::Complaint)));
+    let mut customer = Customer::default();
+    for event in &history {
+        supermarket.fold(&mut customer, event, &mut Vec::new());
+    }
+    let text = explanation(&supermarket, "42", &customer, Timestamp::parse("2024-05-27T10:00:00Z").unwrap());
+    let from = text.find("Relationship").expect("it is told");
+    let told: String =
+        text[from..].lines().take_while(|line| !line.is_empty()).map(|line| format!("{line}\n")).collect();
+    expect![[r#"
+        Relationship: advocate, in experimentation since 2024-03-15
+          Loyalty: absolute (behaviour 56 %, perception 82 %)
+          Engagement: medium, 57 % (does 57 %)
+          Something is wrong: open, 1 of 1 issues wait
+          Worth 81,206.66 RUB, of which 81,166.66 RUB by own purchases
+    "#]]
+    .assert_eq(&told);
+    let coming = text.lines().find(|line| line.contains("escalated")).unwrap_or_default();
+    expect!["2024-05-28  negative engagement open -> escalated"].assert_eq(coming.trim());
 }

@@ -42,6 +42,7 @@ fn cards_as_json() {
         },
         scores: Some(Scores { recency: 4, frequency: 5, monetary: 1 }),
         discount_permille: 70,
+        relationship: None,
         currency: "USD".into(),
         balances: vec![Balance {
             currency: "USD".into(),

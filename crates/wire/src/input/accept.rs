@@ -2,20 +2,22 @@
 //!
 //! The bounds are those of `events.proto`. Texts are moved out of the message, not copied.
 
+mod surveys;
+
 use std::fmt;
 
 use programme::event::{
-    Body, ConsentChanged, ErasureRequested, Event, FavouritesChosen, Interacted, Interaction, Line, NpsAnswer,
-    PointsAdjusted, Purchase, PurchaseReturned, PurchaseVoided, RedemptionRequested, RedemptionSettled,
-    TierOverridden,
+    Body, ChannelRole, ConsentChanged, Enrolled, ErasureRequested, Event, FavouritesChosen, Interacted,
+    Interaction, Line, PointsAdjusted, Purchase, PurchaseReturned, PurchaseVoided, RedemptionRequested,
+    RedemptionSettled, TierOverridden,
 };
+use programme::terms::surveys::Survey;
 use programme::time::Timestamp;
 
 use crate::instant;
 use crate::proto::customer_event::Body as Given;
 use crate::proto::interacted::Kind;
-use crate::proto::survey_answered::Instrument;
-use crate::proto::{self, CustomerEvent, PurchaseLine, SurveyAnswer, SurveyAnswered};
+use crate::proto::{self, CustomerEvent, PurchaseLine};
 
 use super::refusal::{Refusal, RefusalKind};
 
@@ -27,8 +29,6 @@ const REASON_BYTES_MAX: usize = 1000;
 const AMOUNT_MAX: i64 = 1_000_000_000_000;
 /// The largest quantity that is told apart, thousandths: beyond every shop, and exact as a floating-point number.
 const QUANTITY_MILLI_MAX: f64 = 1e15;
-/// The top of the scale of "would you recommend us".
-const NPS_MAX: u8 = 10;
 
 /// What of a programme decides on whether a message may be believed.
 #[derive(Clone, Debug)]
@@ -41,12 +41,14 @@ pub(crate) struct Rules {
     pub(crate) tiers: Option<Vec<String>>,
     /// ISO 4217 codes of other currencies in which it has accounts.
     pub(crate) accounts: Vec<String>,
+    /// The surveys that it asks; `None` where a message was believed before.
+    pub(crate) surveys: Option<Vec<Survey>>,
 }
 
 impl Rules {
     /// For messages that were believed before.
     pub(crate) const BELIEVED: Rules =
-        Rules { currency: None, has_points: true, accounts: Vec::new(), tiers: None };
+        Rules { currency: None, has_points: true, accounts: Vec::new(), tiers: None, surveys: None };
 }
 
 /// Checks `message`, which came under `key` where there was one, and takes from it what the programme reads.
@@ -86,11 +88,13 @@ fn heard(body: Given, customer_id: &str, occurred_at: Timestamp, rules: &Rules) 
             id("purchaseVoided.basketId", &voided.basket_id)?;
             Ok(Body::PurchaseVoided(PurchaseVoided { basket_id: voided.basket_id }))
         }
-        Given::SurveyAnswered(answered) => survey_answered(&answered).map(Body::SurveyAnswered),
+        Given::SurveyAnswered(answered) => {
+            surveys::survey_answered(answered, rules.surveys.as_deref()).map(Body::SurveyAnswered)
+        }
         Given::Enrolled(enrolled) => {
-            known::<proto::enrolled::ChannelRole>("enrolled.channelRole", enrolled.channel_role)?;
+            let role = known::<proto::enrolled::ChannelRole>("enrolled.channelRole", enrolled.channel_role)?;
             amount("enrolled.acquisitionCostMinor", enrolled.acquisition_cost_minor.unwrap_or(0))?;
-            Ok(Body::Enrolled)
+            Ok(Body::Enrolled(Enrolled { channel_role: channel_role(role) }))
         }
         Given::Interacted(interacted) => {
             let kind = interaction(known::<Kind>("interacted.kind", interacted.kind)?)?;
@@ -256,6 +260,17 @@ fn line(line: PurchaseLine) -> Line {
     }
 }
 
+fn channel_role(role: proto::enrolled::ChannelRole) -> Option<ChannelRole> {
+    use proto::enrolled::ChannelRole as Given;
+    match role {
+        Given::Unspecified => None,
+        Given::Manufacturer => Some(ChannelRole::Manufacturer),
+        Given::Distributor => Some(ChannelRole::Distributor),
+        Given::Retailer => Some(ChannelRole::Retailer),
+        Given::Consumer => Some(ChannelRole::Consumer),
+    }
+}
+
 fn interaction(kind: Kind) -> Result<Interaction, Refusal> {
     Ok(match kind {
         Kind::Unspecified => return Err(missing("interacted.kind")),
@@ -290,56 +305,6 @@ fn lines_sum(body: &str, lines: &[PurchaseLine], amount_minor: i64) -> Result<()
         return Err(Refusal::new(RefusalKind::LinesDoNotSum, message));
     }
     Ok(())
-}
-
-fn survey_answered(answered: &SurveyAnswered) -> Result<Option<NpsAnswer>, Refusal> {
-    for (i, answer) in answered.answers.iter().enumerate() {
-        let Some(score) = answer.score else { return Err(missing(&format!("surveyAnswered.answers.{i}.score"))) };
-        let top = if answer.scale_max == 0 { f64::MAX } else { f64::from(answer.scale_max) };
-        within(format_args!("surveyAnswered.answers.{i}.score"), score, 0.0, top)?;
-        let (importance, expectation) = (answer.importance.unwrap_or(0.0), answer.expectation.unwrap_or(0.0));
-        within(format_args!("surveyAnswered.answers.{i}.importance"), importance, 0.0, f64::MAX)?;
-        within(format_args!("surveyAnswered.answers.{i}.expectation"), expectation, 0.0, f64::MAX)?;
-    }
-    match known::<Instrument>("surveyAnswered.instrument", answered.instrument)? {
-        Instrument::Unspecified => Err(missing("surveyAnswered.instrument")),
-        Instrument::Nps => nps(&answered.answers).map(Some),
-        Instrument::Tnps
-        | Instrument::Csi
-        | Instrument::Servqual
-        | Instrument::Servperf
-        | Instrument::Pulse
-        | Instrument::Engagement
-        | Instrument::Exit => Ok(None),
-    }
-}
-
-/// The answer to "would you recommend us": the only one, or the only one called so.
-fn nps(answers: &[SurveyAnswer]) -> Result<NpsAnswer, Refusal> {
-    let mut called_so = answers.iter().filter(|answer| answer.item == "nps");
-    let answer = match (answers, called_so.next(), called_so.next()) {
-        ([answer], _, _) | (_, Some(answer), None) => answer,
-        (_, None, _) => {
-            let message = format_args!("surveyAnswered has {} answers and none with the item nps", answers.len());
-            return Err(Refusal::new(RefusalKind::MissingField, message));
-        }
-        (_, Some(_), Some(_)) => {
-            let message = format_args!("surveyAnswered has more than one answer with the item nps");
-            return Err(Refusal::new(RefusalKind::Contradiction, message));
-        }
-    };
-    if !matches!(answer.scale_max, 0 | 10) {
-        let message =
-            format_args!("surveyAnswered.answers: an NPS score on a scale to {}, not 10", answer.scale_max);
-        return Err(Refusal::new(RefusalKind::BadScore, message));
-    }
-    let score = (0..=NPS_MAX).find(|score| answer.score == Some(f64::from(*score)));
-    score.map(|score| NpsAnswer { score }).ok_or_else(|| {
-        let given = answer.score.unwrap_or_default();
-        let message =
-            format_args!("surveyAnswered.answers: NPS score {given} is no whole number from 0 to {NPS_MAX}");
-        Refusal::new(RefusalKind::BadScore, message)
-    })
 }
 
 fn id(field: &str, id: &str) -> Result<(), Refusal> {

@@ -57,6 +57,10 @@ pub enum RefusalKind {
     UnknownCurrency,
     /// A tier that the terms do not have.
     UnknownTier,
+    /// A survey that the terms do not have, although they have others of its instrument.
+    UnknownSurvey,
+    /// An item, or touchpoint, that the survey does not have.
+    UnknownItem,
     /// A text longer than it may be.
     TextTooLong,
     /// A score outside its scale.
@@ -69,7 +73,7 @@ pub enum RefusalKind {
 
 impl RefusalKind {
     /// All of them.
-    pub const ALL: [RefusalKind; 23] = [
+    pub const ALL: [RefusalKind; 25] = [
         RefusalKind::TooLarge,
         RefusalKind::EmptyValue,
         RefusalKind::MissingKey,
@@ -89,6 +93,8 @@ impl RefusalKind {
         RefusalKind::BadQuantity,
         RefusalKind::UnknownCurrency,
         RefusalKind::UnknownTier,
+        RefusalKind::UnknownSurvey,
+        RefusalKind::UnknownItem,
         RefusalKind::TextTooLong,
         RefusalKind::BadScore,
         RefusalKind::Contradiction,
@@ -117,6 +123,8 @@ impl RefusalKind {
             RefusalKind::BadQuantity => "bad_quantity",
             RefusalKind::UnknownCurrency => "unknown_currency",
             RefusalKind::UnknownTier => "unknown_tier",
+            RefusalKind::UnknownSurvey => "unknown_survey",
+            RefusalKind::UnknownItem => "unknown_item",
             RefusalKind::TextTooLong => "text_too_long",
             RefusalKind::BadScore => "bad_score",
             RefusalKind::Contradiction => "contradiction",
@@ -145,6 +153,8 @@ impl RefusalKind {
             | RefusalKind::BadQuantity
             | RefusalKind::UnknownCurrency
             | RefusalKind::UnknownTier
+            | RefusalKind::UnknownSurvey
+            | RefusalKind::UnknownItem
             | RefusalKind::TextTooLong
             | RefusalKind::BadScore
             | RefusalKind::Contradiction

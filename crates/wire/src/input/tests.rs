@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use expect_test::{Expect, expect};
-use programme::event::{Body, Event};
+use programme::event::{Body, Event, SurveyAnswered};
 use programme::terms::Terms;
 use programme::time::Timestamp;
 use proptest::prelude::*;
@@ -30,6 +30,22 @@ fn terms() -> Terms {
 
 fn decoder() -> Decoder {
     Decoder::new(&terms(), BYTES_MAX)
+}
+
+/// A programme that asks its customers.
+fn asking() -> Terms {
+    let survey = r#"[
+        {"id": "nps", "instrument": "nps", "half_life_days": 90, "valid_days": 365},
+        {"id": "touch", "instrument": "tnps", "touchpoints": ["checkout", "app"], "half_life_days": 90, "valid_days": 365},
+        {"id": "csi", "instrument": "csi", "half_life_days": 90, "valid_days": 365, "item": [
+            {"id": "price", "dimension": "value"}, {"id": "staff", "dimension": "service"}]},
+        {"id": "servqual", "instrument": "servqual", "half_life_days": 90, "valid_days": 365},
+        {"id": "exit", "instrument": "exit", "half_life_days": 90, "valid_days": 365},
+        {"id": "perf", "instrument": "servperf", "any_id": true, "half_life_days": 90, "valid_days": 365}
+    ]"#;
+    let terms = Terms { survey: serde_json::from_str(survey).unwrap(), ..terms() };
+    assert_eq!(terms.check(), []);
+    terms
 }
 
 fn decode_with(encoding: Encoding, value: &[u8], headers: &[(&[u8], &[u8])]) -> Result<Decoded, Refusal> {
@@ -124,6 +140,92 @@ fn returns_and_voids() {
     );
 }
 
+// An answer that was not asked, to a scale that was not shown, is a mistake in somebody's form: taken in it would move
+// customers between classes until somebody wondered.
+#[test]
+fn declared_surveys() {
+    let decoder = Decoder::new(&asking(), BYTES_MAX);
+    let latest_allowed = Timestamp::parse("2020-01-01T00:00:00Z").unwrap();
+    let answered = |id: &str, instrument: &str, more: &str, answers: &str| {
+        let id = if id.is_empty() { String::new() } else { format!(r#""surveyId": "{id}", "#) };
+        let body =
+            format!(r#""surveyAnswered": {{{id}"instrument": "{instrument}", {more}"answers": [{answers}]}}"#);
+        let decoded = decoder.decode(Encoding::Json, Some(b"c1"), json(&body).as_bytes(), [], latest_allowed);
+        match decoded.map(|decoded| decoded.event.body) {
+            Ok(Body::SurveyAnswered(answered)) => {
+                let answer = |answer: &programme::event::Answer| {
+                    let programme::event::Answer { item, score_milli, importance_milli, expectation_milli } =
+                        answer;
+                    format!(" {item}={score_milli}/{importance_milli:?}/{expectation_milli:?}")
+                };
+                let SurveyAnswered { survey_id, touchpoint, answers, .. } = &answered;
+                format!("{survey_id:?} {touchpoint:?}{}\n", answers.iter().map(answer).collect::<String>())
+            }
+            Ok(other) => panic!("not a survey: {other:?}"),
+            Err(refusal) => format!("{}: {refusal}\n", refusal.kind.as_str()),
+        }
+    };
+    let said = [
+        answered("nps", "NPS", "", r#"{"score": 9}"#),
+        answered("", "NPS", "", r#"{"score": 9}"#),
+        answered("other", "NPS", "", r#"{"score": 9}"#),
+        answered("csi", "NPS", "", r#"{"score": 9}"#),
+        answered("touch", "TNPS", r#""touchpoint": "app", "#, r#"{"score": 3}"#),
+        answered("touch", "TNPS", "", r#"{"score": 3}"#),
+        answered("touch", "TNPS", r#""touchpoint": "phone", "#, r#"{"score": 3}"#),
+        answered("csi", "CSI", "", r#"{"item": "price", "score": 4.5, "scaleMax": 5, "importance": 3}"#),
+        answered("csi", "CSI", "", r#"{"item": "price", "score": 0}"#),
+        answered("csi", "CSI", "", r#"{"item": "price", "score": 6}"#),
+        answered("csi", "CSI", "", r#"{"item": "price", "score": 4, "scaleMax": 10}"#),
+        answered("csi", "CSI", "", r#"{"item": "price", "score": 4, "importance": 9}"#),
+        answered("csi", "CSI", "", r#"{"item": "prize", "score": 4}"#),
+        answered("csi", "CSI", "", r#"{"item": "price", "score": 4}, {"item": "price", "score": 2}"#),
+        answered("csi", "CSI", "", ""),
+        answered(
+            "servqual",
+            "SERVQUAL",
+            "",
+            r#"{"item": "q5", "score": 4, "expectation": 6}, {"item": "q22", "score": 1}"#,
+        ),
+        answered("servqual", "SERVQUAL", "", r#"{"item": "q5", "score": 4, "expectation": 8}"#),
+        answered("servqual", "SERVQUAL", "", r#"{"item": "q23", "score": 4}"#),
+        answered("exit", "EXIT", "", r#"{"item": "price", "score": 10}"#),
+        // One that takes whatever is not called by name, in its own.
+        answered("any", "SERVPERF", "", r#"{"item": "q1", "score": 7}"#),
+        answered("", "SERVPERF", "", r#"{"item": "q1", "score": 7}"#),
+        answered("csi", "SERVPERF", "", r#"{"item": "q1", "score": 7}"#),
+        // Of these instruments nothing is declared, and nothing is taken over.
+        answered("any", "ENGAGEMENT", "", r#"{"item": "x", "score": 99}"#),
+        answered("any", "PULSE", "", ""),
+    ];
+    expect![[r#"
+        "nps" "" nps=9000/None/None
+        missing_field: event e1 of customer c1: surveyAnswered.surveyId is not given
+        unknown_survey: event e1 of customer c1: surveyAnswered.surveyId "other" is no survey of NPS: nps
+        contradiction: event e1 of customer c1: surveyAnswered.surveyId "csi" is a survey of CSI, not of NPS
+        "touch" "app" nps=3000/None/None
+        missing_field: event e1 of customer c1: surveyAnswered.touchpoint is not given
+        unknown_item: event e1 of customer c1: surveyAnswered.touchpoint "phone" is none of survey touch: checkout, app
+        "csi" "" price=4500/Some(3000)/None
+        bad_score: event e1 of customer c1: surveyAnswered.answers.0.score 0 must lie between 1 and 5
+        bad_score: event e1 of customer c1: surveyAnswered.answers.0.score 6 must lie between 1 and 5
+        bad_score: event e1 of customer c1: surveyAnswered.answers.0: item "price" on a scale to 10, not 5
+        bad_score: event e1 of customer c1: surveyAnswered.answers.0.importance 9 must lie between 1 and 5
+        unknown_item: event e1 of customer c1: surveyAnswered.answers.0.item "prize" is no item of survey csi
+        contradiction: event e1 of customer c1: surveyAnswered.answers: item "price" is answered twice
+        missing_field: event e1 of customer c1: surveyAnswered.answers is not given
+        "servqual" "" q5=4000/None/Some(6000) q22=1000/None/None
+        bad_score: event e1 of customer c1: surveyAnswered.answers.0.expectation 8 must lie between 1 and 7
+        unknown_item: event e1 of customer c1: surveyAnswered.answers.0.item "q23" is no item of survey servqual
+        "exit" "" price=10000/None/None
+        "perf" "" q1=7000/None/None
+        "perf" "" q1=7000/None/None
+        contradiction: event e1 of customer c1: surveyAnswered.surveyId "csi" is a survey of CSI, not of SERVPERF
+        "" ""
+        "" ""
+    "#]].assert_eq(&said.concat());
+}
+
 // Promoters reach the top tier: an answer on another scale, or to another question, must not pass for a promoter's.
 #[test]
 fn surveys() {
@@ -147,8 +249,8 @@ fn surveys() {
             r#""surveyAnswered": {"answers": [{"score": 9}]}"#,
         ],
         expect![[r#"
-            SurveyAnswered(Some(NpsAnswer { score: 9 })) unknown=0
-            SurveyAnswered(Some(NpsAnswer { score: 10 })) unknown=0
+            SurveyAnswered(SurveyAnswered { survey_id: "", instrument: Nps, touchpoint: "", answers: [Answer { item: "nps", score_milli: 9000, importance_milli: None, expectation_milli: None }] }) unknown=0
+            SurveyAnswered(SurveyAnswered { survey_id: "", instrument: Nps, touchpoint: "", answers: [Answer { item: "nps", score_milli: 10000, importance_milli: None, expectation_milli: None }] }) unknown=0
             bad_score: event e1 of customer c1: surveyAnswered.answers: an NPS score on a scale to 5, not 10
             bad_score: event e1 of customer c1: surveyAnswered.answers: NPS score 9.5 is no whole number from 0 to 10
             bad_score: event e1 of customer c1: surveyAnswered.answers: NPS score 11 is no whole number from 0 to 10
@@ -157,9 +259,9 @@ fn surveys() {
             contradiction: event e1 of customer c1: surveyAnswered has more than one answer with the item nps
             missing_field: event e1 of customer c1: surveyAnswered.answers.0.score is not given
             missing_field: event e1 of customer c1: surveyAnswered has 0 answers and none with the item nps
-            SurveyAnswered(None) unknown=0
+            SurveyAnswered(SurveyAnswered { survey_id: "", instrument: Tnps, touchpoint: "", answers: [] }) unknown=0
             bad_score: event e1 of customer c1: surveyAnswered.answers.0.score 6 must lie between 0 and 5
-            SurveyAnswered(None) unknown=0
+            SurveyAnswered(SurveyAnswered { survey_id: "", instrument: Csi, touchpoint: "", answers: [] }) unknown=0
             unknown_enum: JSON: surveyAnswered.instrument: "nps" is not known at line 1 column 121
             unknown_enum: JSON: surveyAnswered.instrument: 99 is not known at line 1 column 118
             missing_field: event e1 of customer c1: surveyAnswered.instrument is not given
@@ -227,7 +329,7 @@ fn other_bodies() {
             bad_score: event e1 of customer c1: interacted.sentiment -1.5 must lie between -1 and 1
             negative_amount: event e1 of customer c1: interacted.valueMinor -1 below 0
             missing_field: event e1 of customer c1: interacted.kind is not given
-            Enrolled unknown=0
+            Enrolled(Enrolled { channel_role: Some(Consumer) }) unknown=0
             unknown_enum: JSON: enrolled.channelRole: "BUYER" is not known at line 1 column 118
             ConsentChanged(ConsentChanged { purpose: "marketing", granted: true }) unknown=0
             missing_field: event e1 of customer c1: consentChanged.purpose is not given

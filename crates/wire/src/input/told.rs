@@ -1,6 +1,6 @@
 //! What the programme heard, said again as a message: the way back from `accept`.
 
-use programme::event::{Body, Event, Interaction, Line};
+use programme::event::{self, Body, Event, Interaction, Line};
 
 use crate::instant;
 use crate::proto::customer_event::Body as Given;
@@ -9,7 +9,7 @@ use crate::proto::survey_answered::Instrument;
 use crate::proto::{self, CustomerEvent};
 
 /// The message that is heard as `event`, with amounts in `currency`. What the programme does not hear (who recorded it,
-/// traces, the answers to surveys other than NPS) is left out or made up.
+/// traces, the answers to surveys that the terms do not declare) is left out or made up.
 pub fn message(event: &Event, currency: &str) -> CustomerEvent {
     CustomerEvent {
         event_id: event.id.clone(),
@@ -42,16 +42,12 @@ fn body(body: &Body, currency: &str) -> Given {
         Body::PurchaseVoided(voided) => {
             Given::PurchaseVoided(proto::PurchaseVoided { basket_id: voided.basket_id.clone() })
         }
-        Body::SurveyAnswered(answer) => {
-            let instrument = if answer.is_some() { Instrument::Nps } else { Instrument::Csi };
-            let score = answer.map_or(4.0, |answer| f64::from(answer.score));
-            let answer = proto::SurveyAnswer { score: Some(score), ..proto::SurveyAnswer::default() };
-            Given::SurveyAnswered(proto::SurveyAnswered {
-                instrument: instrument.into(),
-                answers: vec![answer],
-                ..proto::SurveyAnswered::default()
-            })
-        }
+        Body::SurveyAnswered(answered) => Given::SurveyAnswered(proto::SurveyAnswered {
+            survey_id: answered.survey_id.clone(),
+            instrument: instrument(answered.instrument).into(),
+            touchpoint: answered.touchpoint.clone(),
+            answers: answered.answers.iter().map(answer).collect(),
+        }),
         Body::Interacted(interacted) => Given::Interacted(proto::Interacted {
             kind: kind(interacted.kind).into(),
             sentiment: interacted.sentiment,
@@ -59,7 +55,10 @@ fn body(body: &Body, currency: &str) -> Given {
             refers_to: interacted.refers_to.clone(),
             referred_customer_id: interacted.referred_customer_id.clone(),
         }),
-        Body::Enrolled => Given::Enrolled(proto::Enrolled::default()),
+        Body::Enrolled(enrolled) => Given::Enrolled(proto::Enrolled {
+            channel_role: enrolled.channel_role.map_or(0, |role| channel_role(role).into()),
+            ..proto::Enrolled::default()
+        }),
         Body::FavouritesChosen(chosen) => {
             Given::FavouritesChosen(proto::FavouritesChosen { skus: chosen.skus.clone() })
         }
@@ -108,6 +107,40 @@ fn line(line: &Line) -> proto::PurchaseLine {
         amount_minor: line.amount_minor,
         redemption_excluded: line.redemption_excluded,
         accrual_excluded: line.accrual_excluded,
+    }
+}
+
+fn answer(answer: &event::Answer) -> proto::SurveyAnswer {
+    let points = |milli: i64| milli as f64 / 1000.0;
+    proto::SurveyAnswer {
+        item: answer.item.clone(),
+        score: Some(points(answer.score_milli)),
+        importance: answer.importance_milli.map(points),
+        expectation: answer.expectation_milli.map(points),
+        ..proto::SurveyAnswer::default()
+    }
+}
+
+fn instrument(instrument: event::Instrument) -> Instrument {
+    match instrument {
+        event::Instrument::Nps => Instrument::Nps,
+        event::Instrument::Tnps => Instrument::Tnps,
+        event::Instrument::Csi => Instrument::Csi,
+        event::Instrument::Servqual => Instrument::Servqual,
+        event::Instrument::Servperf => Instrument::Servperf,
+        event::Instrument::Pulse => Instrument::Pulse,
+        event::Instrument::Engagement => Instrument::Engagement,
+        event::Instrument::Exit => Instrument::Exit,
+    }
+}
+
+fn channel_role(role: event::ChannelRole) -> proto::enrolled::ChannelRole {
+    use proto::enrolled::ChannelRole;
+    match role {
+        event::ChannelRole::Manufacturer => ChannelRole::Manufacturer,
+        event::ChannelRole::Distributor => ChannelRole::Distributor,
+        event::ChannelRole::Retailer => ChannelRole::Retailer,
+        event::ChannelRole::Consumer => ChannelRole::Consumer,
     }
 }
 

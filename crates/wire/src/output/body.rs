@@ -53,7 +53,14 @@ pub(super) fn classes(changed: &EngagementChanged) -> proto::EngagementChanged {
         segment: moved(&changed.segment),
         buyer_group: moved(&changed.buyer_group),
         activity: moved(&changed.activity),
-        ..proto::EngagementChanged::default()
+        loyalty_type: moved(&changed.loyalty_type),
+        level: moved(&changed.level),
+        pyramid_stage: moved(&changed.pyramid_stage),
+        ladder_step: moved(&changed.ladder_step),
+        negative_engagement: moved(&changed.negative_engagement),
+        life_cycle: moved(&changed.life_cycle),
+        loyalty_paradox: moved(&changed.loyalty_paradox),
+        exit_reason: moved(&changed.exit_reason),
     }
 }
 

@@ -7,6 +7,7 @@ mod decided;
 mod draws;
 mod partners;
 mod past;
+mod relationship;
 mod tier;
 
 use programme::customer::challenges::ChallengesStanding;
@@ -43,6 +44,7 @@ pub(super) fn message(customer: &Customer) -> StoredCustomer {
         favourites,
         consents,
         partners,
+        relationship,
     } = facts;
     let buckets = &days.buckets;
     let baskets = &baskets.baskets;
@@ -76,6 +78,8 @@ pub(super) fn message(customer: &Customer) -> StoredCustomer {
             .as_ref()
             .map(|chosen| StoredFavourites { at_ms: chosen.at.0, skus: chosen.skus.clone() }),
         consents: challenges::consents(consents),
+        relationship: relationship.as_deref().map(self::relationship::message),
+        relationship_standing: standing.relationship.as_deref().map(self::relationship::standing_message),
         sequence: standing.sequence,
         clock_ms,
         tier: standing.tier.name.clone(),
@@ -127,6 +131,7 @@ pub(super) fn customer(message: StoredCustomer, past_until: Option<Timestamp>) -
         favourites: message.favourites.map(|chosen| Favourites { at: Timestamp(chosen.at_ms), skus: chosen.skus }),
         consents: challenges::read_consents(message.consents)?,
         partners: partners::partners(message.shares)?,
+        relationship: message.relationship.map(relationship::facts).transpose()?.map(Box::new),
     };
     let standing = Standing {
         sequence: message.sequence,
@@ -158,6 +163,7 @@ pub(super) fn customer(message: StoredCustomer, past_until: Option<Timestamp>) -
         categories: challenges::read_categories(message.categories)?,
         discount: message.discount.map(discount).transpose()?.unwrap_or_default(),
         draws: message.draws.map(draws::standing).transpose()?.unwrap_or_default(),
+        relationship: message.relationship_standing.map(relationship::standing).transpose()?.map(Box::new),
     };
     let wake_at = message.wake_at_ms.map(Timestamp);
     let is_needed = past_until.is_none_or(|until| standing.clock > until) && !message.past.is_empty();

@@ -84,7 +84,7 @@ pub(super) fn left(moment: &Moment<'_>, only: &Filter, unit: Unit) -> Option<(u6
         Body::Purchase(_)
         | Body::SurveyAnswered(_)
         | Body::Interacted(_)
-        | Body::Enrolled
+        | Body::Enrolled(_)
         | Body::FavouritesChosen(_)
         | Body::RedemptionRequested(_)
         | Body::RedemptionSettled(_)

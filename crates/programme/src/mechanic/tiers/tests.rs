@@ -426,7 +426,12 @@ fn a_tier_that_the_terms_lost_is_mapped_by_its_place() {
         }
         decisions.clear();
         let at = Timestamp::parse("2024-01-20T12:00:00Z").expect("an instant");
-        let event = Event { id: "e".into(), customer_id: "c".into(), at, body: event::Body::Enrolled };
+        let event = Event {
+            id: "e".into(),
+            customer_id: "c".into(),
+            at,
+            body: event::Body::Enrolled(event::Enrolled::default()),
+        };
         new.fold(&mut customer, &event, &mut decisions);
         let until = Timestamp::parse("2024-03-01T00:00:00Z").expect("an instant");
         new.wake_until("c", &mut customer, until, &mut decisions);
