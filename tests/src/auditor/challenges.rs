@@ -290,10 +290,10 @@ fn progress(
     let pieces = challenge.goal == Goal::Items;
     let baskets = Baskets::of(known);
     let mut spans: BTreeMap<Day, Option<(Day, Day)>> = BTreeMap::new();
-    for i in 0..known.len() {
-        let day = zone.day(known[i].at);
+    for (i, event) in known.iter().enumerate() {
+        let day = zone.day(event.at);
         let Some((first, end)) = *spans.entry(day).or_insert_with(|| span(challenge, day)) else { continue };
-        if ignored.contains(&known[i].id) {
+        if ignored.contains(&event.id) {
             continue;
         }
         let last = end.plus(challenge.returns_days as i32 - 1);
