@@ -65,7 +65,7 @@ fn events(chance: &mut Chance, terms: &Terms) -> Vec<Event> {
     };
     let arrivals = history::make(chance, &shape, terms);
     let mut events: Vec<Event> = arrivals.into_iter().filter_map(|arrival| arrival.event).collect();
-    events.sort_by_key(|event| event.at);
+    events.sort_by(|one, other| one.order().cmp(&other.order()));
     events
 }
 

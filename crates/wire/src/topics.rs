@@ -1,6 +1,6 @@
 //! What the topics are called, unless the configuration says otherwise.
 
-/// The inputs, in the order that breaks ties between events of one instant. Any body is accepted on any of them.
+/// The inputs. Any body is accepted on any of them.
 pub const INPUTS: [&str; 4] = [PURCHASE_RECORDED, SURVEY_ANSWERED, CUSTOMER_INTERACTED, CUSTOMER_PROFILE];
 
 /// Purchases, returns, voids and redemptions.
