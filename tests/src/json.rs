@@ -68,6 +68,7 @@ fn body(body: &Body) -> (&'static str, Value) {
             ("surveyAnswered", json!({ "surveyId": "s", "instrument": "CSI", "answers": answers }))
         }
         Body::Enrolled => ("enrolled", json!({ "programmeId": "regulars" })),
+        Body::IdentityMerged(merged) => ("identityMerged", json!({ "absorbedCustomerId": merged.absorbed_id })),
         Body::ErasureRequested(request) => ("erasureRequested", json!({ "requestId": request.request_id })),
         Body::Interacted(interacted) => {
             let mut value = json!({ "kind": kind(interacted.kind) });

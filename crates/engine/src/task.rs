@@ -276,11 +276,7 @@ impl Task {
             let unknown = touched.customer.is_unknown();
             let folded = rules.programme.fold(&mut touched.customer, &held.event, &mut decisions);
             touched.changed |= folded != Folded::Suppressed;
-            match folded {
-                Folded::New => self.tally.event(&held.event),
-                Folded::Duplicate => self.tally.duplicates += 1,
-                Folded::Suppressed => self.tally.suppressed += 1,
-            }
+            self.tally.arrival(Some(&held.event), folded);
             self.tally.customers += u64::from(unknown && !touched.customer.is_unknown());
         }
         for entry in called.due {

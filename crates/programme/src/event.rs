@@ -47,6 +47,8 @@ pub enum Body {
     TierOverridden(TierOverridden),
     /// The customer allowed a use of the data, or took the permission back.
     ConsentChanged(ConsentChanged),
+    /// Another customer turned out to be this one.
+    IdentityMerged(IdentityMerged),
     /// The customer asks to be forgotten.
     ErasureRequested(ErasureRequested),
 }
@@ -233,6 +235,14 @@ pub struct ConsentChanged {
     pub purpose: String,
     /// Whether it is allowed from now on.
     pub granted: bool,
+}
+
+/// Another customer turned out to be this one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdentityMerged {
+    /// Whose history goes over to the event's customer; another id than that customer's where the event is read, and
+    /// perhaps no other any more where it was passed on.
+    pub absorbed_id: String,
 }
 
 /// A request to be forgotten.

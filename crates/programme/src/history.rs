@@ -22,8 +22,8 @@ use crate::customer::Customer;
 use crate::decision::{Body, Decision, Direction, TierChanged, Value};
 use crate::editions::Programme;
 use crate::event::{
-    self, ConsentChanged, ErasureRequested, Event, FavouritesChosen, Interacted, Interaction, Line, NpsAnswer,
-    PointsAdjusted, Purchase, PurchaseReturned, PurchaseVoided, RedemptionRequested, RedemptionSettled,
+    self, ConsentChanged, ErasureRequested, Event, FavouritesChosen, IdentityMerged, Interacted, Interaction, Line,
+    NpsAnswer, PointsAdjusted, Purchase, PurchaseReturned, PurchaseVoided, RedemptionRequested, RedemptionSettled,
     TierOverridden,
 };
 use crate::terms::churn::{Band, Churn};
@@ -183,6 +183,7 @@ fn numbered_event(line: &str, number: usize) -> Event {
         "consent" => {
             event::Body::ConsentChanged(ConsentChanged { purpose: basket_id(), granted: words[3] == "yes" })
         }
+        "merge" => event::Body::IdentityMerged(IdentityMerged { absorbed_id: basket_id() }),
         "erase" => event::Body::ErasureRequested(ErasureRequested { request_id: basket_id() }),
         other => panic!("no such event: {other}"),
     };
@@ -250,6 +251,7 @@ fn show(decision: &Decision) -> String {
         | Body::OfferSuggested(_)
         | Body::FraudSuspected(_)
         | Body::DiscountChanged(_) => decision.body.to_string(),
+        Body::CustomerMerged(_) => decision.body.to_string(),
         Body::CustomerErased(erased) => format!("erased by {}", erased.request_id),
     };
     let value = |value: &Value| match value {

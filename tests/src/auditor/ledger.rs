@@ -339,6 +339,7 @@ impl<'a> Audit<'a> {
             | Body::FavouritesChosen(_)
             | Body::TierOverridden(_)
             | Body::ConsentChanged(_)
+            | Body::IdentityMerged(_)
             | Body::ErasureRequested(_) => {}
         }
     }

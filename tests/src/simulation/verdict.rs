@@ -232,7 +232,7 @@ impl World {
                 told::Kind::Risk => Some(risk),
                 told::Kind::Points => Some(points),
                 told::Kind::Discount => Some(discount),
-                told::Kind::Erased => Some(nothing),
+                told::Kind::Erased | told::Kind::Merged => Some(nothing),
                 // Of the classes only those that moved are named, what challenges and offers begin with is a name, and a
                 // suspicion follows from no other.
                 told::Kind::Engagement | told::Kind::Fraud | told::Kind::Challenge | told::Kind::Offer => None,

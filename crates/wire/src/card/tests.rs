@@ -51,6 +51,7 @@ fn cards_as_json() {
         }],
         sequence: 3,
         wake_at: Some(at("2017-02-01T05:00:00Z")),
+        merged_into: None,
     };
     expect![[r#"{"customerId":"c1","asOf":"2017-01-30T00:00:00Z","since":"2017-01-01T06:53:26Z","tier":"regular","tierSince":"2017-01-05T00:00:00Z","tierUntil":"2017-02-01T05:00:00Z","toKeep":[{"measure":"purchases","required":"4","current":"5"}],"rfm":{"recencyDays":0,"frequency":5,"monetaryMinor":"1500000","window":"2017-01-01..2017-01-30"},"currency":"USD","risk":{"band":"high","since":"2017-01-20T00:00:00Z","probability":0.5,"alive":0.75},"lifetimePurchases":7,"lifetimeSpendMinor":"1700000","ltvMinor":"3600000","lastPurchaseAt":"2017-01-30T00:00:00Z","nps":9,"sequence":"3","wakeAt":"2017-02-01T05:00:00Z","classes":{"segment":"loyal","activity":"active","recencyScore":4,"frequencyScore":5,"monetaryScore":1},"balances":[{"currency":"USD","balance":"120","pending":"0","expiresNext":{"points":"20","at":"2017-03-01T05:00:00Z"}}],"discountPermille":70}"#]].assert_eq(&to_json(&card));
 
@@ -76,6 +77,7 @@ fn cards_as_json() {
         discount_permille: 0,
         sequence: 0,
         wake_at: None,
+        merged_into: None,
         ..card
     };
     expect![[r#"{"customerId":"c1","asOf":"2017-01-30T00:00:00Z","rfm":{"frequency":0,"monetaryMinor":"0","window":"2017-01-01..2017-01-30"},"currency":"USD","risk":{},"lifetimePurchases":0,"lifetimeSpendMinor":"0","ltvMinor":"0"}"#]].assert_eq(&to_json(&card));
