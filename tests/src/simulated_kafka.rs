@@ -327,6 +327,11 @@ impl Cluster {
         is_it.then(|| (self.messages.clone(), i32::try_from(source.task.0).expect("few tasks")))
     }
 
+    /// Whether any task ever told another anything.
+    pub fn has_messages(&self) -> bool {
+        self.partitions.keys().any(|(topic, _)| *topic == self.messages)
+    }
+
     /// Whether every message that is committed was taken in, by the committed positions of the group.
     pub fn all_messages_taken(&self) -> bool {
         let of_messages = self.partitions.iter().filter(|((topic, _), _)| *topic == self.messages);
