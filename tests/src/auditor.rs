@@ -338,6 +338,15 @@ impl<'a> Audit<'a> {
     }
 }
 
+/// Of what happened to one customer, whose events come in order and each once: how many purchases stand, what they come to,
+/// minor units, and on how many days.
+pub fn standing(events: &[&Event], zone: &Zone) -> (u32, i64, usize) {
+    let baskets = standing_baskets(events, zone);
+    let days: BTreeSet<Day> = baskets.iter().map(|basket| basket.day).collect();
+    let purchases = u32::try_from(baskets.len()).expect("few baskets");
+    (purchases, baskets.iter().map(|basket| basket.net_minor).sum(), days.len())
+}
+
 /// The baskets that stand, as known by the events of `known`: a return or void counts from its own instant on, and
 /// takes away at the basket's day.
 fn standing_baskets(known: &[&Event], zone: &Zone) -> Vec<Basket> {
@@ -365,6 +374,7 @@ fn standing_baskets(known: &[&Event], zone: &Zone) -> Vec<Basket> {
             | Body::PointsAdjusted(_)
             | Body::TierOverridden(_)
             | Body::ConsentChanged(_)
+            | Body::IdentityMerged(_)
             | Body::ErasureRequested(_) => {}
         }
     }

@@ -81,6 +81,7 @@ fn body(body: &Body) -> (&'static str, Value) {
             }
             ("enrolled", value)
         }
+        Body::IdentityMerged(merged) => ("identityMerged", json!({ "absorbedCustomerId": merged.absorbed_id })),
         Body::ErasureRequested(request) => ("erasureRequested", json!({ "requestId": request.request_id })),
         Body::Interacted(interacted) => {
             let mut value = json!({ "kind": kind(interacted.kind) });

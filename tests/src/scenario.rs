@@ -24,6 +24,7 @@
 //! survey CUSTOMER WHEN SCORE [id=ID]          the answer to "would you recommend us"
 //! redeem CUSTOMER WHEN POINTS [basket=ID] [id=ID]   the customer wants to pay the basket with points
 //! floor CUSTOMER WHEN TIER|none [until=WHEN] [reason=WORD] [by=OPERATOR] [id=ID]   an operator overrides the tier
+//! merge CUSTOMER WHEN ABSORBED [id=ID]        the absorbed customer turns out to be this one
 //! erase CUSTOMER WHEN REQUEST [id=ID]         the customer asks to be forgotten
 //! visit CUSTOMER WHEN [id=ID]                 the customer came and bought nothing
 //! consent CUSTOMER WHEN PURPOSE yes|no [id=ID]
@@ -32,11 +33,12 @@
 //! tier CUSTOMER WHEN                          the same of the tier alone: what keeps it, and what is missing to the next
 //! ```
 //!
-//! Events are folded in the order of the text, so a line dated before its neighbours is a late event.
+//! Events are folded in the order of the text, so a line dated before its neighbours is a late event. What one customer tells
+//! another, as in a merge, is heard before the next line.
 
 mod step;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
 
 use jiff::tz::TimeZone;
@@ -45,8 +47,10 @@ use programme::classes::Activity;
 use programme::customer::{Customer, SegmentStanding, TierFloor};
 use programme::decision::{Body, Decision, Direction, Need, Overridden, Reason, TierChanged};
 use programme::editions::Programme;
+use programme::event::Event;
 use programme::facts::Folded;
 use programme::mechanic::segments::Scores;
+use programme::message;
 use programme::terms::Terms;
 use programme::time::Timestamp;
 
@@ -140,13 +144,18 @@ impl Run {
         match step {
             Step::Event(event) => {
                 let customer = self.customers.entry(event.customer_id.clone()).or_default();
-                let nothing = match self.programme.fold(customer, event, &mut decisions) {
-                    Folded::New => None,
-                    Folded::Duplicate => Some("duplicate"),
-                    Folded::Suppressed => Some("suppressed"),
-                };
-                if let Some(what) = nothing {
-                    writeln!(said, "{} {} {what} {}", self.local(event.at), event.customer_id, event.id).unwrap();
+                let mut mail = Vec::new();
+                let folded = self.programme.take_event(customer, event, &mut decisions, &mut mail);
+                self.say_nothing(event, folded, said);
+                let mut mail = VecDeque::from(mail);
+                while let Some(message) = mail.pop_front() {
+                    let customer = self.customers.entry(message.to.clone()).or_default();
+                    let mut answers = Vec::new();
+                    let folded = self.programme.take_message(customer, &message, &mut decisions, &mut answers);
+                    if let message::Body::Happened(event) = &message.body {
+                        self.say_nothing(event, folded, said);
+                    }
+                    mail.extend(answers);
                 }
             }
             Step::Watermark(until) => {
@@ -189,12 +198,27 @@ impl Run {
                 if let Some(Scores { recency, frequency, monetary }) = card.scores {
                     write!(said, " scores={recency}{frequency}{monetary}").unwrap();
                 }
+                if let Some(into) = &card.merged_into {
+                    write!(said, " merged_into={into}").unwrap();
+                }
                 said.push('\n');
             }
         }
         for decision in &decisions {
             self.say(decision, said);
         }
+    }
+
+    /// What became of an event that nothing is made of here.
+    fn say_nothing(&self, event: &Event, folded: Folded, said: &mut String) {
+        let what = match folded {
+            Folded::New => return,
+            Folded::Duplicate => "duplicate",
+            Folded::Suppressed => "suppressed",
+            Folded::PassedOn => "passed on",
+            Folded::Declined => "declined",
+        };
+        writeln!(said, "{} {} {what} {}", self.local(event.at), event.customer_id, event.id).unwrap();
     }
 
     /// What a query would answer of the tier.
@@ -249,6 +273,7 @@ impl Run {
             | Body::ChallengeChanged(_)
             | Body::OfferSuggested(_)
             | Body::FraudSuspected(_)
+            | Body::CustomerMerged(_)
             | Body::DiscountChanged(_) => write!(said, "{}", decision.body).unwrap(),
             Body::CustomerErased(erased) => write!(said, "erased by {}", erased.request_id).unwrap(),
         }
@@ -265,6 +290,7 @@ impl Run {
             Reason::Operator => "operator",
             Reason::TermsChanged => "terms_changed",
             Reason::TimePassed => "time_passed",
+            Reason::IdentityMerged => "identity_merged",
         };
         writeln!(said, ", {reason}{}", if decision.correction { ", correction" } else { "" }).unwrap();
     }

@@ -143,6 +143,8 @@ pub enum Answer {
 pub struct Cluster {
     /// The input topics' names.
     pub inputs: Vec<String>,
+    /// The topic by which tasks tell each other; as a source it comes after the inputs.
+    pub messages: String,
     /// Input records by source, ascending by offset.
     pub sources: BTreeMap<Source, Vec<InputRecord>>,
     /// Partitions written in transactions.
@@ -164,12 +166,13 @@ struct Coordinator {
 
 impl Cluster {
     /// Empty topics of `tasks` partitions on so many brokers. A member is thrown out after `session_us` of silence.
-    pub fn new(inputs: Vec<String>, tasks: u32, brokers: usize, session_us: u64) -> Cluster {
+    pub fn new(inputs: Vec<String>, messages: String, tasks: u32, brokers: usize, session_us: u64) -> Cluster {
         let source =
             |task| (0..inputs.len() as u32).map(move |input| Source { task, input: engine::log::InputId(input) });
         Cluster {
             sources: (0..tasks).map(TaskId).flat_map(source).map(|source| (source, Vec::new())).collect(),
             inputs,
+            messages,
             partitions: BTreeMap::new(),
             group: Group::new(tasks, session_us),
             transactions: Transactions::default(),
@@ -265,7 +268,7 @@ impl Cluster {
             },
             Request::Heartbeat { by } => (done(self.group.heartbeat(&by, now_us)), None),
             Request::OffsetFetch { task } => {
-                let inputs = u32::try_from(self.inputs.len()).expect("few inputs");
+                let inputs = u32::try_from(self.inputs.len() + 1).expect("few inputs");
                 let response = self.group.committed(task, inputs).map_or_else(Response::Error, Response::Positions);
                 (Answer::Now(response), None)
             }
@@ -312,7 +315,48 @@ impl Cluster {
     }
 
     fn input_end(&self, source: Source) -> i64 {
-        self.sources[&source].last().map_or(0, |last| last.offset + 1)
+        match self.messages_of(source) {
+            Some(name) => self.partitions.get(&name).map_or(0, Partition::last_stable),
+            None => self.sources[&source].last().map_or(0, |last| last.offset + 1),
+        }
+    }
+
+    /// The partition that a source of messages is.
+    fn messages_of(&self, source: Source) -> Option<PartitionName> {
+        let is_it = source.input.0 as usize == self.inputs.len();
+        is_it.then(|| (self.messages.clone(), i32::try_from(source.task.0).expect("few tasks")))
+    }
+
+    /// Whether any task ever told another anything.
+    pub fn has_messages(&self) -> bool {
+        self.partitions.keys().any(|(topic, _)| *topic == self.messages)
+    }
+
+    /// Whether every message that is committed was taken in, by the committed positions of the group.
+    pub fn all_messages_taken(&self) -> bool {
+        let of_messages = self.partitions.iter().filter(|((topic, _), _)| *topic == self.messages);
+        let mut untaken = of_messages.filter(|((_, number), partition)| {
+            let task = TaskId(u32::try_from(*number).expect("partitions count from 0"));
+            let inputs = u32::try_from(self.inputs.len() + 1).expect("few inputs");
+            let positions = self.group.committed(task, inputs).unwrap_or_default();
+            let position = positions.last().copied().flatten().unwrap_or(0);
+            partition.committed(position).next().is_some()
+        });
+        untaken.next().is_none()
+    }
+
+    fn fetch_messages(&self, name: &PartitionName, from: i64, records_max: usize) -> (Vec<InputRecord>, bool) {
+        let Some(partition) = self.partitions.get(name) else { return (Vec::new(), true) };
+        let record = |entry: &Entry| {
+            let message = entry.message().expect("only messages are read");
+            let (key, value) = (message.key.clone(), message.value.clone().unwrap_or_default());
+            // The brokers' clock does not matter for messages.
+            InputRecord { offset: entry.offset, logged_at: Timestamp(0), key, value }
+        };
+        let mut records: Vec<InputRecord> = partition.committed(from).take(records_max + 1).map(record).collect();
+        let all = records.len() <= records_max;
+        records.truncate(records_max);
+        (records, all)
     }
 
     fn fetch_inputs(
@@ -323,6 +367,12 @@ impl Cluster {
         let mut left = records_max;
         let mut fetched = Vec::new();
         for (source, from) in wanted {
+            if let Some(name) = self.messages_of(*source) {
+                let (taken, all) = self.fetch_messages(&name, *from, left);
+                left -= taken.len();
+                fetched.push((*source, taken, all.then(|| self.input_end(*source))));
+                continue;
+            }
             let records = &self.sources[source];
             let first = records.partition_point(|record| record.offset < *from);
             let taken: Vec<InputRecord> = records[first..].iter().take(left).cloned().collect();

@@ -10,6 +10,7 @@
 //! [`shrink`]).
 
 pub mod harm;
+pub mod merges;
 pub mod plan;
 
 pub mod world;

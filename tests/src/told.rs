@@ -51,6 +51,8 @@ pub enum Kind {
     Discount,
     /// All of it: the customer was erased. `from` and `to` are empty.
     Erased,
+    /// All of it went over to the customer `to`.
+    Merged,
 }
 
 impl fmt::Display for Told {
@@ -65,6 +67,7 @@ impl fmt::Display for Told {
             Kind::Offer => "offer_suggested",
             Kind::Discount => "discount_changed",
             Kind::Erased => "erased",
+            Kind::Merged => "merged",
         };
         let name = |text: &'_ str| if text.is_empty() { "none".to_string() } else { text.to_string() };
         let (from, to) = (name(&self.from), name(&self.to));
@@ -79,7 +82,7 @@ impl Told {
         match self.kind {
             Kind::Points => self.detail.split(' ').next().unwrap_or_default(),
             Kind::Tier | Kind::Risk | Kind::Engagement | Kind::Fraud | Kind::Challenge => "",
-            Kind::Offer | Kind::Discount | Kind::Erased => "",
+            Kind::Offer | Kind::Discount | Kind::Erased | Kind::Merged => "",
         }
     }
 }
@@ -100,6 +103,7 @@ pub fn read(json: &[u8]) -> Result<Told, String> {
         ("offerSuggested", Kind::Offer),
         ("discountChanged", Kind::Discount),
         ("customerErased", Kind::Erased),
+        ("customerMerged", Kind::Merged),
     ];
     let mut known = bodies.iter().filter_map(|(name, kind)| Some((*kind, value.get(*name)?)));
     let (Some((kind, body)), None) = (known.next(), known.next()) else {
@@ -109,6 +113,8 @@ pub fn read(json: &[u8]) -> Result<Told, String> {
     let effective_at = text(&value, "effectiveAt");
     let side = |side: &str| match kind {
         Kind::Tier | Kind::Risk | Kind::Erased => text(body, side),
+        Kind::Merged if side == "from" => String::new(),
+        Kind::Merged => text(body, "survivorCustomerId"),
         Kind::Engagement => classes(body, side),
         Kind::Discount => body.get(format!("{side}Permille")).map_or(String::new(), Value::to_string),
         Kind::Fraud if side == "from" => String::new(),
@@ -124,7 +130,7 @@ pub fn read(json: &[u8]) -> Result<Told, String> {
             (text(body, "challenge"), stands)
         }
         Kind::Offer => (text(body, "offer"), text(body, "category")),
-        Kind::Tier | Kind::Risk | Kind::Erased | Kind::Engagement | Kind::Fraud | Kind::Discount => {
+        Kind::Tier | Kind::Risk | Kind::Erased | Kind::Merged | Kind::Engagement | Kind::Fraud | Kind::Discount => {
             (side("from"), side("to"))
         }
     };
@@ -139,7 +145,7 @@ pub fn read(json: &[u8]) -> Result<Told, String> {
             Kind::Tier => tier_detail(body),
             Kind::Points => moved(body)?,
             Kind::Risk | Kind::Engagement | Kind::Fraud | Kind::Challenge | Kind::Offer => String::new(),
-            Kind::Discount | Kind::Erased => String::new(),
+            Kind::Discount | Kind::Erased | Kind::Merged => String::new(),
         },
     })
 }
@@ -196,8 +202,8 @@ fn balances(body: &Value) -> Result<(String, String), String> {
     let (more, more_pending) = match body.get("kind").and_then(Value::as_str).unwrap_or_default() {
         "ACTIVATED" => (points, -points),
         "PENDING" => (0, points),
-        "REVERSED" | "ADJUSTED" if of_pending => (0, points),
-        "ACCRUED" | "REDEEMED" | "EXPIRED" | "REVERSED" | "ADJUSTED" => (points, 0),
+        "REVERSED" | "ADJUSTED" | "MERGED" if of_pending => (0, points),
+        "ACCRUED" | "REDEEMED" | "EXPIRED" | "REVERSED" | "ADJUSTED" | "MERGED" => (points, 0),
         "DECLINED" | "EXPIRES_SOON" => (0, 0),
         other => return Err(format!("points were {other:?}")),
     };

@@ -92,7 +92,7 @@ fn random_histories_are_judged_as_the_auditor_judges_them() {
                 Kind::Challenge => told.to.split(' ').next().unwrap_or_default().to_string(),
                 Kind::Offer => "OFFERED".to_string(),
                 Kind::Tier | Kind::Risk | Kind::Engagement | Kind::Fraud | Kind::Points => continue,
-                Kind::Discount | Kind::Erased => continue,
+                Kind::Discount | Kind::Erased | Kind::Merged => continue,
             };
             *counts.entry(what).or_insert(0) += 1;
         }

@@ -290,6 +290,7 @@ proptest! {
                     pending -= line.points;
                 }
                 (PointsKind::Pending, _) | (PointsKind::Reversed | PointsKind::Adjusted, true) => pending += line.points,
+                (PointsKind::Merged, _) => prop_assert!(false, "nobody is merged here"),
                 (PointsKind::Accrued | PointsKind::Redeemed | PointsKind::Expired, _)
                 | (PointsKind::Reversed | PointsKind::Adjusted, false) => balance += line.points,
                 (PointsKind::Declined | PointsKind::ExpiresSoon, _) => prop_assert_eq!(line.points, 0),

@@ -13,7 +13,7 @@ use tests::simulation::harm::{Data, Fault, Harm};
 use tests::simulation::plan::Plan;
 use tests::simulation::script;
 use tests::simulation::world::World;
-use tests::simulation::worlds::{self, Report, asked, of_seed};
+use tests::simulation::worlds::{self, Report, asked, merging_of_seed, of_seed};
 
 /// How many worlds there are in the ordinary run of all tests.
 const SEEDS: u64 = 300;
@@ -42,6 +42,18 @@ fn run(share: u64, late: bool) -> (Report, bool) {
 fn every_event_counts_once() {
     let (report, print) = run(1, false);
     assert!(print || report.counts["kills"] > 0 && report.counts["lost sessions"] > 0, "something goes wrong");
+}
+
+// Two cards turn out to be one person's while brokers and processes die: not a purchase is lost or counted twice, everybody is
+// merged in the end, nobody is left behind, and whoever has no part in it notices nothing.
+#[test]
+fn merges_come_about_whatever_fails() {
+    let (seeds, print) = seeds(2);
+    let report = worlds::in_many(seeds, merging_of_seed, |plan, arrivals| {
+        World::run(plan, arrivals, print).map(|world| Report::of(&world))
+    });
+    println!("{report}");
+    assert!(print || report.counts["kills"] > 0, "something goes wrong");
 }
 
 // Events later than the allowed lateness never break a customer's

@@ -5,8 +5,12 @@
 //! The watermark follows the slowest input that is not read to its end, so a backlog in one topic is not overtaken
 //! by another topic. The wall clock moves it only when every input was read to its end after that instant: during a
 //! backlog or an outage time stands still, and nobody is declared silent for want of news.
+//!
+//! Messages of other tasks wait like events, each for its own instant. They come from tasks that may be far ahead or behind,
+//! so they neither move the watermark nor hold it up.
 
 use programme::event::Event;
+use programme::message::{self, Message};
 use programme::time::Timestamp;
 
 use crate::log::InputId;
@@ -34,23 +38,67 @@ impl SourceProgress {
     }
 }
 
-/// An event that waits for the watermark.
+/// What comes to a task.
+#[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly all of them are events, and a box for each would cost more")]
+pub enum Arrival {
+    /// Something happened to a customer.
+    Event(Event),
+    /// Another customer, perhaps of another task, has something to tell. Rare, and large: events must not pay for it.
+    Message(Box<Message>),
+}
+
+impl Arrival {
+    /// It is not taken in before.
+    pub fn at(&self) -> Timestamp {
+        match self {
+            Arrival::Event(event) => event.at,
+            Arrival::Message(message) => message.at,
+        }
+    }
+
+    /// Whom it concerns.
+    pub fn customer_id(&self) -> &str {
+        match self {
+            Arrival::Event(event) => &event.customer_id,
+            Arrival::Message(message) => &message.to,
+        }
+    }
+
+    /// What happened, where it is about something that did.
+    pub fn event(&self) -> Option<&Event> {
+        match self {
+            Arrival::Event(event) => Some(event),
+            Arrival::Message(message) => match &message.body {
+                message::Body::Happened(event) => Some(event),
+                message::Body::HandOver(_) | message::Body::HandedOver(_) | message::Body::Forget(_) => None,
+            },
+        }
+    }
+}
+
+/// What waits for the watermark.
 #[derive(Clone, Debug)]
 pub struct HeldEvent {
     /// Where it came from.
     pub input: InputId,
     /// Its position there.
     pub offset: i64,
-    /// What happened.
-    pub event: Event,
+    /// What came.
+    pub arrival: Arrival,
     /// It arrived when the watermark had passed it already.
     pub late: bool,
 }
 
 impl HeldEvent {
-    /// Two deliveries of one event are alike, and so it does not matter which of them is the first.
+    /// Two deliveries of one event are alike, and so it does not matter which of them is the first. Messages come after the
+    /// events of their instant, in the order in which they were sent.
     fn order(&self) -> ((Timestamp, u8, &str), InputId, i64) {
-        (self.event.order(), self.input, self.offset)
+        let order = match &self.arrival {
+            Arrival::Event(event) => event.order(),
+            Arrival::Message(message) => (message.at, u8::MAX, ""),
+        };
+        (order, self.input, self.offset)
     }
 }
 
@@ -59,14 +107,18 @@ impl HeldEvent {
 pub struct Holding {
     lateness_ms: i64,
     clock: Option<Timestamp>,
+    /// The inputs, and last where the messages come from.
     sources: Vec<SourceProgress>,
     held: Vec<HeldEvent>,
+    /// How many of them are messages.
+    held_messages: usize,
 }
 
 impl Holding {
-    /// Continues from `clock` and `sources`, one for each input, with nothing held.
+    /// Continues from `clock` and `sources`, one for each input and one for the messages, with nothing held.
     pub fn new(lateness_ms: i64, clock: Option<Timestamp>, sources: Vec<SourceProgress>) -> Holding {
-        Holding { lateness_ms, clock, sources, held: Vec::new() }
+        assert!(!sources.is_empty(), "there is a source of messages at least");
+        Holding { lateness_ms, clock, sources, held: Vec::new(), held_messages: 0 }
     }
 
     /// How far time has come: events up to here are folded, wakeups up to here are due.
@@ -74,14 +126,29 @@ impl Holding {
         self.clock
     }
 
-    /// The inputs, by [`InputId`].
+    /// The inputs, by [`InputId`], and last where the messages come from.
     pub fn sources(&self) -> &[SourceProgress] {
         &self.sources
     }
 
+    /// Where the messages come from.
+    pub fn messages(&self) -> InputId {
+        InputId(u32::try_from(self.sources.len() - 1).expect("input topics are few"))
+    }
+
+    /// The inputs that time is told by.
+    fn inputs(&self) -> &[SourceProgress] {
+        &self.sources[..self.sources.len() - 1]
+    }
+
     /// How many events wait.
     pub fn held(&self) -> usize {
-        self.held.len()
+        self.held.len() - self.held_messages
+    }
+
+    /// How many messages wait.
+    pub fn held_messages(&self) -> usize {
+        self.held_messages
     }
 
     /// Notes that a record of `input` was read, whatever it held.
@@ -92,11 +159,14 @@ impl Holding {
         source.complete_as_of = None;
     }
 
-    /// Takes an event in; true when it is late.
-    pub fn hold(&mut self, input: InputId, offset: i64, event: Event) -> bool {
-        let late = self.clock.is_some_and(|clock| event.at < clock);
-        self.note_stream_time(input, event.at);
-        self.held.push(HeldEvent { input, offset, event, late });
+    /// Takes an event or a message in; true when it is late.
+    pub fn hold(&mut self, input: InputId, offset: i64, arrival: Arrival) -> bool {
+        let late = self.clock.is_some_and(|clock| arrival.at() < clock);
+        match &arrival {
+            Arrival::Event(event) => self.note_stream_time(input, event.at),
+            Arrival::Message(_) => self.held_messages += 1,
+        }
+        self.held.push(HeldEvent { input, offset, arrival, late });
         late
     }
 
@@ -113,29 +183,34 @@ impl Holding {
         source.complete_as_of = source.complete_as_of.max(as_of);
     }
 
-    /// Every input was read to its end.
+    /// Every input was read to its end, and all messages were read.
     pub fn all_at_end(&self) -> bool {
         self.sources.iter().all(|source| source.at_end)
     }
 
+    /// All messages were read.
+    pub fn messages_read(&self) -> bool {
+        self.sources.last().is_some_and(|source| source.at_end)
+    }
+
     /// Every input was read to its end by fetches made at or after this instant, where that is known.
     pub fn complete_as_of(&self) -> Option<Timestamp> {
-        if !self.all_at_end() {
+        if !self.inputs().iter().all(|source| source.at_end) {
             return None;
         }
-        self.sources.iter().map(|source| source.complete_as_of).min().flatten()
+        self.inputs().iter().map(|source| source.complete_as_of).min().flatten()
     }
 
     /// The largest event time seen in any input.
     pub fn stream_time(&self) -> Option<Timestamp> {
-        self.sources.iter().filter_map(|source| source.stream_time).max()
+        self.inputs().iter().filter_map(|source| source.stream_time).max()
     }
 
     /// Moves the clock by the events, never backwards and not beyond `cap`. Where `ends_are_final`, an input at its end
     /// holds nothing up. In a log that goes on it does: what was logged since its end was seen is still to come, and
     /// another input must not run ahead of it.
     pub fn advance_by_events(&mut self, ends_are_final: bool, cap: Option<Timestamp>) {
-        let holds_up = self.sources.iter().filter(|source| !(source.at_end && ends_are_final));
+        let holds_up = self.inputs().iter().filter(|source| !(source.at_end && ends_are_final));
         let read_up_to = holds_up.map(SourceProgress::read_up_to).min().unwrap_or(self.stream_time());
         if let Some(read_up_to) = read_up_to.min(self.stream_time()) {
             self.advance_to(read_up_to.plus_ms(-self.lateness_ms), cap);
@@ -160,7 +235,9 @@ impl Holding {
         let Some(clock) = self.clock else { return Vec::new() };
         // The part held before is in order already; a stable sort merges it with what came in.
         self.held.sort_by(|one, other| one.order().cmp(&other.order()));
-        let ready = self.held.partition_point(|held| held.event.at <= clock);
+        let ready = self.held.partition_point(|held| held.arrival.at() <= clock);
+        let messages = self.messages();
+        self.held_messages = self.held[ready..].iter().filter(|held| held.input == messages).count();
         if ready == self.held.len() {
             return std::mem::take(&mut self.held);
         }
@@ -175,10 +252,10 @@ impl Holding {
 
     /// The inputs that run ahead of the clock although too much is held: all but the slowest.
     pub fn running_ahead(&self, ends_are_final: bool) -> impl Iterator<Item = InputId> + '_ {
-        let holds_up = self.sources.iter().filter(|source| !(source.at_end && ends_are_final));
+        let holds_up = self.inputs().iter().filter(|source| !(source.at_end && ends_are_final));
         let slowest = holds_up.map(SourceProgress::read_up_to).min();
         let ahead = move |source: &SourceProgress| slowest.is_some_and(|slowest| source.read_up_to() > slowest);
-        let numbered = (0u32..).map(InputId).zip(&self.sources);
+        let numbered = (0u32..).map(InputId).zip(self.inputs());
         numbered.filter(move |(_, source)| ahead(source)).map(|(input, _)| input)
     }
 }
@@ -191,17 +268,25 @@ mod tests {
     const A: InputId = InputId(0);
     const B: InputId = InputId(1);
 
-    fn event(at: i64) -> Event {
-        Event {
+    fn event(at: i64) -> Arrival {
+        let customer_id = "c".into();
+        Arrival::Event(Event {
             id: format!("e{at}"),
-            customer_id: "c".into(),
+            customer_id,
             at: Timestamp(at),
             body: Body::Enrolled(Enrolled::default()),
-        }
+        })
+    }
+
+    fn message(at: i64) -> Arrival {
+        let forget = message::Forget { event_id: "e".into(), request_id: String::new() };
+        let body = message::Body::Forget(forget);
+        let (to, trail) = ("c".into(), message::Trail::default());
+        Arrival::Message(Box::new(Message { to, at: Timestamp(at), trail, body }))
     }
 
     fn holding() -> Holding {
-        Holding::new(10, None, vec![SourceProgress::default(); 2])
+        Holding::new(10, None, vec![SourceProgress::default(); 3])
     }
 
     fn read(holding: &mut Holding, input: InputId, offset: i64, at: i64) {
@@ -211,7 +296,7 @@ mod tests {
 
     fn released(holding: &mut Holding) -> Vec<i64> {
         holding.advance_by_events(true, None);
-        holding.release().iter().map(|held| held.event.at.0).collect()
+        holding.release().iter().map(|held| held.arrival.at().0).collect()
     }
 
     // A topic with a backlog must not be overtaken by one without, or every one of its events would be late.
@@ -246,6 +331,25 @@ mod tests {
         read(&mut holding, A, 1, 3000);
         holding.advance_by_wall(None);
         assert_eq!(holding.clock(), Some(Timestamp(3990)), "a record after the end opens the input again");
+    }
+
+    // Tasks are not equally far: a message from one that is ahead must not carry another's clock along, and one from a task
+    // that is behind must not stop it.
+    #[test]
+    fn messages_wait_without_being_waited_for() {
+        let mut holding = holding();
+        read(&mut holding, A, 0, 100);
+        holding.reached_end(B, None);
+        let messages = holding.messages();
+        holding.read(messages, 1);
+        holding.hold(messages, 0, message(5000));
+        holding.hold(messages, 1, message(20));
+        assert_eq!(released(&mut holding), [20], "a message is as late as it is, and moves nothing");
+        assert_eq!(holding.clock(), Some(Timestamp(90)));
+        assert_eq!(holding.committed(messages), Some(0), "the one that waits is read again after a crash");
+        assert!(!holding.all_at_end());
+        read(&mut holding, A, 1, 6000);
+        assert_eq!(released(&mut holding), [100, 5000]);
     }
 
     // Within the lateness, what came in which batch leaves no trace.

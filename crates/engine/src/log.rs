@@ -143,6 +143,8 @@ pub struct Message {
 pub enum OutputTopic {
     /// The topic of one kind of decision or of the cards; `wire::topics` names it.
     Named(&'static str),
+    /// What tasks tell each other: to the task of the customer that is the key.
+    Messages,
     /// The dead letters of an input.
     DeadLetters(InputId),
 }
@@ -220,7 +222,9 @@ impl From<StoreError> for Failure {
 
 /// A log: where records come from and where a transaction goes.
 pub trait Log {
-    /// The input topics, by [`InputId`].
+    /// The topics that are read, by [`InputId`]: the inputs, and last that of the messages, into which
+    /// [`OutputTopic::Messages`] goes. What was committed there comes back to the task that each is for, as any record does;
+    /// what one task wrote for another, in that order.
     fn inputs(&self) -> &[String];
 
     /// Brings new records and changes of ownership. `now` is the wall clock when it was called.

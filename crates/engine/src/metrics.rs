@@ -19,6 +19,10 @@ pub fn committed(turn: &Tally, took: Duration) {
     counter!("regulars_wakeups_total").increment(turn.wakeups);
     counter!("regulars_decisions_total").increment(turn.decisions);
     counter!("regulars_erasures_total").increment(turn.erasures);
+    counter!("regulars_merges_total").increment(turn.merges);
+    counter!("regulars_merges_declined_total").increment(turn.merges_declined);
+    counter!("regulars_events_passed_on_total").increment(turn.passed_on);
+    counter!("regulars_messages_total").increment(turn.messages);
     counter!("regulars_unknown_fields_total").increment(turn.unknown_fields);
     counter!("regulars_commits_total").increment(turn.commits);
     histogram!("regulars_commit_seconds").record(took.as_secs_f64());

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use programme::decision::{Body, Decision};
 use programme::event::{self, Event};
+use programme::facts::Folded;
 
 /// What a worker has committed since it started.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,6 +33,14 @@ pub struct Tally {
     pub tier_changes: BTreeMap<(String, String), u64>,
     /// Changes of churn risk by (from, to); no band is the empty name.
     pub risk_changes: BTreeMap<(String, String), u64>,
+    /// Customers of whom something was known, and who turned out to be somebody else.
+    pub merges: u64,
+    /// Ids that were not merged, because one customer would have had too many.
+    pub merges_declined: u64,
+    /// Events that were passed on to whoever their customer turned out to be.
+    pub passed_on: u64,
+    /// Messages for other customers.
+    pub messages: u64,
     /// Customers erased.
     pub erasures: u64,
     /// Dead letters by reason.
@@ -49,6 +58,18 @@ impl Tally {
         if let event::Body::Purchase(purchase) = &event.body {
             self.baskets += 1;
             self.sales_minor = self.sales_minor.saturating_add(purchase.amount_minor);
+        }
+    }
+
+    /// Counts what came, and what became of it: `event` where it is about something that happened.
+    pub fn arrival(&mut self, event: Option<&Event>, folded: Folded) {
+        match (event, folded) {
+            (Some(event), Folded::New) => self.event(event),
+            (Some(_), Folded::Duplicate) => self.duplicates += 1,
+            (Some(_), Folded::Suppressed) => self.suppressed += 1,
+            (Some(_), Folded::PassedOn) => self.passed_on += 1,
+            (_, Folded::Declined) => self.merges_declined += 1,
+            (None, Folded::New | Folded::Duplicate | Folded::Suppressed | Folded::PassedOn) => {}
         }
     }
 
@@ -71,6 +92,7 @@ impl Tally {
             | Body::OfferSuggested(_)
             | Body::FraudSuspected(_)
             | Body::DiscountChanged(_) => {}
+            Body::CustomerMerged(_) => self.merges += 1,
             Body::CustomerErased(_) => self.erasures += 1,
         }
     }
@@ -87,6 +109,10 @@ impl Tally {
         self.sales_minor = self.sales_minor.saturating_add(other.sales_minor);
         self.wakeups += other.wakeups;
         self.decisions += other.decisions;
+        self.merges += other.merges;
+        self.merges_declined += other.merges_declined;
+        self.passed_on += other.passed_on;
+        self.messages += other.messages;
         self.erasures += other.erasures;
         self.unknown_fields += other.unknown_fields;
         self.commits += other.commits;

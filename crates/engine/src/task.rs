@@ -11,12 +11,13 @@ use programme::customer::Customer;
 use programme::decision::Decision;
 use programme::editions::Programme;
 use programme::facts::Folded;
+use programme::message::Message as Told;
 use programme::time::Timestamp;
 use wire::input::{Decoder, Encoding};
 use wire::output::{self, Encodings, Stamp};
 use wire::stored::{self, InputPosition, Marker};
 
-use crate::holding::{HeldEvent, Holding, SourceProgress};
+use crate::holding::{Arrival, HeldEvent, Holding, SourceProgress};
 use crate::limits::Limits;
 use crate::log::{
     ChangelogMessage, ChangelogOffset, Failure, InputId, Message, OutputTopic, Polled, Record, Staged, TaskCommit,
@@ -37,10 +38,19 @@ pub struct Rules {
     pub stamp: Stamp,
     /// The input topics and their encodings, by [`InputId`].
     pub inputs: Vec<(String, Encoding)>,
+    /// The topic by which tasks tell each other: the source after the last input.
+    pub messages: String,
     /// In which encoding decisions and cards go out.
     pub output_encodings: Encodings,
     /// The process's numbers.
     pub limits: Limits,
+}
+
+impl Rules {
+    /// The topics that are read, by [`InputId`]: the inputs, and then that of the messages.
+    pub fn sources(&self) -> impl Iterator<Item = &str> {
+        self.inputs.iter().map(|(topic, _)| topic.as_str()).chain(std::iter::once(self.messages.as_str()))
+    }
 }
 
 /// One task.
@@ -83,7 +93,7 @@ impl Task {
         };
         let mut sources = Vec::new();
         let mut resumed = Vec::new();
-        for (topic, _) in &rules.inputs {
+        for topic in rules.sources() {
             let position = position_of(topic);
             let committed = position.and_then(|position| position.committed);
             let consumed = position.and_then(|position| position.consumed);
@@ -167,7 +177,8 @@ impl Task {
         let input = record.source.input;
         let resumed = self.resumed[input.0 as usize];
         let read_before = resumed.consumed.is_some_and(|consumed| record.offset < consumed);
-        let (topic, encoding) = &rules.inputs[input.0 as usize];
+        let is_message = input == self.holding.messages();
+        let topic = if is_message { &rules.messages } else { &rules.inputs[input.0 as usize].0 };
         let position = &self.holding.sources()[input.0 as usize].consumed;
         if position.is_some_and(|position| record.offset < position) {
             return Err(Failure::Crash(format!(
@@ -176,16 +187,20 @@ impl Task {
             )));
         }
         self.holding.read(input, record.next_offset);
+        if is_message {
+            return self.take_message(record, polled, resumed, read_before);
+        }
         if !read_before {
             self.tally.records += 1;
         }
 
+        let encoding = rules.inputs[input.0 as usize].1;
         let bytes = |range: &Range<usize>| &polled.bytes[range.clone()];
         let headers = record.headers.iter().map(|(name, value)| (bytes(name), bytes(value)));
         let key = record.key.as_ref().map(bytes);
         let skew_ms = i64::from(rules.programme.terms().future_skew_s_max) * 1000;
         let latest = record.logged_at.unwrap_or(now).plus_ms(skew_ms);
-        match rules.decoder.decode(*encoding, key, bytes(&record.value), headers, latest) {
+        match rules.decoder.decode(encoding, key, bytes(&record.value), headers, latest) {
             Ok(decoded) => {
                 let folded_before = read_before && resumed.clock.is_some_and(|clock| decoded.event.at <= clock);
                 if folded_before {
@@ -195,7 +210,7 @@ impl Task {
                 if !read_before {
                     self.tally.unknown_fields += u64::from(decoded.unknown_fields);
                 }
-                if self.holding.hold(input, record.offset, decoded.event) {
+                if self.holding.hold(input, record.offset, Arrival::Event(decoded.event)) {
                     self.tally.late += 1;
                 }
             }
@@ -216,6 +231,30 @@ impl Task {
                 let topic = OutputTopic::DeadLetters(input);
                 staged.outputs.push(Message { task: self.id, topic, key, value, headers });
             }
+        }
+        Ok(())
+    }
+
+    /// Takes a message of another task in. It is of our own making: one that cannot be read is no news, but damage.
+    fn take_message(
+        &mut self,
+        record: &Record,
+        polled: &Polled,
+        resumed: Resumed,
+        read_before: bool,
+    ) -> Result<(), Failure> {
+        let crash = |why: &dyn std::fmt::Display| {
+            let (task, offset) = (self.id.0, record.offset);
+            Failure::Crash(format!("message {offset} for task {task}, of {} bytes: {why}", record.value.len()))
+        };
+        let key = record.key.clone().map(|key| &polled.bytes[key]).unwrap_or_default();
+        let to = std::str::from_utf8(key).ok().filter(|to| !to.is_empty());
+        let to = to.ok_or_else(|| crash(&"it is for nobody"))?;
+        let message = stored::decode_message(to, &polled.bytes[record.value.clone()]);
+        let message = message.map_err(|corrupt| crash(&corrupt))?;
+        let taken_before = read_before && resumed.clock.is_some_and(|clock| message.at <= clock);
+        if !taken_before {
+            self.holding.hold(record.source.input, record.offset, Arrival::Message(Box::new(message)));
         }
         Ok(())
     }
@@ -270,17 +309,22 @@ impl Task {
         staged: &mut Staged,
     ) -> Result<bool, Failure> {
         let mut working = Working::load(&self.store, called, &rules.programme)?;
-        let mut decisions = Vec::new();
-        for held in called.events {
-            let touched = working.of(&held.event.customer_id);
+        let (mut decisions, mut told) = (Vec::new(), Vec::new());
+        for HeldEvent { arrival, .. } in called.events {
+            let touched = working.of(arrival.customer_id());
             let unknown = touched.customer.is_unknown();
-            let folded = rules.programme.fold(&mut touched.customer, &held.event, &mut decisions);
-            touched.changed |= folded != Folded::Suppressed;
-            match folded {
-                Folded::New => self.tally.event(&held.event),
-                Folded::Duplicate => self.tally.duplicates += 1,
-                Folded::Suppressed => self.tally.suppressed += 1,
-            }
+            let (customer, programme) = (&mut touched.customer, &rules.programme);
+            let folded = match arrival {
+                Arrival::Event(event) => programme.take_event(customer, event, &mut decisions, &mut told),
+                Arrival::Message(message) => programme.take_message(customer, message, &mut decisions, &mut told),
+            };
+            touched.changed |= match folded {
+                Folded::New | Folded::Duplicate => true,
+                // The event that asked for it was seen; who was asked is as before.
+                Folded::Declined => arrival.event().is_some(),
+                Folded::Suppressed | Folded::PassedOn => false,
+            };
+            self.tally.arrival(arrival.event(), folded);
             self.tally.customers += u64::from(unknown && !touched.customer.is_unknown());
         }
         for entry in called.due {
@@ -312,7 +356,11 @@ impl Task {
         for touched in &working.touched {
             self.stage_customer(rules, touched, clock, changes, staged);
         }
-        Ok(working.touched.iter().any(|touched| touched.changed))
+        self.tally.messages += told.len() as u64;
+        for message in &told {
+            stage_message(self.id, message, staged);
+        }
+        Ok(!told.is_empty() || working.touched.iter().any(|touched| touched.changed))
     }
 
     /// The next customers to see to because the programme has become another one; none when all were seen to, and
@@ -370,7 +418,7 @@ impl Task {
         }
         if touched.customer.erased_at != touched.erased_before {
             self.stage_erasure(rules, touched, changes, staged);
-            if touched.customer.is_unknown() {
+            if touched.customer.is_forgotten() {
                 return;
             }
         }
@@ -388,7 +436,10 @@ impl Task {
         changes.put(id, indexed_at, &staged.bytes[value.clone()]);
         let key = staged.push(id);
         staged.changelog.push(ChangelogMessage { task: self.id, key, value: Some(value) });
-        if rules.limits.publish_cards {
+        if touched.customer.is_unknown() {
+            // Of an id that was absorbed the card is that of the survivor from now on.
+            stage_no_card(self.id, rules, id, staged);
+        } else if rules.limits.publish_cards {
             let at = touched.customer.standing.clock;
             let card = rules.programme.card(&touched.id, &touched.customer, at);
             let start = staged.bytes.len();
@@ -413,7 +464,7 @@ impl Task {
         changes.suppress(&suppression, &staged.bytes[value.clone()]);
         let key = staged.push(&suppression);
         staged.changelog.push(ChangelogMessage { task: self.id, key, value: Some(value) });
-        if !touched.customer.is_unknown() {
+        if !touched.customer.is_forgotten() {
             return;
         }
         changes.erase(id);
@@ -421,23 +472,20 @@ impl Task {
             changes.unindex(indexed, id);
         }
         let key = staged.push(id);
-        staged.changelog.push(ChangelogMessage { task: self.id, key: key.clone(), value: None });
-        if rules.limits.publish_cards {
-            let topic = OutputTopic::Named(wire::topics::CUSTOMER_STATE);
-            staged.outputs.push(Message { task: self.id, topic, key: Some(key), value: None, headers: Vec::new() });
-        }
+        staged.changelog.push(ChangelogMessage { task: self.id, key, value: None });
+        stage_no_card(self.id, rules, id, staged);
     }
 
     fn stage_commit(&mut self, rules: &Rules, now: Timestamp, changes: &mut Changes<'_>, staged: &mut Staged) {
         self.sequence += 1;
         let mut offsets = Vec::new();
         let mut inputs = Vec::new();
-        for (input, (topic, _)) in (0u32..).map(InputId).zip(&rules.inputs) {
+        for (input, topic) in (0u32..).map(InputId).zip(rules.sources()) {
             let source = &self.holding.sources()[input.0 as usize];
             let committed = self.holding.committed(input);
             let read_before = self.resumed[input.0 as usize].consumed;
             inputs.push(InputPosition {
-                topic: topic.clone(),
+                topic: topic.to_string(),
                 committed,
                 // While reading again what the former life read, that life's mark stays.
                 consumed: source.consumed.max(read_before),
@@ -474,7 +522,8 @@ struct Called<'a> {
 impl Called<'_> {
     /// The earliest instant at which anything is judged; `None` where that is not known.
     fn first_at(&self) -> Option<Timestamp> {
-        let events = self.events.iter().map(|held| held.event.at);
+        let first = |arrival: &Arrival| arrival.event().map_or(arrival.at(), |event| event.at.min(arrival.at()));
+        let events = self.events.iter().map(|held| first(&held.arrival));
         let first = events.chain(self.due.iter().map(|entry| entry.at)).min();
         first.filter(|_| self.rejudged.is_empty())
     }
@@ -506,7 +555,7 @@ impl Touched {
 impl Working {
     fn load(store: &Store, called: &Called<'_>, programme: &Programme) -> Result<Working, Failure> {
         let past_until = called.first_at().map(|at| programme.past_until(at));
-        let of_events = called.events.iter().map(|held| held.event.customer_id.as_str());
+        let of_events = called.events.iter().map(|held| held.arrival.customer_id());
         let of_due = called.due.iter().map(|entry| id_text(&entry.id));
         let of_rejudged = called.rejudged.iter().map(|id| id_text(id));
         let mut ids: Vec<&str> = of_events.chain(of_due).chain(of_rejudged).collect();
@@ -589,6 +638,24 @@ fn stage_decision(task: TaskId, rules: &Rules, decision: &Decision, now: Timesta
     });
     let topic = OutputTopic::Named(topic);
     staged.outputs.push(Message { task, topic, key, value, headers });
+}
+
+/// Tells another customer, by way of the log, even where their task is this one: two roads would be two orders.
+fn stage_message(task: TaskId, message: &Told, staged: &mut Staged) {
+    let start = staged.bytes.len();
+    stored::encode_message(message, &mut staged.bytes);
+    let value = Some(start..staged.bytes.len());
+    let key = Some(staged.push(message.to.as_bytes()));
+    staged.outputs.push(Message { task, topic: OutputTopic::Messages, key, value, headers: Vec::new() });
+}
+
+/// Takes the card of a customer back.
+fn stage_no_card(task: TaskId, rules: &Rules, id: &[u8], staged: &mut Staged) {
+    if rules.limits.publish_cards {
+        let topic = OutputTopic::Named(wire::topics::CUSTOMER_STATE);
+        let key = Some(staged.push(id));
+        staged.outputs.push(Message { task, topic, key, value: None, headers: Vec::new() });
+    }
 }
 
 /// Ids come from decoded events, which are text.

@@ -81,7 +81,10 @@ pub struct Worker<L: Log> {
 impl<L: Log> Worker<L> {
     /// A worker without tasks; the log will assign them.
     pub fn new(log: L, rules: Rules, stores: Arc<Stores>, clock: ClockRule) -> Worker<L> {
-        assert_eq!(log.inputs().len(), rules.inputs.len(), "the log and the rules name the same inputs");
+        assert!(
+            log.inputs().iter().map(String::as_str).eq(rules.sources()),
+            "the log and the rules name the same topics"
+        );
         Worker {
             log,
             rules,
@@ -172,6 +175,10 @@ impl<L: Log> Worker<L> {
             if task.holding().held() >= limits.held_events_max {
                 let ahead = task.holding().running_ahead(!self.clock.wall);
                 paused.extend(ahead.map(|input| Source { task: *id, input }));
+            }
+            // From tasks that are ahead. They move no clock, so they can wait where they are.
+            if task.holding().held_messages() >= limits.held_events_max {
+                paused.push(Source { task: *id, input: task.holding().messages() });
             }
         }
         let busy = self.draining || self.tasks.values().any(Task::overdue);
@@ -310,8 +317,8 @@ impl<L: Log> Worker<L> {
 
     /// What one would know without markers: [`Mistake::MarkersIgnored`].
     fn marker_of(&self, committed: &[Option<i64>], marker: Option<&Marker>) -> Option<Marker> {
-        let inputs = self.rules.inputs.iter().zip(committed).map(|((topic, _), committed)| InputPosition {
-            topic: topic.clone(),
+        let inputs = self.rules.sources().zip(committed).map(|(topic, committed)| InputPosition {
+            topic: topic.to_string(),
             committed: *committed,
             consumed: *committed,
             stream_time: None,
@@ -354,7 +361,7 @@ impl<L: Log> Worker<L> {
             let input = marker?.inputs.iter().find(|input| input.topic == topic)?;
             input.committed
         };
-        self.rules.inputs.iter().map(|(topic, _)| of(topic)).collect()
+        self.rules.sources().map(of).collect()
     }
 
     fn take_records(&mut self, now: Timestamp) -> Result<(), Failure> {

@@ -79,6 +79,8 @@ pub struct Card {
     pub sequence: u64,
     /// When the programme will look again although nothing happens.
     pub wake_at: Option<Timestamp>,
+    /// Whose this id is; nothing else is known under it then.
+    pub merged_into: Option<String>,
 }
 
 /// What was bought from one of the companies that share the programme.
@@ -148,12 +150,13 @@ impl Programme {
     /// Reads the card of `customer` as it will be at `at` if nothing happens until then. An instant before the
     /// customer was last judged counts as that moment: the past is not kept.
     pub fn card(&self, customer_id: &str, customer: &Customer, at: Timestamp) -> Card {
+        let merged_into = customer.identity.merged_into.as_ref().map(|into| into.customer_id.clone());
         let mut customer = customer.without_past();
         let at = at.max(customer.standing.clock);
         self.fire(customer_id, &mut customer, at, &mut Vec::new());
         let moment = self.moment(at);
         let terms = self.terms_at(at);
-        let Customer { facts, standing, wake_at, erased_at: _, decided: _, past: _ } = customer;
+        let Customer { facts, standing, wake_at, .. } = customer;
         let tier = tiers::reading(&moment, &facts, &standing);
         let judged = facts.rhythm.filter(|rhythm| rhythm.repeats + 1 >= terms.churn.shopping_days_min);
         Card {
@@ -185,6 +188,7 @@ impl Programme {
             tier: standing.tier.name,
             risk: standing.risk.band,
             wake_at,
+            merged_into,
         }
     }
 

@@ -2,7 +2,9 @@
 
 pub mod categories;
 pub mod challenges;
+pub mod identity;
 pub mod relationship;
+mod unite;
 
 use crate::classes::{Activity, BuyerGroup, Segment};
 use crate::decided::Decided;
@@ -14,6 +16,7 @@ use crate::time::{Day, Timestamp, Zone};
 
 use categories::CategoriesStanding;
 use challenges::ChallengesStanding;
+use identity::Identity;
 use relationship::RelationshipStanding;
 
 /// The whole state of one customer, as it is stored.
@@ -28,6 +31,8 @@ pub struct Customer {
     /// When somebody of this id was erased; what happened until then is not taken in again. It says nothing about
     /// that person, and outlives everything else.
     pub erased_at: Option<Timestamp>,
+    /// Which other ids are this customer's, or whose this id is.
+    pub identity: Identity,
     /// What was announced of late.
     pub decided: Decided,
     /// What is needed to judge the last days again; `None` where the terms ask for none.
@@ -50,7 +55,13 @@ impl Customer {
         self.standing.tier.name.is_empty()
     }
 
-    /// The customer as they are, without what is needed to judge the last days again and what was announced of late.
+    /// Nothing is kept under this id at all, but perhaps when somebody of this id was erased.
+    pub fn is_forgotten(&self) -> bool {
+        self.is_unknown() && self.identity.is_plain()
+    }
+
+    /// The customer as they are, without what is needed to judge the last days again, what was announced of late,
+    /// and which ids are theirs.
     #[must_use]
     pub fn without_past(&self) -> Customer {
         Customer {
@@ -58,6 +69,7 @@ impl Customer {
             standing: self.standing.clone(),
             wake_at: self.wake_at,
             erased_at: self.erased_at,
+            identity: Identity::default(),
             decided: Decided::default(),
             past: None,
         }

@@ -57,6 +57,8 @@ pub enum Kind {
     Discount,
     /// An erasure, after which nothing is kept.
     Erased,
+    /// An id that became another customer's, after which nothing is kept of it.
+    Merged,
 }
 
 /// One row of evidence of a decision of the past; see [`Evidence`].
@@ -135,6 +137,7 @@ impl Kind {
             Body::FraudSuspected(_) => Kind::Fraud,
             Body::DiscountChanged(_) => Kind::Discount,
             Body::CustomerErased(_) => Kind::Erased,
+            Body::CustomerMerged(_) => Kind::Merged,
         }
     }
 }

@@ -44,6 +44,8 @@ pub enum Reason {
     Silence,
     /// The customer asked to be forgotten.
     ErasureRequested,
+    /// Two ids turned out to be one customer.
+    IdentityMerged,
     /// The customer wants to pay with points.
     RedemptionRequested,
     /// A payment with points came to its end.
@@ -101,6 +103,8 @@ pub enum Body {
     FraudSuspected(FraudSuspected),
     /// The customer's discount changed.
     DiscountChanged(DiscountChanged),
+    /// The id is another customer's from now on.
+    CustomerMerged(CustomerMerged),
     /// Nothing is known of the customer any more.
     CustomerErased(CustomerErased),
 }
@@ -185,7 +189,7 @@ pub struct ChurnRiskChanged {
 
 /// A balance of points changed, or something was said about it.
 ///
-/// Per account and from one erasure to the next the decisions add up to what they show: `balance` is the sum of the points
+/// Per account and from one erasure (or [`CustomerMerged`]) to the next the decisions add up to what they show: `balance` is the sum of the points
 /// of those that move it, `pending` that of those that move it. Which of the two moves follows from the kind
 /// ([`PointsKind`]), and for some kinds from `of_pending`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -246,6 +250,9 @@ pub enum PointsKind {
     Adjusted,
     /// Their time runs out soon; nothing moves.
     ExpiresSoon,
+    /// Taken over from another id of the same customer: the balance moves, or pending where `of_pending`. Nobody earned
+    /// or spent anything; below 0 where what was owed was more than what there was.
+    Merged,
 }
 
 /// Points with an end.
@@ -396,6 +403,27 @@ pub struct DiscountChanged {
     pub from_permille: u32,
     /// Thousandths of the price now; 0 where there is none any more.
     pub to_permille: u32,
+}
+
+/// The id is another customer's from now on: whatever is known under it went over, and whatever comes under it goes there.
+/// This is the last that is said under this id, unless it is erased.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CustomerMerged {
+    /// Whose it is.
+    pub survivor_id: String,
+    /// What went over of each account of points, in the order of the accounts: the accounts of this id are empty now.
+    pub balances: Vec<MergedBalance>,
+}
+
+/// The points of one account that went over to another customer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MergedBalance {
+    /// ISO 4217 code of the account.
+    pub currency: String,
+    /// Whole points that can be spent; below 0 when points are owed.
+    pub balance: i64,
+    /// Whole points that wait to be activated.
+    pub pending: i64,
 }
 
 /// Nothing is known of the customer any more: this is the last that is said, and nothing said before holds.

@@ -33,7 +33,8 @@ impl Event {
             Body::Purchase(_) => 4,
             Body::PurchaseReturned(_) => 5,
             Body::PurchaseVoided(_) => 6,
-            Body::ErasureRequested(_) => 7,
+            Body::IdentityMerged(_) => 7,
+            Body::ErasureRequested(_) => 8,
         };
         (self.at, rank, &self.id)
     }
@@ -66,6 +67,8 @@ pub enum Body {
     TierOverridden(TierOverridden),
     /// The customer allowed a use of the data, or took the permission back.
     ConsentChanged(ConsentChanged),
+    /// Another customer turned out to be this one.
+    IdentityMerged(IdentityMerged),
     /// The customer asks to be forgotten.
     ErasureRequested(ErasureRequested),
 }
@@ -295,6 +298,14 @@ pub struct ConsentChanged {
     pub purpose: String,
     /// Whether it is allowed from now on.
     pub granted: bool,
+}
+
+/// Another customer turned out to be this one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdentityMerged {
+    /// Whose history goes over to the event's customer; another id than that customer's where the event is read, and
+    /// perhaps no other any more where it was passed on.
+    pub absorbed_id: String,
 }
 
 /// A request to be forgotten.

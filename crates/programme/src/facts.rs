@@ -11,6 +11,7 @@ pub mod partners;
 pub mod relationship;
 pub mod rhythm;
 pub mod seen;
+pub mod unite;
 
 use crate::event::{Body, Event, Instrument};
 use crate::terms::Terms;
@@ -105,6 +106,10 @@ pub enum Folded {
     Duplicate,
     /// It happened before the customer was erased: nothing changed.
     Suppressed,
+    /// The id has become another customer's, who is told: nothing changed here.
+    PassedOn,
+    /// It asks for more ids to be one customer than are taken for one: nothing changed but that it was seen.
+    Declined,
 }
 
 impl Facts {
@@ -159,6 +164,7 @@ impl Facts {
             | Body::RedemptionSettled(_)
             | Body::PointsAdjusted(_)
             | Body::TierOverridden(_)
+            | Body::IdentityMerged(_)
             | Body::ErasureRequested(_) => {}
         }
         Ok(None)

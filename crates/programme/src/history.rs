@@ -28,9 +28,9 @@ use crate::customer::Customer;
 use crate::decision::{Body, Decision, Direction, TierChanged, Value};
 use crate::editions::Programme;
 use crate::event::{
-    self, Answer, ChannelRole, ConsentChanged, Enrolled, ErasureRequested, Event, FavouritesChosen, Instrument,
-    Interacted, Interaction, Line, PointsAdjusted, Purchase, PurchaseReturned, PurchaseVoided, RedemptionRequested,
-    RedemptionSettled, SurveyAnswered, TierOverridden,
+    self, Answer, ChannelRole, ConsentChanged, Enrolled, ErasureRequested, Event, FavouritesChosen, IdentityMerged,
+    Instrument, Interacted, Interaction, Line, PointsAdjusted, Purchase, PurchaseReturned, PurchaseVoided,
+    RedemptionRequested, RedemptionSettled, SurveyAnswered, TierOverridden,
 };
 use crate::terms::churn::{Band, Churn};
 use crate::terms::consent::Consent;
@@ -203,6 +203,7 @@ fn numbered_event(line: &str, number: usize) -> Event {
         "consent" => {
             event::Body::ConsentChanged(ConsentChanged { purpose: basket_id(), granted: words[3] == "yes" })
         }
+        "merge" => event::Body::IdentityMerged(IdentityMerged { absorbed_id: basket_id() }),
         "erase" => event::Body::ErasureRequested(ErasureRequested { request_id: basket_id() }),
         other => panic!("no such event: {other}"),
     };
@@ -291,6 +292,7 @@ fn show(decision: &Decision) -> String {
         | Body::OfferSuggested(_)
         | Body::FraudSuspected(_)
         | Body::DiscountChanged(_) => decision.body.to_string(),
+        Body::CustomerMerged(_) => decision.body.to_string(),
         Body::CustomerErased(erased) => format!("erased by {}", erased.request_id),
     };
     let value = |value: &Value| match value {

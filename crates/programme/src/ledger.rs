@@ -12,6 +12,7 @@
 
 pub mod lot;
 pub mod redemption;
+pub mod unite;
 
 use crate::time::{Day, Timestamp};
 
@@ -211,7 +212,7 @@ impl Account {
 
     /// Notes that `points` more are owed, as far as there is room, and returns how many were noted.
     pub fn owe(&mut self, points: i64) -> i64 {
-        let noted = points.clamp(0, POINTS_MAX - self.debt);
+        let noted = points.clamp(0, (POINTS_MAX - self.debt).max(0));
         self.debt += noted;
         noted
     }

@@ -4,7 +4,7 @@
 //! customer and [`decision::Decision`]s. There is no clock, no input or output, no hash-map iteration and no
 //! failure here: the same input gives the same bytes on every machine.
 //!
-//! Reading order: the words ([`event`], [`customer`], [`classes`], [`decision`]), the numbers ([`terms`], [`editions`]), what is
+//! Reading order: the words ([`event`], [`message`], [`customer`], [`classes`], [`decision`]), the numbers ([`terms`], [`editions`]), what is
 //! remembered ([`facts`]) and read ([`measure`], [`probability`]), what points are made of ([`ledger`]), the rules
 //! ([`mechanic`]), and the one function that joins them ([`step`]).
 
@@ -15,6 +15,7 @@ pub mod customer;
 pub mod decided;
 pub mod decision;
 pub mod event;
+pub mod message;
 
 pub mod editions;
 pub mod terms;

@@ -2,6 +2,7 @@
 
 mod judgement;
 mod late;
+mod merge;
 
 use crate::customer::Customer;
 use crate::decision::{Body, CustomerErased, Decision};
@@ -59,7 +60,7 @@ impl Programme {
             return Folded::Duplicate;
         };
         let happened = Happened { event, booked: booked.as_ref() };
-        let cause = Cause { happened: Some(happened), terms_changed: false, correction };
+        let cause = Cause { happened: Some(happened), terms_changed: false, correction, from_id: None };
         self.judge(&event.customer_id, customer, at, &cause, decisions);
         Folded::New
     }
@@ -108,7 +109,7 @@ impl Programme {
         decisions: &mut Vec<Decision>,
     ) {
         while let Some((at, terms_changed)) = self.next_wakeup(customer).filter(|(at, _)| *at <= until) {
-            let cause = Cause { happened: None, terms_changed, correction: false };
+            let cause = Cause { happened: None, terms_changed, correction: false, from_id: None };
             self.judge(customer_id, customer, at, &cause, decisions);
             let later = customer.wake_at.is_none_or(|wake_at| wake_at > at);
             assert!(later, "a wakeup moves forward: {:?} again after {at}", customer.wake_at);
@@ -123,7 +124,12 @@ impl Programme {
         let sequence = customer.standing.sequence + 1;
         *customer = Customer { erased_at: Some(at), ..Customer::default() };
         let body = Body::CustomerErased(CustomerErased { request_id: request.request_id.clone() });
-        let cause = Cause { happened: Some(Happened { event, booked: None }), terms_changed: false, correction };
+        let cause = Cause {
+            happened: Some(Happened { event, booked: None }),
+            terms_changed: false,
+            correction,
+            from_id: None,
+        };
         let id = cause.decision_id(&event.customer_id, at, kind(&body), 0);
         cause.decision(
             id,

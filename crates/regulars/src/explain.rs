@@ -72,8 +72,19 @@ const OVERDUE_GAPS: f64 = 2.0;
 /// Why `customer` is where they will be at `at` if nothing happens until then, in words.
 pub(crate) fn explanation(programme: &Programme, id: &str, customer: &Customer, at: Timestamp) -> String {
     let Explanation { card, decided, coming } = programme.explain(id, customer, at);
+    if let Some(into) = &card.merged_into {
+        return format!(
+            "{id} is {into} since {}: what was known went over, and what comes goes there\n",
+            merged_on(programme, customer)
+        );
+    }
     let telling = Telling { programme, card: &card, text: String::new() };
     telling.tell(customer, &decided, &coming)
+}
+
+fn merged_on(programme: &Programme, customer: &Customer) -> Day {
+    let at = customer.identity.merged_into.as_ref().map(|into| into.at);
+    programme.zone().day(at.unwrap_or_default())
 }
 
 struct Telling<'a> {
@@ -403,6 +414,7 @@ fn change(decision: &Decision) -> String {
         | Body::OfferSuggested(_)
         | Body::FraudSuspected(_)
         | Body::DiscountChanged(_)
+        | Body::CustomerMerged(_)
         | Body::CustomerErased(_) => decision.body.to_string(),
     }
 }
@@ -424,6 +436,7 @@ fn reason(reason: Reason) -> &'static str {
         Reason::Operator => "somebody did it by hand",
         Reason::TermsChanged => "the terms are others since then",
         Reason::TimePassed => "a delay or a term has passed",
+        Reason::IdentityMerged => "two ids turned out to be one customer",
         Reason::OtherEvent => "something else happened",
     }
 }

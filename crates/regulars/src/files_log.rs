@@ -4,6 +4,7 @@
 //! <output>/<topic>.jsonl                      decisions and cards, one JSON value a line
 //! <output>/<input topic>.dlq.jsonl            dead letters with the original bytes
 //! <output>/.changelog/task-0/changelog-<n>    the truth about all customers
+//! <output>/.changelog/messages-<n>.jsonl      what the task tells itself from one turn to the next
 //! <output>/.changelog/commits                 the commit point: how far every file counts
 //! <output>/.changelog/inputs                  the files that were read
 //! <output>/.changelog/lock                    held while a process writes here
@@ -27,6 +28,7 @@ pub(crate) mod readers;
 mod changelog;
 mod commits;
 mod disk;
+mod messages;
 mod outputs;
 
 #[cfg(test)]
@@ -42,8 +44,12 @@ use programme::time::Timestamp;
 use changelog::Changelog;
 use commits::{Commit, Commits};
 use inputs::FilesInput;
+use messages::Messages;
 use outputs::Outputs;
 use readers::Readers;
+
+/// The directory of the log's own files, in the output directory.
+const OWN: &str = ".changelog";
 
 /// The one task of a log over files.
 pub const TASK: TaskId = TaskId(0);
@@ -94,6 +100,7 @@ pub struct ReadBytes {
 
 /// A log over files.
 pub struct FilesLog {
+    /// The inputs, and last the messages.
     topics: Vec<String>,
     follow: bool,
     sync: bool,
@@ -106,6 +113,7 @@ pub struct FilesLog {
     commits: Commits,
     changelog: Changelog,
     outputs: Outputs,
+    messages: Messages,
     _lock: File,
 }
 
@@ -123,7 +131,8 @@ impl FilesLog {
             disk::remove_if_there(&places.inputs)?;
         }
         inputs::check_manifest(&places.inputs, &inputs)?;
-        let topics: Vec<String> = inputs.iter().map(|input| input.topic.clone()).collect();
+        let mut topics: Vec<String> = inputs.iter().map(|input| input.topic.clone()).collect();
+        topics.push(wire::topics::MESSAGES.to_string());
         let (mut last, mut changelog) = match last {
             Some(last) => {
                 let changelog =
@@ -146,9 +155,17 @@ impl FilesLog {
             changelog = compacted;
         }
         changelog::remove_others(&places.changelog, changelog.generation())?;
+        if last.inputs.len() < topics.len() {
+            // Of a program that knew no messages.
+            last.inputs.push((wire::topics::MESSAGES.to_string(), None));
+        }
+        let mut messages = Messages::open(&output, &last, topics.len() - 1)?;
+        let mut outputs = Outputs::open(&output, &last.outputs)?;
+        renew(&mut messages, &mut outputs, &mut commits, &mut last, true)?;
         Ok(FilesLog {
             readers: Readers::new(inputs, follow, line_bytes_max),
-            outputs: Outputs::open(&output, &last.outputs)?,
+            outputs,
+            messages,
             topics,
             follow,
             sync,
@@ -180,7 +197,7 @@ impl FilesLog {
     }
 
     fn try_commit(&mut self, staged: &Staged) -> Result<(), Failure> {
-        let missing = self.outputs.missing(staged, &self.topics)?;
+        let missing = self.outputs.missing(staged, &self.topics, &self.messages.name())?;
         if !missing.is_empty() {
             // A file is named in a commit before it is made, so that whatever lies in it can be cut off later.
             self.last.outputs.extend(missing.iter().map(|name| (name.clone(), 0)));
@@ -188,7 +205,7 @@ impl FilesLog {
             missing.iter().try_for_each(|name| self.outputs.add(name, 0))?;
             self.outputs.sync_directory()?;
         }
-        self.outputs.stage(staged, &self.topics);
+        self.outputs.stage(staged, &self.topics, &self.messages.name());
         let outputs = self.outputs.write(self.sync)?;
         let changelog_length = self.changelog.write(staged)?;
         if self.sync {
@@ -203,7 +220,7 @@ impl FilesLog {
         self.outputs.committed();
         self.changelog.committed(changelog_length);
         self.last = commit;
-        Ok(())
+        renew(&mut self.messages, &mut self.outputs, &mut self.commits, &mut self.last, false)
     }
 }
 
@@ -223,7 +240,10 @@ impl Log for FilesLog {
         }
         let began = Instant::now();
         loop {
-            self.readers.read(room, self.follow.then_some(now), polled)?;
+            let as_of = self.follow.then_some(now);
+            // First what follows from what was read: there is little of it, and it must not wait for a year of purchases.
+            self.messages.read(&self.last, room, as_of, polled)?;
+            self.readers.read(room, as_of, polled)?;
             let left = room.wait.saturating_sub(began.elapsed());
             if !polled.records.is_empty() || !self.follow || left.is_zero() {
                 return Ok(());
@@ -248,7 +268,9 @@ impl Log for FilesLog {
 
     fn resume(&mut self, task: TaskId, positions: &[Option<i64>]) -> Result<(), Failure> {
         assert_eq!(task, TASK, "files are one task");
-        self.readers.seek(positions)?;
+        let (messages, inputs) = positions.split_last().expect("the messages have a position");
+        self.readers.seek(inputs)?;
+        self.messages.seek(*messages)?;
         self.resumed = true;
         Ok(())
     }
@@ -266,6 +288,24 @@ impl Log for FilesLog {
         assert_eq!(task, TASK, "files are one task");
         Ok(Some(self.changelog.end()))
     }
+}
+
+/// Begins the file of messages anew where that is due. Named in a commit before the new one is made and the old one removed.
+fn renew(
+    messages: &mut Messages,
+    outputs: &mut Outputs,
+    commits: &mut Commits,
+    last: &mut Commit,
+    now: bool,
+) -> Result<(), Failure> {
+    let before = messages.name();
+    if messages.renew(last, now) {
+        commits.append(last)?;
+        outputs.remove(&before);
+        outputs.add(&messages.name(), 0)?;
+        messages.remove_others()?;
+    }
+    Ok(())
 }
 
 impl Commit {
@@ -286,7 +326,7 @@ struct Places {
 
 impl Places {
     fn below(output: &Path) -> Places {
-        let own = output.join(".changelog");
+        let own = output.join(OWN);
         Places {
             changelog: own.join(format!("task-{}", TASK.0)),
             commits: own.join("commits"),

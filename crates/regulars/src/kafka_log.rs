@@ -9,6 +9,7 @@
 //!
 //! ```text
 //!   <input> ...                   read, partition p of each = task p
+//!   <application>-messages        written, by the key of the customer told, and read like an input; deleted by time
 //!   <application>-changelog       written and recovered from: partition p = task p, compacted;
 //!                                 key = customer id -> stored form or tombstone, key = 0xFF -> the task's marker
 //!   loyalty.*                     written, by key
@@ -58,6 +59,7 @@ pub struct KafkaLog<C: Client = Librdkafka> {
     member: C::Member,
     writer: Writer<C>,
     settings: KafkaSettings,
+    sources: Vec<String>,
     partitions: usize,
     changelog_topic: String,
     /// Tasks that were recovered since they were assigned and since the last doubt: only these may commit.
@@ -92,8 +94,8 @@ impl<C: Client> KafkaLog<C> {
     fn begin(mut writer: Writer<C>, settings: KafkaSettings, partitions: usize) -> Result<KafkaLog<C>, Fault> {
         fence(&settings, &mut writer)?;
         let member = writer.client().join(partitions).map_err(refused)?;
-        let changelog_topic = settings.changelog_topic();
-        Ok(KafkaLog { member, writer, settings, partitions, changelog_topic, recovered: BTreeSet::new() })
+        let (changelog_topic, sources) = (settings.changelog_topic(), settings.sources());
+        Ok(KafkaLog { member, writer, settings, sources, partitions, changelog_topic, recovered: BTreeSet::new() })
     }
 
     /// How many partitions each input topic has, and so how many tasks there are.
@@ -208,7 +210,7 @@ fn fence<C: Client>(settings: &KafkaSettings, writer: &mut Writer<C>) -> Result<
 
 impl<C: Client> Log for KafkaLog<C> {
     fn inputs(&self) -> &[String] {
-        &self.settings.inputs
+        &self.sources
     }
 
     fn poll(&mut self, room: &Room<'_>, now: Timestamp, polled: &mut Polled) -> Result<(), Failure> {

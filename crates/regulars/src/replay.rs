@@ -89,7 +89,8 @@ fn replay(args: Args) -> Result<String, Fault> {
     check_terms(&args.output, &terms, continued)?;
     terms.keep_copies(&data)?;
 
-    let rules = rules(&terms, log.inputs(), limits);
+    let (_, topics) = log.inputs().split_last().expect("a log has the topic of the messages");
+    let rules = rules(&terms, topics, limits);
     let mut worker = Worker::new(log, rules, stores, ClockRule { wall: false, until: args.until });
     let mut progress = Progress::begin(worker.log().read_bytes().total);
     drive(&mut worker, args.until, |worker| {
@@ -129,7 +130,7 @@ fn open(output: &Path, inputs: Vec<FilesInput>, limits: &Limits) -> Result<Files
     Ok(FilesLog::open(FilesSettings { sync: false, line_bytes_max: limits.record_bytes_max, ..settings })?)
 }
 
-/// What a replay of `topics` under `terms` works by.
+/// What a replay of the input `topics` under `terms` works by.
 pub(crate) fn rules(terms: &TermsFiles, topics: &[String], limits: Limits) -> Rules {
     let decoder = Decoder::new(terms.latest(), limits.record_bytes_max).keyless();
     let stamp = Stamp { source: "/regulars/replay".to_string(), editions: terms.stamps(), replay: true };
@@ -138,6 +139,7 @@ pub(crate) fn rules(terms: &TermsFiles, topics: &[String], limits: Limits) -> Ru
         decoder,
         stamp,
         inputs: topics.iter().map(|topic| (topic.clone(), Encoding::Json)).collect(),
+        messages: wire::topics::MESSAGES.to_string(),
         output_encodings: Encodings::new(Encoding::Json, Vec::new()),
         limits,
     }
@@ -182,7 +184,10 @@ pub(crate) fn drive<L: Log>(
         let turn = worker.turn(wall_clock())?;
         each(worker);
         if !turn.committed && worker.tasks().next().is_some() {
-            let reached = |task: &Task| until.is_some() && task.holding().clock() >= until && !task.overdue();
+            let reached = |task: &Task| {
+                let holding = task.holding();
+                until.is_some() && holding.clock() >= until && holding.messages_read() && !task.overdue()
+            };
             let all_read = turn.read == 0 && worker.caught_up();
             if all_read || worker.tasks().all(|(_, task)| reached(task)) {
                 return Ok(());

@@ -84,6 +84,13 @@ impl Summary<'_> {
         if tally.unknown_fields > 0 {
             rows.push(("unknown fields", count(tally.unknown_fields), "skipped".to_string()));
         }
+        if tally.merges > 0 {
+            rows.push(("merged customers", count(tally.merges), String::new()));
+        }
+        if tally.merges_declined > 0 {
+            let why = "one customer would have had too many ids".to_string();
+            rows.push(("merges declined", count(tally.merges_declined), why));
+        }
         if tally.erasures > 0 {
             rows.push(("erased customers", count(tally.erasures), String::new()));
         }
@@ -145,6 +152,9 @@ impl Summary<'_> {
             "lateEvents": tally.late,
             "deadLetters": tally.dead_letters,
             "unknownFields": tally.unknown_fields,
+            "mergedCustomers": tally.merges,
+            "mergesDeclined": tally.merges_declined,
+            "passedOnEvents": tally.passed_on,
             "erasedCustomers": tally.erasures,
             "suppressedEvents": tally.suppressed,
             "transactions": tally.commits,

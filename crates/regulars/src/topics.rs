@@ -23,6 +23,15 @@ const DELETE_RETENTION_MS_MIN: u64 = DAY_MS;
 const COMPACTION_LAG_MS: u64 = DAY_MS;
 /// Within a month the law wants it done.
 const COMPACTION_LAG_MS_MAX: u64 = 30 * DAY_MS;
+/// How long messages stay, ms: four weeks. Each is read within seconds; what is kept longer is for a service that stands
+/// still, since a merge that expired unread would be half done for ever. They hold what was known of people, so no longer
+/// than the law gives to forget somebody. By time and not by compaction: a newer message does not stand for the older ones of
+/// the same customer.
+const MESSAGES_RETENTION_MS: u64 = 28 * DAY_MS;
+/// A service may stand still over a week's holiday.
+const MESSAGES_RETENTION_MS_MIN: u64 = 7 * DAY_MS;
+/// A segment is deleted as a whole, when its last message is old enough.
+const MESSAGES_SEGMENT_MS: u64 = DAY_MS;
 const DAY_MS: u64 = 86_400_000;
 /// What a dead letter has beyond the record: headers that say where it came from and why.
 const DEAD_LETTER_OVERHEAD_BYTES: u64 = 65_536;
@@ -45,6 +54,7 @@ pub struct Creation {
 enum Role {
     Input,
     Changelog,
+    Messages,
     Output,
     Cards,
     DeadLetters,
@@ -55,6 +65,7 @@ impl Role {
         match self {
             Role::Input => "input",
             Role::Changelog => "changelog",
+            Role::Messages => "messages",
             Role::Output => "output",
             Role::Cards => "cards",
             Role::DeadLetters => "dead letters",
@@ -64,7 +75,7 @@ impl Role {
     fn compacted(self) -> bool {
         match self {
             Role::Changelog | Role::Cards => true,
-            Role::Input | Role::Output | Role::DeadLetters => false,
+            Role::Input | Role::Messages | Role::Output | Role::DeadLetters => false,
         }
     }
 }
@@ -172,6 +183,7 @@ fn needed(settings: &KafkaSettings) -> Vec<(String, Role)> {
     let mut needed: Vec<(String, Role)> =
         settings.inputs.iter().map(|topic| (topic.clone(), Role::Input)).collect();
     needed.push((settings.changelog_topic(), Role::Changelog));
+    needed.push((settings.messages_topic(), Role::Messages));
     for topic in &settings.outputs {
         let role = if topic == topics::CUSTOMER_STATE { Role::Cards } else { Role::Output };
         needed.push((topic.clone(), role));
@@ -227,6 +239,16 @@ fn topic_config(topic: &str, role: Role, input_bytes: &BTreeMap<String, u64>) ->
             ("delete.retention.ms", DELETE_RETENTION_MS.to_string()),
             ("max.compaction.lag.ms", COMPACTION_LAG_MS.to_string()),
         ],
+        Role::Messages => {
+            // An event that is passed on is as large as it came, with a little more around it.
+            let of_inputs = input_bytes.values().copied().max().unwrap_or_default().max(MESSAGE_BYTES_DEFAULT);
+            vec![
+                ("cleanup.policy", "delete".to_owned()),
+                ("retention.ms", MESSAGES_RETENTION_MS.to_string()),
+                ("segment.ms", MESSAGES_SEGMENT_MS.to_string()),
+                ("max.message.bytes", (of_inputs + DEAD_LETTER_OVERHEAD_BYTES).to_string()),
+            ]
+        }
         Role::DeadLetters => {
             let of_input = input_bytes
                 .iter()
@@ -242,6 +264,9 @@ fn wrong_config(role: Role, config: &BTreeMap<String, String>) -> Option<String>
     if role.compacted() && value("cleanup.policy") != "compact" {
         return Some(format!("cleanup.policy={}, not compact", value("cleanup.policy")));
     }
+    if role == Role::Messages {
+        return wrong_messages_config(value("cleanup.policy"), value("retention.ms"));
+    }
     let number = |key: &str| value(key).parse::<u64>().ok();
     if let Some(ms) = number("delete.retention.ms").filter(|ms| *ms < DELETE_RETENTION_MS_MIN)
         && role == Role::Changelog
@@ -254,6 +279,22 @@ fn wrong_config(role: Role, config: &BTreeMap<String, String>) -> Option<String>
     Some(format!(
         "max.compaction.lag.ms={lag_ms}, more than {COMPACTION_LAG_MS_MAX}: erased customers would stay in it"
     ))
+}
+
+fn wrong_messages_config(policy: &str, retention_ms: &str) -> Option<String> {
+    if policy != "delete" {
+        return Some(format!("cleanup.policy={policy}, not delete: messages would replace each other"));
+    }
+    match retention_ms.parse::<i64>() {
+        Ok(ms @ 0..) if ms.unsigned_abs() < MESSAGES_RETENTION_MS_MIN => Some(format!(
+            "retention.ms={ms}, less than {MESSAGES_RETENTION_MS_MIN}: what was not read in time would be lost"
+        )),
+        // Without an end it is below 0.
+        Ok(ms) if ms < 0 || ms.unsigned_abs() > COMPACTION_LAG_MS_MAX => {
+            Some(format!("retention.ms={ms}, more than {COMPACTION_LAG_MS_MAX}: erased customers would stay in it"))
+        }
+        Ok(_) | Err(_) => None,
+    }
 }
 
 fn listed(config: &[(&str, String)]) -> String {
@@ -300,6 +341,7 @@ mod tests {
             retail.purchase.recorded.v1              input        8 partitions   created
             retail.survey.answered.v1                input        8 partitions   created
             regulars-changelog                       changelog    8 partitions   created with cleanup.policy=compact, delete.retention.ms=604800000, max.compaction.lag.ms=86400000
+            regulars-messages                        messages     8 partitions   created with cleanup.policy=delete, retention.ms=2419200000, segment.ms=86400000, max.message.bytes=10065536
             loyalty.tier.changed.v1                  output       8 partitions   created
             loyalty.customer.state.v1                cards        8 partitions   created with cleanup.policy=compact, max.compaction.lag.ms=86400000
             retail.purchase.recorded.v1.dlq          dead letters 8 partitions   created with max.message.bytes=10065536
@@ -333,6 +375,13 @@ mod tests {
         let keeping = config(&[("cleanup.policy", "compact"), ("max.compaction.lag.ms", "9223372036854775807")]);
         assert!(wrong_config(Role::Cards, &keeping).is_some());
         assert_eq!(wrong_config(Role::Output, &keeping), None);
+        let messages = |policy: &str, ms: &str| {
+            wrong_config(Role::Messages, &config(&[("cleanup.policy", policy), ("retention.ms", ms)]))
+        };
+        assert_eq!(messages("delete", "2419200000"), None);
+        assert!(messages("compact", "2419200000").is_some_and(|found| found.contains("replace each other")));
+        assert!(messages("delete", "86400000").is_some_and(|found| found.contains("would be lost")));
+        assert!(messages("delete", "-1").is_some_and(|found| found.contains("would stay in it")));
         let deleting = config(&[("cleanup.policy", "compact,delete")]);
         assert_eq!(
             wrong_config(Role::Cards, &deleting),

@@ -61,6 +61,7 @@ pub(crate) fn message(card: &Card) -> proto::CustomerCard {
         nps: card.nps.map(u32::from),
         sequence: card.sequence,
         wake_at: card.wake_at.map(instant::write),
+        merged_into: card.merged_into.clone().unwrap_or_default(),
         classes: classes(card),
         tier_floor: card.tier_floor.as_ref().map(|floor| proto::TierFloor {
             tier: floor.tier.clone(),

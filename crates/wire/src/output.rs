@@ -78,6 +78,7 @@ pub fn decision_topic(decision: &Decision) -> &'static str {
         | Body::OfferSuggested(_)
         | Body::FraudSuspected(_)
         | Body::DiscountChanged(_) => topics::PROGRAMME_CHANGED,
+        Body::CustomerMerged(_) => topics::CUSTOMER_MERGED,
         Body::CustomerErased(_) => topics::CUSTOMER_ERASED,
     }
 }
@@ -93,6 +94,7 @@ fn decision_type(decision: &Decision) -> &'static str {
         Body::OfferSuggested(_) => "loyalty.offer.suggested.v1",
         Body::FraudSuspected(_) => "loyalty.fraud.suspected.v1",
         Body::DiscountChanged(_) => "loyalty.discount.changed.v1",
+        Body::CustomerMerged(_) => "loyalty.customer.merged.v1",
         Body::CustomerErased(_) => "loyalty.customer.erased.v1",
     }
 }
@@ -189,6 +191,7 @@ fn body(body: &Body) -> proto::decision::Body {
         Body::OfferSuggested(offer) => proto::decision::Body::OfferSuggested(body::offer(offer)),
         Body::FraudSuspected(suspected) => proto::decision::Body::FraudSuspected(body::fraud(suspected)),
         Body::DiscountChanged(changed) => proto::decision::Body::DiscountChanged(body::discount(*changed)),
+        Body::CustomerMerged(merged) => proto::decision::Body::CustomerMerged(body::merged(merged)),
         Body::CustomerErased(erased) => {
             proto::decision::Body::CustomerErased(proto::CustomerErased { request_id: erased.request_id.clone() })
         }
@@ -241,6 +244,7 @@ pub(crate) fn reason(reason: Reason) -> proto::decision::Reason {
         Reason::Operator => proto::decision::Reason::Operator,
         Reason::TermsChanged => proto::decision::Reason::TermsChanged,
         Reason::TimePassed => proto::decision::Reason::TimePassed,
+        Reason::IdentityMerged => proto::decision::Reason::IdentityMerged,
     }
 }
 

@@ -13,6 +13,7 @@
 
 mod customer;
 mod fraud;
+mod message;
 mod points;
 mod segments;
 
@@ -158,6 +159,17 @@ impl Marker {
             terms: message.terms,
         })
     }
+}
+
+/// Appends `message` to `out`. Whom it is for is the key of its record.
+pub fn encode_message(message: &programme::message::Message, out: &mut Vec<u8>) {
+    out.push(FORMAT);
+    message::message(message).encode(out).expect("a vector takes all bytes");
+}
+
+/// Reads what [`encode_message`] wrote for `to`.
+pub fn decode_message(to: &str, bytes: &[u8]) -> Result<programme::message::Message, CorruptState> {
+    message::read(to, proto::StoredMessage::decode(body(bytes)?)?)
 }
 
 /// The bytes after the format, which must be known.

@@ -13,12 +13,13 @@ pub const CUSTOMER_INTERACTED: &str = "retail.customer.interacted.v1";
 pub const CUSTOMER_PROFILE: &str = "retail.customer.profile.v1";
 
 /// All that is written to: the topics of the decisions, then that of the cards.
-pub const OUTPUTS: [&str; 7] = [
+pub const OUTPUTS: [&str; 8] = [
     TIER_CHANGED,
     CHURN_RISK_CHANGED,
     POINTS_CHANGED,
     ENGAGEMENT_CHANGED,
     PROGRAMME_CHANGED,
+    CUSTOMER_MERGED,
     CUSTOMER_ERASED,
     CUSTOMER_STATE,
 ];
@@ -33,10 +34,16 @@ pub const POINTS_CHANGED: &str = "loyalty.points.changed.v1";
 pub const ENGAGEMENT_CHANGED: &str = "loyalty.engagement.changed.v1";
 /// Decisions with a `challengeChanged`, `offerSuggested`, `fraudSuspected` or `discountChanged`.
 pub const PROGRAMME_CHANGED: &str = "loyalty.programme.changed.v1";
+/// Decisions with a `customerMerged`.
+pub const CUSTOMER_MERGED: &str = "loyalty.customer.merged.v1";
 /// Decisions with a `customerErased`.
 pub const CUSTOMER_ERASED: &str = "loyalty.customer.erased.v1";
 /// The customers' current cards; compacted.
 pub const CUSTOMER_STATE: &str = "loyalty.customer.state.v1";
+
+/// What tasks tell each other, in a log that is one application's alone; elsewhere it bears the application's name, as the
+/// changelog does. In the stored form, and nobody else's to read or write.
+pub const MESSAGES: &str = "regulars-messages";
 
 /// The topic of the dead letters of `input`.
 pub fn dead_letters(input: &str) -> String {

@@ -105,6 +105,7 @@ fn decisions() -> impl Strategy<Value = PastDecision> {
         Kind::Offer,
         Kind::Fraud,
         Kind::Erased,
+        Kind::Merged,
     ];
     let reasons = [
         Reason::Purchased,
@@ -118,6 +119,7 @@ fn decisions() -> impl Strategy<Value = PastDecision> {
         Reason::Operator,
         Reason::TermsChanged,
         Reason::TimePassed,
+        Reason::IdentityMerged,
         Reason::OtherEvent,
     ];
     let codes = (prop::sample::select(kinds.to_vec()), prop::sample::select(reasons.to_vec()), any::<bool>());

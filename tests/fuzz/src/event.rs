@@ -69,6 +69,7 @@ fn within_bounds(event: &Event) {
         }
         Body::PurchaseVoided(voided) => id(&voided.basket_id),
         Body::SurveyAnswered(answered) => assert!(answered.recommendation().is_none_or(|score| score <= 10)),
+        Body::IdentityMerged(merged) => id(&merged.absorbed_id),
         Body::ErasureRequested(request) => id(&request.request_id),
         Body::Interacted(_) | Body::Enrolled(_) | Body::FavouritesChosen(_) => {}
         Body::RedemptionRequested(requested) => {

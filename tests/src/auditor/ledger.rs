@@ -298,6 +298,7 @@ impl<'a> Ledger<'a> {
             | Body::FavouritesChosen(_)
             | Body::TierOverridden(_)
             | Body::ConsentChanged(_)
+            | Body::IdentityMerged(_)
             | Body::ErasureRequested(_) => {}
         }
     }

@@ -3,8 +3,8 @@
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use programme::event::{
-    Body, ConsentChanged, ErasureRequested, Event, Interacted, Interaction, Line, Purchase, PurchaseReturned,
-    PurchaseVoided, RedemptionRequested, SurveyAnswered, TierOverridden,
+    Body, ConsentChanged, ErasureRequested, Event, IdentityMerged, Interacted, Interaction, Line, Purchase,
+    PurchaseReturned, PurchaseVoided, RedemptionRequested, SurveyAnswered, TierOverridden,
 };
 use programme::time::Timestamp;
 
@@ -87,6 +87,7 @@ pub(super) fn parse(line: &str, zone: &TimeZone, number: usize) -> Result<Step, 
                 eligible_amount_minor: points,
             })
         }
+        "merge" => Body::IdentityMerged(IdentityMerged { absorbed_id: words.next("a customer")?.to_string() }),
         "erase" => Body::ErasureRequested(ErasureRequested { request_id: words.next("a request")?.to_string() }),
         "floor" => {
             let tier = Some(words.next("a tier, or none")?).filter(|tier| *tier != "none");

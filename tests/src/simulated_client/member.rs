@@ -51,7 +51,7 @@ impl<'y> SimulatedMember<'y> {
     fn heed(&mut self, note: Note) {
         match note {
             Note::Assigned(tasks) => {
-                let inputs = u32::try_from(self.client.world.inputs().len()).expect("few inputs");
+                let inputs = u32::try_from(self.client.world.inputs().len() + 1).expect("few inputs");
                 for task in tasks {
                     let of = |input| Source { task, input: InputId(input) };
                     self.sources.extend((0..inputs).map(|input| (of(input), None)));

@@ -334,7 +334,7 @@ impl Producer for SimulatedProducer<'_> {
                 Some(other) => unreachable!("{other:?}"),
             }
         }
-        let inputs = self.client.world.inputs();
+        let inputs = self.client.world.settings(self.client.process).sources();
         let position = |topic: &str, partition: i32| Source {
             task: TaskId(u32::try_from(partition).expect("partitions count from 0")),
             input: InputId(inputs.iter().position(|input| input == topic).expect("a known input") as u32),

@@ -18,7 +18,7 @@ use wire::input::{Decoder, Encoding};
 
 use super::harm::Data;
 use super::plan;
-use super::world::World;
+use super::world::{MESSAGES, World};
 use crate::simulated_client::{SimulatedClient, Sleep};
 
 /// Enough for a turn of the engine with RocksDB beneath it.
@@ -313,6 +313,7 @@ impl World {
             decoder: Decoder::new(&self.plan.terms, limits.record_bytes_max),
             stamp: plan::stamp(&self.plan.terms),
             inputs: self.inputs().into_iter().map(|topic| (topic, Encoding::Json)).collect(),
+            messages: MESSAGES.to_string(),
             output_encodings: wire::output::Encodings::new(Encoding::Json, Vec::new()),
             limits,
         }

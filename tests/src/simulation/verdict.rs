@@ -10,6 +10,7 @@ use programme::event::Body;
 use programme::time::Timestamp;
 
 use super::audit::DECISIONS;
+use super::merges;
 use super::plan::Plan;
 use super::world::World;
 use crate::auditor;
@@ -24,6 +25,9 @@ pub type Stored = (TaskId, Vec<u8>, Vec<u8>);
 /// How long the world may take to come to rest once nothing goes wrong any more, microseconds: a session, a transaction's
 /// timeout, and much patience.
 const REST_US: u64 = 400_000_000;
+
+/// How long a process may take, once nothing goes wrong any more, from a commit to its end of the turn, microseconds.
+const SETTLED_US: u64 = 3_000_000;
 
 impl World {
     /// Runs a world: things go wrong until all has arrived, then everything comes to rest at [`Plan::until`].
@@ -111,6 +115,14 @@ impl World {
             }
             self.step_checked()?;
         }
+        // What a message has changed is committed before the process that took it in has written it down.
+        let while_us = self.now_us() + if self.cluster.borrow().has_messages() { SETTLED_US } else { 0 };
+        while self.now_us() < while_us {
+            self.step_checked()?;
+        }
+        if !self.at_rest() {
+            return Err("something goes on after all had come to rest".into());
+        }
         self.note(format_args!("at rest"));
         Ok(())
     }
@@ -138,6 +150,7 @@ impl World {
         let open = |state: State| matches!(state, State::Ongoing | State::Prepared { .. });
         let cluster = self.cluster.borrow();
         tasks == (0..self.plan.tasks).map(TaskId).collect::<Vec<_>>()
+            && cluster.all_messages_taken()
             && cluster.transactions.kept().values().all(|kept| !open(kept.state))
     }
 
@@ -156,6 +169,7 @@ impl World {
         self.check_dead_letters()?;
         let stored = self.stored()?;
         self.check_stored(&stored)?;
+        merges::check(self, &stored)?;
         self.check_erasures(&stored)?;
         Ok(stored)
     }
@@ -187,7 +201,11 @@ impl World {
     fn check_decisions(&self) -> Result<(), String> {
         let (terms, accepted) = (&self.plan.terms, self.accepted.borrow());
         let expected = auditor::decisions(terms, self.programme.zone(), &accepted, self.plan.until());
-        told::compare(&expected, &self.told())
+        let merged = merges::parties(&accepted);
+        let alone = |all: Vec<Told>| -> Vec<Told> {
+            all.into_iter().filter(|told| !merged.contains(&told.customer_id)).collect()
+        };
+        told::compare(&alone(expected), &alone(self.told()))
     }
 
     /// What was late might as well have come in time: whoever was not erased was told last what the auditor comes to, of tier,
@@ -212,7 +230,7 @@ impl World {
                     told::Kind::Tier | told::Kind::Risk | told::Kind::Discount => true,
                     told::Kind::Points => terms.fraud.is_none() && !answered.contains(told.customer_id.as_str()),
                     told::Kind::Engagement | told::Kind::Fraud | told::Kind::Challenge => false,
-                    told::Kind::Offer | told::Kind::Erased => false,
+                    told::Kind::Offer | told::Kind::Erased | told::Kind::Merged => false,
                 };
                 if compared {
                     let account = told.account().to_string();
@@ -243,13 +261,13 @@ impl World {
             let (sequence, tier, risk, points, discount) =
                 standing.entry(told.customer_id.clone()).or_insert_with(fresh);
             *sequence += 1;
-            let nothing = &mut String::new();
             let held = match told.kind {
                 told::Kind::Tier => Some(tier),
                 told::Kind::Risk => Some(risk),
                 told::Kind::Points => Some(points.entry(told.account().to_string()).or_default()),
                 told::Kind::Discount => Some(discount),
-                told::Kind::Erased => Some(nothing),
+                // What went over is held by somebody else.
+                told::Kind::Erased | told::Kind::Merged => None,
                 // Of the classes only those that moved are named, what challenges and offers begin with is a name, and a
                 // suspicion follows from no other.
                 told::Kind::Engagement | told::Kind::Fraud | told::Kind::Challenge | told::Kind::Offer => None,
@@ -261,8 +279,15 @@ impl World {
             if let Some(held) = held {
                 held.clone_from(&told.to);
             }
-            if told.kind == told::Kind::Erased {
-                standing.remove(&told.customer_id);
+            match told.kind {
+                told::Kind::Erased => drop(standing.remove(&told.customer_id)),
+                // The count goes on should the id become somebody's own again.
+                told::Kind::Merged => {
+                    let (_, lowest, ..) = fresh();
+                    let held = standing.get_mut(&told.customer_id).expect("it was just found");
+                    *held = (told.sequence, lowest, String::new(), Accounts::new(), String::new());
+                }
+                _ => {}
             }
         }
         Ok(())

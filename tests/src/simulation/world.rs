@@ -46,6 +46,8 @@ const TRANSACTION_MS: u32 = 10_000;
 /// Compacted topics, whose partitions the cleaner passes over.
 const COMPACTED: [&str; 2] = [CHANGELOG, wire::topics::CUSTOMER_STATE];
 const CHANGELOG: &str = "app-changelog";
+/// The topic by which tasks tell each other.
+pub const MESSAGES: &str = "app-messages";
 
 /// See the module.
 pub struct World {
@@ -110,7 +112,7 @@ impl World {
         let root = root.expect("a directory can be made");
         let process = |slot| Process::new(slot, slot % plan.processes, plan.behind_ms, root.path());
         let world = Rc::new(World {
-            cluster: RefCell::new(Cluster::new(inputs, plan.tasks, plan.brokers, SESSION_US)),
+            cluster: RefCell::new(Cluster::new(inputs, MESSAGES.to_string(), plan.tasks, plan.brokers, SESSION_US)),
             processes: (0..2 * plan.processes).map(process).collect(),
             audit: RefCell::new(Audit::new(&plan, programme.zone(), &arrivals)),
             trace: RefCell::new(Trace::new(print)),

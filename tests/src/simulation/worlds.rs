@@ -6,10 +6,15 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use engine::log::{InputId, Source, TaskId};
+use programme::event::{Body, Event, IdentityMerged};
+
 use super::plan::Plan;
-use super::world::World;
+use super::world::{World, customer_number};
 use super::{script, shrink};
-use crate::history::{self, Arrival};
+use crate::chance::Chance;
+use crate::history::{self, Arrival, BEGINNING};
+use crate::json;
 
 /// How many smaller worlds are tried when one has failed.
 const SHRINK_RUNS_MAX: usize = 1_000;
@@ -78,6 +83,61 @@ pub fn of_seed(seed: u64, late: bool) -> (Plan, Vec<Arrival>) {
     let shape = history::Shape { late_permille: if late { 100 } else { 0 }, ..shape };
     let arrivals = history::make(&mut chance, &shape, &plan.terms);
     (Plan { late, ..plan }, arrivals)
+}
+
+/// The same world, in which some of the customers turn out to be others of them: in chains, twice, and in circles.
+pub fn merging_of_seed(seed: u64) -> (Plan, Vec<Arrival>) {
+    let (plan, mut arrivals) = of_seed(seed, false);
+    // A source of its own, so that everything else in the world is as it was.
+    let mut chance = Chance::seeded(seed ^ 0x6d65_7267);
+    for arrival in &mut arrivals {
+        // What is one customer's from now on must not have two baskets of one name.
+        if let Some(event) = &mut arrival.event {
+            name_basket_apart(event);
+            arrival.value = json::line(event).into_bytes();
+        }
+    }
+    let mut ids: Vec<String> =
+        arrivals.iter().filter_map(|arrival| Some(arrival.event.as_ref()?.customer_id.clone())).collect();
+    ids.sort();
+    ids.dedup();
+    // Somebody of whom nothing is known, or not yet.
+    ids.push(format!("c{}", ids.len() + 10));
+    for number in 0..chance.within(1..=2 + ids.len() as i64) {
+        let mut one = || ids[chance.index(ids.len())].clone();
+        let (survivor, absorbed) = (one(), one());
+        if survivor == absorbed {
+            continue;
+        }
+        let days = (plan.until_ms - BEGINNING.0) / 86_400_000;
+        let at = BEGINNING.plus_ms(chance.within(0..=days.max(1) * 86_400_000));
+        let delay_ms = chance.within(0..=i64::from(plan.terms.lateness_s) * 250);
+        let number_of = customer_number(survivor.as_bytes()).expect("customers are numbered");
+        let task = TaskId(u32::try_from(number_of % u64::from(plan.tasks)).expect("few tasks"));
+        let input = InputId(chance.within(0..=i64::from(plan.inputs) - 1) as u32);
+        let body = Body::IdentityMerged(IdentityMerged { absorbed_id: absorbed });
+        let event = Event { id: format!("m{number}"), customer_id: survivor.clone(), at, body };
+        arrivals.push(Arrival {
+            wall: at.plus_ms(delay_ms),
+            source: Source { task, input },
+            key: Some(survivor.into_bytes()),
+            value: json::line(&event).into_bytes(),
+            event: Some(event),
+        });
+    }
+    arrivals.sort_by_key(|arrival| arrival.wall);
+    (plan, arrivals)
+}
+
+fn name_basket_apart(event: &mut Event) {
+    let own = event.customer_id.clone();
+    let basket_id = match &mut event.body {
+        Body::Purchase(purchase) => &mut purchase.basket_id,
+        Body::PurchaseReturned(returned) => &mut returned.basket_id,
+        Body::PurchaseVoided(voided) => &mut voided.basket_id,
+        _ => return,
+    };
+    *basket_id = format!("{own}-{basket_id}");
 }
 
 /// A number from the environment.

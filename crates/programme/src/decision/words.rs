@@ -22,6 +22,13 @@ impl fmt::Display for Body {
             Body::DiscountChanged(changed) => {
                 write!(f, "discount {} -> {} permille", changed.from_permille, changed.to_permille)
             }
+            Body::CustomerMerged(merged) => {
+                write!(f, "merged into {}", merged.survivor_id)?;
+                for of in &merged.balances {
+                    write!(f, ", points {} pending {} {}", of.balance, of.pending, of.currency)?;
+                }
+                Ok(())
+            }
             Body::CustomerErased(erased) => write!(f, "erased by request {}", erased.request_id),
         }
     }

@@ -36,6 +36,11 @@ impl Consents {
                 }
             }
         }
+        self.keep_what_matters(terms);
+    }
+
+    /// Forgets the words that say what would hold without them, and then the oldest, beyond what the terms keep.
+    pub(super) fn keep_what_matters(&mut self, terms: &Consent) {
         while self.words.len() > terms.purposes_max as usize {
             let matters = |word: &Word| (word.granted != terms.default_granted, word.at);
             let least = (0..self.words.len()).min_by_key(|place| matters(&self.words[*place]));

@@ -30,6 +30,21 @@ impl Partners {
         self.shares.iter().find(|share| share.partner == partner)
     }
 
+    /// Adds what the same customer bought under another id.
+    pub(super) fn unite(&mut self, other: &Partners) {
+        for share in &other.shares {
+            let place = self.shares.partition_point(|known| known.partner < share.partner);
+            match self.shares.get_mut(place).filter(|known| known.partner == share.partner) {
+                Some(known) => {
+                    known.purchases = known.purchases.saturating_add(share.purchases);
+                    known.spend_minor = known.spend_minor.saturating_add(share.spend_minor);
+                    known.last_purchase_at = known.last_purchase_at.max(share.last_purchase_at);
+                }
+                None => self.shares.insert(place, *share),
+            }
+        }
+    }
+
     /// Applies the difference that a booking made to one company's basket. `baskets` are those that are remembered now.
     pub(super) fn book(&mut self, partner: u64, before: &Basket, after: &Basket, baskets: &[Basket]) {
         let place = self.shares.partition_point(|share| share.partner < partner);

@@ -8,6 +8,7 @@ pub mod assortment;
 pub mod interactions;
 pub mod issues;
 pub mod referrals;
+mod unite;
 
 use crate::event::{Body, ChannelRole, Event};
 use crate::terms::Terms;
@@ -93,6 +94,7 @@ impl Relationship {
             | Body::PointsAdjusted(_)
             | Body::TierOverridden(_)
             | Body::ConsentChanged(_)
+            | Body::IdentityMerged(_)
             | Body::ErasureRequested(_) => {}
         }
     }

@@ -38,6 +38,26 @@ impl Rhythm {
         }
     }
 
+    /// The rhythm of whoever shopped as `one` and as `two`. `both` are the days on which both did, as far back as they are
+    /// remembered: they count once. One that is forgotten counts twice.
+    pub fn united(one: Rhythm, two: Rhythm, both: &[Day], tau_days: f64) -> Rhythm {
+        let (first, last) = (one.first.min(two.first), one.last.max(two.last));
+        // The first day of a rhythm is not in its sum, and that of the united one must not be.
+        let whole = |rhythm: Rhythm| {
+            let own = rhythm.faded_repeats + fade(rhythm.first, rhythm.last, tau_days);
+            own * fade(rhythm.last, last, tau_days)
+        };
+        // A day that is remembered by day and not counted would be a mistake; the sum must not show it.
+        let both = both.iter().filter(|day| (first..=last).contains(*day));
+        let twice: f64 = both.clone().map(|day| fade(*day, last, tau_days)).sum();
+        let days = (one.repeats.saturating_add(1)).saturating_add(two.repeats.saturating_add(1));
+        let counted_twice = u32::try_from(both.count()).unwrap_or(u32::MAX);
+        let repeats = days.saturating_sub(counted_twice).saturating_sub(1);
+        let faded = whole(one) + whole(two) - twice - fade(first, last, tau_days);
+        let faded_repeats = if repeats == 0 { 0.0 } else { faded.max(0.0).min(f64::from(repeats)) };
+        Rhythm { repeats, first, last, faded_repeats }
+    }
+
     /// The rhythm had `day` never been a shopping day; `None` when it was the only one. `shopping_days` are the
     /// days that remain, ascending, as far back as they are remembered. Where the neighbour of the day taken
     /// away is older than that memory, the end of the rhythm stays where it was.

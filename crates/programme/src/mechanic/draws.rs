@@ -80,6 +80,7 @@ fn count(draw: &Draw, body: &Body, booked: &Booked, draws: &mut Vec<DrawStanding
         | Body::PointsAdjusted(_)
         | Body::TierOverridden(_)
         | Body::ConsentChanged(_)
+        | Body::IdentityMerged(_)
         | Body::ErasureRequested(_) => {}
     }
 }

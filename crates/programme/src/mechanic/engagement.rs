@@ -312,4 +312,4 @@ fn days(days: u32) -> i32 {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -70,6 +70,7 @@ fn judge(moment: &Moment<'_>, _: &Facts, standing: &mut Standing, concluded: &mu
             | event::Body::PointsAdjusted(_)
             | event::Body::TierOverridden(_)
             | event::Body::ConsentChanged(_)
+            | event::Body::IdentityMerged(_)
             | event::Body::ErasureRequested(_),
             _,
         ) => Vec::new(),

@@ -11,6 +11,7 @@ mod back;
 mod correct;
 mod due;
 mod earn;
+pub(crate) mod merged;
 mod partners;
 mod rates;
 mod redeem;
@@ -94,9 +95,11 @@ impl Entry {
     fn moves(&self) -> (i64, i64) {
         match (self.kind, self.of_pending) {
             (PointsKind::Activated, _) => (self.points, -self.points),
-            (PointsKind::Pending, _) | (PointsKind::Reversed | PointsKind::Adjusted, true) => (0, self.points),
+            (PointsKind::Pending, _) | (PointsKind::Reversed | PointsKind::Adjusted | PointsKind::Merged, true) => {
+                (0, self.points)
+            }
             (PointsKind::Accrued | PointsKind::Redeemed | PointsKind::Expired, _)
-            | (PointsKind::Reversed | PointsKind::Adjusted, false) => (self.points, 0),
+            | (PointsKind::Reversed | PointsKind::Adjusted | PointsKind::Merged, false) => (self.points, 0),
             (PointsKind::Declined | PointsKind::ExpiresSoon, _) => (0, 0),
         }
     }
@@ -137,6 +140,7 @@ impl<'a> Books<'a> {
             | event::Body::FavouritesChosen(_)
             | event::Body::TierOverridden(_)
             | event::Body::ConsentChanged(_)
+            | event::Body::IdentityMerged(_)
             | event::Body::ErasureRequested(_) => {}
         }
     }

@@ -21,7 +21,7 @@ impl Programme {
         decisions: &mut Vec<Decision>,
     ) {
         let moment = Moment { happened: cause.happened, ..self.moment(at) };
-        let Customer { facts, standing, wake_at: _, erased_at: _, decided: _, past: _ } = customer;
+        let Customer { facts, standing, .. } = customer;
         standing.clock = at;
         standing.terms = self.editions()[self.edition_at(at)].id;
         if standing.tier.name.is_empty() {
@@ -44,7 +44,7 @@ impl Programme {
         cause: &Cause<'_>,
         decisions: &mut Vec<Decision>,
     ) {
-        let Customer { facts, standing, wake_at: _, erased_at: _, decided: _, past: _ } = customer;
+        let Customer { facts, standing, .. } = customer;
         let moment = Moment { happened: cause.happened, ..self.moment(standing.clock) };
         let mut concluded = Vec::new();
         for mechanic in MECHANICS {
@@ -55,7 +55,7 @@ impl Programme {
     }
 
     /// Makes a decision of each conclusion, dated at the standing's clock.
-    fn announce(
+    pub(super) fn announce(
         &self,
         customer_id: &str,
         standing: &mut Standing,
@@ -84,6 +84,8 @@ pub(super) struct Cause<'a> {
     pub(super) terms_changed: bool,
     /// The event came after later ones had been judged.
     pub(super) correction: bool,
+    /// What was known under this id came over because of the event, which had its own consequences when it was taken in.
+    pub(super) from_id: Option<&'a str>,
 }
 
 impl Cause<'_> {
@@ -125,6 +127,7 @@ impl Cause<'_> {
                 | event::Body::FavouritesChosen(_)
                 | event::Body::ConsentChanged(_),
             ) => Reason::OtherEvent,
+            Some(event::Body::IdentityMerged(_)) => Reason::IdentityMerged,
             Some(event::Body::ErasureRequested(_)) => Reason::ErasureRequested,
             None if self.terms_changed => Reason::TermsChanged,
             None => match body {
@@ -139,6 +142,7 @@ impl Cause<'_> {
                 Body::EngagementChanged(changed) if changed.negative_engagement.is_some() => Reason::TimePassed,
                 Body::EngagementChanged(_) | Body::DiscountChanged(_) => Reason::WindowMoved,
                 Body::PointsChanged(_) | Body::ChallengeChanged(_) | Body::FraudSuspected(_) => Reason::TimePassed,
+                Body::CustomerMerged(_) => unreachable!("nobody is merged by the passing of time"),
                 Body::CustomerErased(_) => unreachable!("nobody is erased by the passing of time"),
             },
         }
@@ -156,6 +160,11 @@ impl Cause<'_> {
         match self.happened {
             Some(happened) => hash.update(happened.event.id.as_bytes()),
             None => hash.update(&at.0.to_be_bytes()),
+        }
+        if let Some(from_id) = self.from_id {
+            hash.update(APART);
+            hash.update(APART);
+            hash.update(from_id.as_bytes());
         }
         if before > 0 {
             hash.update(APART);
@@ -176,6 +185,7 @@ pub(super) fn kind(body: &Body) -> &'static str {
         Body::OfferSuggested(_) => "offer",
         Body::FraudSuspected(_) => "fraud",
         Body::DiscountChanged(_) => "discount",
+        Body::CustomerMerged(_) => "merged",
         Body::CustomerErased(_) => "erased",
     }
 }

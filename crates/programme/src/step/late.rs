@@ -125,9 +125,10 @@ impl Programme {
         again.standing.sequence = customer.standing.sequence;
         again.standing.clock = clock;
         let happened = Happened { event, booked: None };
-        let cause = Cause { happened: Some(happened), terms_changed: false, correction: true };
+        let cause = Cause { happened: Some(happened), terms_changed: false, correction: true, from_id: None };
         self.correct(&event.customer_id, &mut again, &customer.standing, &cause, decisions);
-        *customer = Customer { past: Some(past), erased_at: customer.erased_at, ..again };
+        let identity = std::mem::take(&mut customer.identity);
+        *customer = Customer { past: Some(past), erased_at: customer.erased_at, identity, ..again };
         Folded::New
     }
 }

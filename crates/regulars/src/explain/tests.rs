@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use expect_test::{Expect, expect};
+use programme::customer::identity::{Identity, MergedInto};
 use programme::event::{self, Enrolled, Event, Purchase, SurveyAnswered};
 use programme::terms::discount::Step;
 
@@ -266,4 +267,17 @@ fn relationships_are_explained() {
     .assert_eq(&told);
     let coming = text.lines().find(|line| line.contains("escalated")).unwrap_or_default();
     expect!["2024-05-28  negative engagement open -> escalated"].assert_eq(coming.trim());
+}
+
+// Whoever asks for the old card is told whose it is now.
+#[test]
+fn an_absorbed_id_names_the_survivor() {
+    let programme = shipped("programme.toml");
+    let merged_into = Some(MergedInto { customer_id: "43".into(), at: Timestamp(1_715_000_000_000), sequence: 7 });
+    let customer = Customer { identity: Identity { merged_into, ..Identity::default() }, ..Customer::default() };
+    let told = explanation(&programme, "42", &customer, Timestamp::parse("2024-05-10T12:00:00Z").unwrap());
+    expect![[r#"
+        42 is 43 since 2024-05-06: what was known went over, and what comes goes there
+    "#]]
+    .assert_eq(&told);
 }

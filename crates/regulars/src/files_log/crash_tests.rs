@@ -264,7 +264,7 @@ fn a_full_disk_ends_the_process() {
     drop(log);
     fs::remove_file(directory.path().join(&name)).unwrap();
     let mut log = FilesLog::open(settings(directory.path())).unwrap();
-    assert_eq!(seen(&mut log, directory.path()), Seen { positions: vec![None], ..Seen::default() });
+    assert_eq!(seen(&mut log, directory.path()), Seen { positions: vec![None, None], ..Seen::default() });
     log.commit(&staged(&transaction)).unwrap();
     assert_eq!(seen(&mut log, directory.path()).files[&name], "{\"n\":0}\n");
 }

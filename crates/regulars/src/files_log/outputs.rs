@@ -1,4 +1,5 @@
-//! What is published: one file of JSON lines for each output topic, and one for the dead letters of each input.
+//! What is published: one file of JSON lines for each output topic, and one for the dead letters of each input. The file of
+//! messages is written here too.
 //!
 //! A decision or card is one line: its value. A dead letter is a JSON object
 //! `{"key": .., "value": .., "headers": {name: value}}` with the original bytes, as text where they are UTF-8 and
@@ -44,7 +45,12 @@ impl Outputs {
 
     /// The files that `staged` needs and that do not exist yet, ascending. A file of that name that no commit names
     /// was written by someone else: it is not ours to cut, so it is refused.
-    pub(super) fn missing(&self, staged: &Staged, inputs: &[String]) -> Result<BTreeSet<String>, Failure> {
+    pub(super) fn missing(
+        &self,
+        staged: &Staged,
+        inputs: &[String],
+        messages: &str,
+    ) -> Result<BTreeSet<String>, Failure> {
         let mut missing = BTreeSet::new();
         let mut last = None;
         for message in &staged.outputs {
@@ -52,7 +58,7 @@ impl Outputs {
                 continue;
             }
             last = Some(message.topic);
-            let name = file_name(message.topic, inputs);
+            let name = file_name(message.topic, inputs, messages);
             let path = self.directory.join(&name);
             if self.files.contains_key(&name) {
                 continue;
@@ -76,8 +82,13 @@ impl Outputs {
         Ok(())
     }
 
+    /// Writes no more to the file `name`.
+    pub(super) fn remove(&mut self, name: &str) {
+        self.files.remove(name);
+    }
+
     /// Turns the messages of `staged` into lines. Every file that they need was added.
-    pub(super) fn stage(&mut self, staged: &Staged, inputs: &[String]) {
+    pub(super) fn stage(&mut self, staged: &Staged, inputs: &[String], messages: &str) {
         for output in self.files.values_mut() {
             output.lines.clear();
         }
@@ -87,7 +98,7 @@ impl Outputs {
             .map(|message| message.topic)
             .collect::<BTreeSet<_>>()
             .into_iter()
-            .map(|topic| (topic, file_name(topic, inputs)))
+            .map(|topic| (topic, file_name(topic, inputs, messages)))
             .collect();
         for message in &staged.outputs {
             let output = self.files.get_mut(&places[&message.topic]).expect("missing files were added");
@@ -127,7 +138,7 @@ impl Outputs {
 
     /// Waits until files that were added are known by name on disk.
     pub(super) fn sync_directory(&self) -> Result<(), Failure> {
-        self.files.values().next().map_or(Ok(()), |output| disk::sync_directory_of(&output.path))
+        self.files.values().try_for_each(|output| disk::sync_directory_of(&output.path))
     }
 }
 
@@ -137,8 +148,9 @@ impl Output {
     }
 }
 
-fn file_name(topic: OutputTopic, inputs: &[String]) -> String {
+fn file_name(topic: OutputTopic, inputs: &[String], messages: &str) -> String {
     match topic {
+        OutputTopic::Messages => messages.to_string(),
         OutputTopic::Named(topic) => format!("{topic}.jsonl"),
         OutputTopic::DeadLetters(input) => format!("{}.dlq.jsonl", inputs[input.0 as usize]),
     }
@@ -156,7 +168,9 @@ fn write_line(message: &Message, bytes: &[u8], lines: &mut Vec<u8>) {
             assert!(memchr::memchr(b'\n', value).is_none(), "{topic}: JSON values are written on one line");
             lines.extend_from_slice(value);
         }
-        OutputTopic::DeadLetters(_) => write_object(message, text_or_base64(value), bytes, lines),
+        OutputTopic::DeadLetters(_) | OutputTopic::Messages => {
+            write_object(message, text_or_base64(value), bytes, lines);
+        }
     }
     lines.push(b'\n');
 }

@@ -69,13 +69,13 @@ impl Reader {
     /// Joins the group. `partitions` is how many each input has.
     pub(crate) fn join(settings: &KafkaSettings, partitions: usize) -> Result<Reader, KafkaError> {
         let signal = Arc::new(Signal::default());
-        let config = settings.group_consumer(partitions * settings.inputs.len());
+        let config = settings.group_consumer(partitions * settings.sources().len());
         Ok(Reader {
             sources: Vec::new(),
-            consumer: member(&config, &settings.inputs, &signal)?,
+            consumer: member(&config, &settings.sources(), &signal)?,
             config,
             signal,
-            inputs: settings.inputs.clone(),
+            inputs: settings.sources(),
             untold: Vec::new(),
             first: 0,
             ends_asked_at: None,

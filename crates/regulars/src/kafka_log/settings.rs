@@ -15,7 +15,7 @@ use crate::fault::Fault;
 pub struct KafkaSettings {
     /// Brokers to begin with: `host:port,host:port`.
     pub bootstrap: String,
-    /// Names the consumer group, the changelog topic and the transactional ids. Two services that share it share
+    /// Names the consumer group, the topics of the changelog and of the messages, and the transactional ids. Two services that share it share
     /// the work; it must never change while their state is to be kept.
     pub application_id: String,
     /// Names this process within the application. It must stay the same over a restart, and no two live
@@ -159,7 +159,8 @@ impl KafkaSettings {
             if self.inputs[..place].contains(topic) {
                 return refuse(format!("kafka: input topic `{topic}` is given twice"));
             }
-            if self.outputs.contains(topic) || *topic == self.changelog_topic() {
+            let own = [self.changelog_topic(), self.messages_topic()];
+            if self.outputs.contains(topic) || own.contains(topic) {
                 return refuse(format!("kafka: topic `{topic}` is read and written"));
             }
         }
@@ -200,6 +201,16 @@ impl KafkaSettings {
     /// The topic that is the truth about state.
     pub fn changelog_topic(&self) -> String {
         format!("{}-changelog", self.application_id)
+    }
+
+    /// The topic by which tasks tell each other.
+    pub fn messages_topic(&self) -> String {
+        format!("{}-messages", self.application_id)
+    }
+
+    /// The topics that are read, by `InputId`: the inputs, and last that of the messages.
+    pub fn sources(&self) -> Vec<String> {
+        self.inputs.iter().cloned().chain(std::iter::once(self.messages_topic())).collect()
     }
 
     /// The topic for records of input `topic` that could not be understood.
@@ -370,6 +381,7 @@ mod tests {
     fn names_are_made_from_application_and_instance() {
         let settings = KafkaSettings { worker: 3, ..settings() };
         assert_eq!(settings.changelog_topic(), "regulars-changelog");
+        assert_eq!(settings.messages_topic(), "regulars-messages");
         assert_eq!(settings.member_name(), "regulars-1-3");
         assert_eq!(settings.transactional_id(), "regulars-regulars-1-3");
         assert_eq!(KafkaSettings::dead_letter_topic("a"), "a.dlq");

@@ -57,6 +57,11 @@ pub(crate) fn findings(settings: &KafkaSettings, topics: &Topics) -> Vec<String>
         Some(partitions) => counts.push((&changelog, *partitions)),
         None => findings.push(format!("changelog topic {changelog} does not exist")),
     }
+    let messages = settings.messages_topic();
+    match topics.get(&messages) {
+        Some(partitions) => counts.push((&messages, *partitions)),
+        None => findings.push(format!("messages topic {messages} does not exist")),
+    }
     if counts.iter().any(|(_, partitions)| *partitions != counts[0].1) {
         let list: Vec<String> = counts.iter().map(|(topic, partitions)| format!("{topic} {partitions}")).collect();
         findings.push(format!(
@@ -146,12 +151,23 @@ mod tests {
         };
         let rest = [("tiers", 3), ("purchases.dlq", 1), ("surveys.dlq", 1)];
         let with = |more: &[(&'static str, usize)]| found(&[&rest[..], more].concat());
-        expect![""].assert_eq(&with(&[("purchases", 8), ("surveys", 8), ("regulars-changelog", 8)]));
-        expect!["the numbers of partitions differ (purchases 8, surveys 4, regulars-changelog 8), but a customer must be in the same partition everywhere"]
-            .assert_eq(&with(&[("purchases", 8), ("surveys", 4), ("regulars-changelog", 8)]));
+        expect![""].assert_eq(&with(&[
+            ("purchases", 8),
+            ("surveys", 8),
+            ("regulars-changelog", 8),
+            ("regulars-messages", 8),
+        ]));
+        expect!["the numbers of partitions differ (purchases 8, surveys 4, regulars-changelog 8, regulars-messages 8), but a customer must be in the same partition everywhere"]
+            .assert_eq(&with(&[
+                ("purchases", 8),
+                ("surveys", 4),
+                ("regulars-changelog", 8),
+                ("regulars-messages", 8),
+            ]));
         expect![[r#"
             input topic surveys does not exist
             changelog topic regulars-changelog does not exist
+            messages topic regulars-messages does not exist
             output topic tiers does not exist
             output topic purchases.dlq does not exist
             output topic surveys.dlq does not exist"#]]

@@ -44,6 +44,8 @@ pub(crate) struct Writer<C: Client> {
     settings: KafkaSettings,
     changelog_topic: String,
     dead_letter_topics: Vec<String>,
+    /// The topics that positions are of, by `InputId`.
+    sources: Vec<String>,
     /// `None`, or given up: to be made anew before anything else is written or recovered.
     producer: Option<C::Producer>,
     /// Initialised, so that everybody who had the transactional id before is fenced.
@@ -99,6 +101,7 @@ impl<C: Client> Writer<C> {
                 .iter()
                 .map(|input| KafkaSettings::dead_letter_topic(input))
                 .collect(),
+            sources: settings.sources(),
             settings,
             producer: Some(producer),
             fenced_others: false,
@@ -227,6 +230,7 @@ impl<C: Client> Writer<C> {
         for Message { topic, key, value, headers, .. } in &staged.outputs {
             let topic = match topic {
                 OutputTopic::Named(name) => producer.topic(name),
+                OutputTopic::Messages => producer.topic(self.sources.last().expect("the messages have a topic")),
                 OutputTopic::DeadLetters(InputId(input)) => {
                     producer.topic(&self.dead_letter_topics[*input as usize])
                 }
@@ -302,7 +306,7 @@ impl<C: Client> Writer<C> {
 
     /// Every position of every task, moved or not: a transaction without offsets is not fenced by the group.
     fn offsets(&self, commits: &[TaskCommit]) -> Result<TopicPartitionList, Ended> {
-        let mut list = TopicPartitionList::with_capacity(commits.len() * self.settings.inputs.len());
+        let mut list = TopicPartitionList::with_capacity(commits.len() * self.sources.len());
         for commit in commits {
             assert!(
                 !commit.offsets.is_empty() || makes(Mistake::OffsetsLeftOut),
@@ -310,7 +314,7 @@ impl<C: Client> Writer<C> {
                 commit.task.0
             );
             for (InputId(input), offset) in &commit.offsets {
-                let topic = &self.settings.inputs[*input as usize];
+                let topic = &self.sources[*input as usize];
                 list.add_partition_offset(topic, partition(commit.task), Offset::Offset(*offset)).map_err(
                     |error| {
                         Ended::Hopeless(format!("offset {offset} of {topic}, partition {}: {error}", commit.task.0))

@@ -140,6 +140,10 @@ impl Assembly {
         self.status.set_partitions(partitions);
         let decoder = Decoder::new(self.programme.terms(), self.config.limits.record_bytes_max);
         let mut limits = self.config.limits.clone();
+        let messages = match &self.config.log {
+            LogConfig::Kafka(kafka) => kafka.settings.messages_topic(),
+            LogConfig::Files(_) => wire::topics::MESSAGES.to_string(),
+        };
         let decoder = match &self.config.log {
             LogConfig::Kafka(_) => decoder,
             LogConfig::Files(_) => {
@@ -153,6 +157,7 @@ impl Assembly {
             decoder,
             stamp: self.stamp.clone(),
             inputs,
+            messages,
             output_encodings: self.config.output_encodings.clone(),
             limits,
         };

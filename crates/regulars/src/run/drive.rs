@@ -85,7 +85,10 @@ fn view(task: &Task) -> TaskView {
 /// Every task has come to `until` and has nothing left to do before it. What is left in the log lies behind it, however
 /// much that is.
 fn is_done<L: Log>(worker: &Worker<L>, turn: &Turn, until: Option<Timestamp>) -> bool {
-    let reached = |(_, task): (TaskId, &Task)| task.holding().clock() >= until && !task.overdue();
+    let reached = |(_, task): (TaskId, &Task)| {
+        let holding = task.holding();
+        holding.clock() >= until && holding.messages_read() && !task.overdue()
+    };
     until.is_some() && !turn.committed && worker.tasks().all(reached)
 }
 

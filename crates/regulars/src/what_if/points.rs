@@ -32,8 +32,8 @@ impl Points {
             (Kind::Expired, _) => &mut self.expired,
             (Kind::Adjusted, true) => &mut self.removed,
             (Kind::Adjusted, false) => &mut self.added,
-            // Nothing comes or goes: from pending to spendable, or not at all.
-            (Kind::Unspecified | Kind::Activated | Kind::Declined | Kind::ExpiresSoon, _) => return,
+            // Nothing comes or goes: from pending to spendable, from one id to another, or not at all.
+            (Kind::Unspecified | Kind::Activated | Kind::Merged | Kind::Declined | Kind::ExpiresSoon, _) => return,
         };
         *sum = sum.saturating_add(moved.saturating_abs());
     }

@@ -60,6 +60,7 @@ fn cards_as_json() {
         }],
         sequence: 3,
         wake_at: Some(at("2017-02-01T05:00:00Z")),
+        merged_into: None,
     };
     let view = card.view_of("pharmacy").expect("it is on the card");
     expect![[r#"{"customerId":"c1","asOf":"2017-01-30T00:00:00Z","tier":"regular","currency":"USD","balance":"120","share":{"partner":"pharmacy","purchases":0,"spendMinor":"0","pointsEarned":"0","pointsSpent":"30"}}"#]].assert_eq(&view_to_json(&view));
@@ -88,6 +89,7 @@ fn cards_as_json() {
         discount_permille: 0,
         sequence: 0,
         wake_at: None,
+        merged_into: None,
         ..card
     };
     expect![[r#"{"customerId":"c1","asOf":"2017-01-30T00:00:00Z","rfm":{"frequency":0,"monetaryMinor":"0","window":"2017-01-01..2017-01-30"},"currency":"USD","risk":{},"lifetimePurchases":0,"lifetimeSpendMinor":"0","ltvMinor":"0"}"#]].assert_eq(&to_json(&card));

@@ -342,7 +342,7 @@ fn other_bodies() {
             contradiction: event e1 of customer c1: redemptionSettled: confirmed true, cancelled true; exactly one of the two is true
             malformed: JSON: redemptionSettled.confirmed: invalid type: string "true", expected true or false at line 1 column 145
             not_performed: event e1 of customer c1: pointsAdjusted is not performed by any mechanic yet
-            not_performed: event e1 of customer c1: identityMerged is not performed by any mechanic yet
+            IdentityMerged(IdentityMerged { absorbed_id: "c2" }) unknown=0
             contradiction: event e1 of customer c1: identityMerged.absorbedCustomerId is the customer's own id
             ErasureRequested(ErasureRequested { request_id: "r1" }) unknown=0
             missing_field: event e1 of customer c1: erasureRequested.requestId is not given

@@ -91,6 +91,9 @@ fn body(body: &Body, currency: &str) -> Given {
             purpose: changed.purpose.clone(),
             granted: changed.granted,
         }),
+        Body::IdentityMerged(merged) => {
+            Given::IdentityMerged(proto::IdentityMerged { absorbed_customer_id: merged.absorbed_id.clone() })
+        }
         Body::ErasureRequested(request) => {
             Given::ErasureRequested(proto::ErasureRequested { request_id: request.request_id.clone() })
         }

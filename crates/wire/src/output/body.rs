@@ -1,8 +1,8 @@
 //! How the conclusions of the programme's mechanics are written.
 
 use programme::decision::{
-    ChallengeChanged, ChallengeKind, DiscountChanged, EngagementChanged, ExpiringPoints, FraudPattern,
-    FraudSuspected, Move, OfferSuggested, PointsChanged, PointsKind,
+    ChallengeChanged, ChallengeKind, CustomerMerged, DiscountChanged, EngagementChanged, ExpiringPoints,
+    FraudPattern, FraudSuspected, MergedBalance, Move, OfferSuggested, PointsChanged, PointsKind,
 };
 
 use crate::{instant, proto};
@@ -19,6 +19,7 @@ pub(super) fn points(changed: &PointsChanged) -> proto::PointsChanged {
         PointsKind::Expired => Kind::Expired,
         PointsKind::Adjusted => Kind::Adjusted,
         PointsKind::ExpiresSoon => Kind::ExpiresSoon,
+        PointsKind::Merged => Kind::Merged,
     };
     proto::PointsChanged {
         currency: changed.currency.clone(),
@@ -118,5 +119,17 @@ pub(super) fn fraud(suspected: &FraudSuspected) -> proto::FraudSuspected {
         basket_ids: suspected.basket_ids.clone(),
         points: 0,
         held: suspected.held,
+    }
+}
+
+pub(super) fn merged(merged: &CustomerMerged) -> proto::CustomerMerged {
+    let balance = |of: &MergedBalance| proto::MergedBalance {
+        currency: of.currency.clone(),
+        balance: of.balance,
+        pending: of.pending,
+    };
+    proto::CustomerMerged {
+        survivor_customer_id: merged.survivor_id.clone(),
+        balances: merged.balances.iter().map(balance).collect(),
     }
 }

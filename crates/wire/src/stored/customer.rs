@@ -5,12 +5,14 @@
 mod challenges;
 mod decided;
 mod draws;
+mod identity;
 mod partners;
-mod past;
+pub(super) mod past;
 mod relationship;
 mod tier;
 
 use programme::customer::challenges::ChallengesStanding;
+use programme::customer::identity::Identity;
 use programme::customer::{Customer, DiscountStanding, RiskStanding, Standing, TierStanding};
 use programme::facts::baskets::{Basket, Baskets};
 use programme::facts::days::{Bucket, Days};
@@ -31,7 +33,7 @@ const TAKEN_BACK: u32 = 2;
 
 /// The stored form of `customer`.
 pub(super) fn message(customer: &Customer) -> StoredCustomer {
-    let Customer { facts, standing, wake_at, erased_at, decided, past } = customer;
+    let Customer { facts, standing, wake_at, erased_at, identity, decided, past } = customer;
     let Facts {
         since,
         last_purchase_at,
@@ -107,6 +109,9 @@ pub(super) fn message(customer: &Customer) -> StoredCustomer {
         terms: standing.terms,
         decided,
         decided_texts,
+        merged_into: identity.merged_into.as_ref().map(identity::into_message),
+        awaited_ids: identity.awaited.clone(),
+        absorbed_ids: identity.absorbed.clone(),
         past: past.as_ref().map_or_else(Vec::new, |past| self::past::message(past).encode_to_vec()),
     }
 }
@@ -169,7 +174,13 @@ pub(super) fn customer(message: StoredCustomer, past_until: Option<Timestamp>) -
     let is_needed = past_until.is_none_or(|until| standing.clock > until) && !message.past.is_empty();
     let past = is_needed.then(|| self::past::past(&message.past).map(Box::new)).transpose()?;
     let decided = self::decided::decided(message.decided, &message.decided_texts)?;
-    Ok(Customer { facts, standing, wake_at, erased_at: message.erased_at_ms.map(Timestamp), decided, past })
+    let identity = Identity {
+        merged_into: message.merged_into.map(identity::into),
+        awaited: message.awaited_ids,
+        absorbed: message.absorbed_ids,
+    };
+    let erased_at = message.erased_at_ms.map(Timestamp);
+    Ok(Customer { facts, standing, wake_at, erased_at, identity, decided, past })
 }
 
 fn read_all<S, T>(stored: Vec<S>, read: fn(S) -> Result<T, CorruptState>) -> Result<Vec<T>, CorruptState> {

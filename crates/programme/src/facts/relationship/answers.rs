@@ -83,6 +83,16 @@ impl Answers {
         self.keep(given, survey.answers_max as usize);
     }
 
+    /// Takes in the answers of the same customer under another id.
+    pub(super) fn unite(&mut self, other: &Answers, surveys: &[Survey]) {
+        for given in &other.given {
+            let known = self.given.iter().any(|known| known.event == given.event);
+            if let (Some(survey), false) = (declared(surveys, &given.survey, given.instrument), known) {
+                self.keep(given.clone(), survey.answers_max as usize);
+            }
+        }
+    }
+
     /// Puts `given` where it belongs, and forgets the oldest of its survey and touchpoint beyond `max`.
     fn keep(&mut self, given: Given, max: usize) {
         let place = self.given.partition_point(|other| (other.at, other.event) < (given.at, given.event));

@@ -59,7 +59,23 @@ impl Assortment {
             let category = if line.category.is_empty() { OTHERS } else { fingerprint(&line.category) };
             self.add(period, category, line.amount_minor);
         }
-        // Those with the least fingerprints stay, whatever the order in which they came.
+        self.keep_few(period, terms);
+    }
+
+    /// Adds what the same customer bought under another id.
+    pub(super) fn unite(&mut self, other: &Assortment, terms: &Loyalty) {
+        for shelf in &other.shelves {
+            self.add(shelf.period, shelf.category, shelf.minor);
+        }
+        let Some(newest) = self.shelves.last().map(|shelf| period_of(shelf.period, terms)) else { return };
+        self.shelves.retain(|shelf| period_of(shelf.period, terms) > newest - 3);
+        let mut periods: Vec<Day> = self.shelves.iter().map(|shelf| shelf.period).collect();
+        periods.dedup();
+        periods.into_iter().for_each(|period| self.keep_few(period, terms));
+    }
+
+    /// Those with the least fingerprints stay, whatever the order in which they came.
+    fn keep_few(&mut self, period: Day, terms: &Loyalty) {
         let of_period = |shelf: &&Shelf| shelf.period == period && shelf.category != OTHERS;
         while self.shelves.iter().filter(of_period).count() > terms.categories_max as usize {
             let last = self.shelves.iter().rposition(|shelf| of_period(&shelf)).expect("there are too many");

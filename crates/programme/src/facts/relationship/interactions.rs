@@ -49,11 +49,36 @@ impl Interactions {
         }
         self.cells[place].count(interacted);
     }
+
+    /// Adds what the same customer did under another id.
+    pub(super) fn unite(&mut self, other: &Interactions, window_weeks: u32) {
+        for cell in &other.cells {
+            let key = (cell.week, cell.kind);
+            let place = self.cells.partition_point(|known| (known.week, known.kind) < key);
+            match self.cells.get_mut(place).filter(|known| (known.week, known.kind) == key) {
+                Some(known) => known.add(cell),
+                None => self.cells.insert(place, *cell),
+            }
+        }
+        let kept_days = i32::try_from(window_weeks * 14).expect("terms bound the window to 104 weeks");
+        if let Some(newest) = self.cells.last().map(|cell| cell.week) {
+            self.cells.retain(|cell| cell.week > newest.plus(-kept_days));
+        }
+    }
 }
 
 impl Cell {
     fn empty(week: Day, kind: Interaction) -> Cell {
         Cell { week, kind, count: 0, hostile: 0, moods: 0, mood_milli: 0, valued: 0, value_minor: 0 }
+    }
+
+    fn add(&mut self, other: &Cell) {
+        self.count = self.count.saturating_add(other.count);
+        self.hostile = self.hostile.saturating_add(other.hostile);
+        self.moods = self.moods.saturating_add(other.moods);
+        self.mood_milli = self.mood_milli.saturating_add(other.mood_milli);
+        self.valued = self.valued.saturating_add(other.valued);
+        self.value_minor = self.value_minor.saturating_add(other.value_minor);
     }
 
     fn count(&mut self, interacted: &Interacted) {

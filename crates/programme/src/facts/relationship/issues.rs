@@ -141,6 +141,23 @@ impl Issues {
         self.put(Issue { event, raised: known.and_then(|issue| issue.raised), answered_at }, terms);
     }
 
+    /// Takes in what was wrong for the same customer under another id.
+    pub(super) fn unite(&mut self, other: &Issues, terms: &Complaints) {
+        // What is left of the sums without the issues that are kept are those that were forgotten.
+        let mut forgotten = other.clone();
+        for issue in &other.issues {
+            forgotten.take(issue.event, terms);
+            let known = self.take(issue.event, terms);
+            let raised = known.and_then(|known| known.raised).or(issue.raised);
+            let answers = known.and_then(|known| known.answered_at).into_iter().chain(issue.answered_at);
+            self.put(Issue { event: issue.event, raised, answered_at: answers.min() }, terms);
+        }
+        self.raised = self.raised.saturating_add(forgotten.raised);
+        self.answered_in_time = self.answered_in_time.saturating_add(forgotten.answered_in_time);
+        self.answered_late = self.answered_late.saturating_add(forgotten.answered_late);
+        self.answer_minutes = self.answer_minutes.saturating_add(forgotten.answer_minutes);
+    }
+
     /// Takes out what is known of an issue, with its share of the sums.
     fn take(&mut self, event: u64, terms: &Complaints) -> Option<Issue> {
         let place = self.issues.iter().position(|issue| issue.event == event)?;

@@ -71,7 +71,28 @@ impl Referrals {
         let mut referral = known.map_or(unknown, |place| self.referrals.remove(place));
         let when = if is_made { &mut referral.made_at } else { &mut referral.converted_at };
         *when = Some(when.map_or(at, |earlier| earlier.min(at)));
-        let key = (referral.at(), whom);
+        self.put(referral, terms, zone);
+    }
+
+    /// Takes in whom the same customer referred under another id.
+    pub(super) fn unite(&mut self, other: &Referrals, terms: &ReferralValue, zone: &Zone) {
+        self.settled_type_one = self.settled_type_one.saturating_add(other.settled_type_one);
+        self.settled_type_two = self.settled_type_two.saturating_add(other.settled_type_two);
+        for referral in &other.referrals {
+            let known = self.referrals.iter().position(|known| known.whom == referral.whom);
+            let known = known.map(|place| self.referrals.remove(place));
+            let earlier = |one: Option<Timestamp>, two: Option<Timestamp>| one.into_iter().chain(two).min();
+            let united = Referral {
+                whom: referral.whom,
+                made_at: earlier(known.and_then(|known| known.made_at), referral.made_at),
+                converted_at: earlier(known.and_then(|known| known.converted_at), referral.converted_at),
+            };
+            self.put(united, terms, zone);
+        }
+    }
+
+    fn put(&mut self, referral: Referral, terms: &ReferralValue, zone: &Zone) {
+        let key = (referral.at(), referral.whom);
         let place = self.referrals.partition_point(|other| (other.at(), other.whom) < key);
         self.referrals.insert(place, referral);
         while self.referrals.len() > terms.kept_max as usize {

@@ -91,6 +91,7 @@ pub(super) fn left(moment: &Moment<'_>, only: &Filter, unit: Unit) -> Option<(u6
         | Body::PointsAdjusted(_)
         | Body::TierOverridden(_)
         | Body::ConsentChanged(_)
+        | Body::IdentityMerged(_)
         | Body::ErasureRequested(_) => return None,
     };
     let left = move |value: i64| match returned {

@@ -12,7 +12,7 @@ use crate::terms::engagement::{
 };
 use crate::terms::surveys::{Dimension, Item, Survey};
 
-fn terms() -> Terms {
+pub(crate) fn terms() -> Terms {
     let engagement = Engagement {
         purpose: None,
         window_weeks: 4,

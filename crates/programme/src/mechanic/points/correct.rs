@@ -112,7 +112,7 @@ impl Books<'_> {
 }
 
 /// How many points more are left of each source, in lots that wait or in others.
-fn differences(before: &Account, after: &Account, waiting: bool) -> Vec<PointsPart> {
+pub(super) fn differences(before: &Account, after: &Account, waiting: bool) -> Vec<PointsPart> {
     let mut parts = Vec::new();
     for (account, sign) in [(before, -1), (after, 1)] {
         for lot in account.lots.iter().filter(|lot| lot.waits.is_some() == waiting) {
@@ -122,7 +122,7 @@ fn differences(before: &Account, after: &Account, waiting: bool) -> Vec<PointsPa
     parts
 }
 
-fn add(parts: &mut Vec<PointsPart>, source: String, points: i64) {
+pub(super) fn add(parts: &mut Vec<PointsPart>, source: String, points: i64) {
     match parts.iter_mut().find(|part| part.source == source) {
         Some(part) => part.points += points,
         None => parts.push(PointsPart { source, points }),

@@ -250,6 +250,7 @@ fn suspicions(concluded: &[Conclusion]) -> impl Iterator<Item = &FraudSuspected>
         | Body::ChallengeChanged(_)
         | Body::OfferSuggested(_)
         | Body::DiscountChanged(_)
+        | Body::CustomerMerged(_)
         | Body::CustomerErased(_) => None,
     })
 }

@@ -84,6 +84,20 @@ impl Books<'_> {
         }
     }
 
+    /// Ends payments whose end was heard of under another id before both became one customer.
+    pub(super) fn settle_early(&mut self) {
+        let mut place = 0;
+        while let Some(early) = self.points.early.get(place) {
+            match self.find_redemption(&early.redemption_id) {
+                Some((account, paid)) => {
+                    let early = self.points.early.remove(place);
+                    self.settle(account, paid, early.confirmed);
+                }
+                None => place += 1,
+            }
+        }
+    }
+
     fn settle(&mut self, account: usize, place: usize, confirmed: bool) {
         let paid = &mut self.points.accounts[account].redemptions[place];
         match (paid.state, confirmed) {

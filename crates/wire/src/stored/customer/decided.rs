@@ -121,6 +121,7 @@ fn number(kind: Kind) -> u32 {
         Kind::Fraud => 7,
         Kind::Erased => 8,
         Kind::Discount => 9,
+        Kind::Merged => 30,
     }
 }
 
@@ -135,6 +136,7 @@ fn kind(number: u32) -> Result<Kind, CorruptState> {
         7 => Kind::Fraud,
         8 => Kind::Erased,
         9 => Kind::Discount,
+        30 => Kind::Merged,
         number => return Err(CorruptState::Contradiction(format!("kind {number} of a decision is not known"))),
     })
 }
@@ -155,6 +157,7 @@ fn reason(number: i32) -> Result<Reason, CorruptState> {
         Some(Message::Operator) => Reason::Operator,
         Some(Message::TermsChanged) => Reason::TermsChanged,
         Some(Message::TimePassed) => Reason::TimePassed,
+        Some(Message::IdentityMerged) => Reason::IdentityMerged,
         Some(Message::Unspecified) | None => {
             return Err(CorruptState::Contradiction(format!("reason {number} of a decision is not known")));
         }
