@@ -216,7 +216,7 @@ pub fn add(chance: &mut Chance, terms: &Terms, events: &mut Vec<Event>, beginnin
             events.push(Event { id, customer_id: customer_id.clone(), at, body });
         }
     }
-    events.sort_by_key(|event| event.at);
+    events.sort_by(|one, other| one.order().cmp(&other.order()));
 }
 
 /// Answers, in part or whole, to a survey of the terms, or to NPS where they have none.

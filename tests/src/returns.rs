@@ -133,7 +133,8 @@ impl<'a> Author<'a> {
         for _ in 0..self.chance.within(0..=3) {
             let at = day(&mut self.chance);
             let score = self.chance.within(4..=10).max(self.chance.within(0..=10)) as u8;
-            self.send(at, Body::SurveyAnswered(SurveyAnswered::nps(score)));
+            let answered = SurveyAnswered { survey_id: "nps".into(), ..SurveyAnswered::nps(score) };
+            self.send(at, Body::SurveyAnswered(answered));
         }
         for _ in 0..self.chance.within(0..=1) {
             let at = day(&mut self.chance);

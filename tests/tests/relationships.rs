@@ -290,7 +290,7 @@ fn consent_ends_what_is_said_and_erasure_what_is_known() {
             _ => event.at != refused_at,
         });
         events.push(withdrawal);
-        events.sort_by_key(|event| event.at);
+        events.sort_by(|one, other| one.order().cmp(&other.order()));
         let until = BEGINNING.plus_ms(i64::from(DAYS + 100) * DAY_MS);
         let (mut customer, mut decisions) = lived(&programme, "c0", &events, until);
         for decision in decisions.iter().filter(|decision| decision.effective_at >= refused_at) {

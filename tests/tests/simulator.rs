@@ -8,6 +8,7 @@
 
 use std::path::Path;
 
+use programme::terms::Terms;
 use programme::time::Timestamp;
 use tests::simulation::harm::{Data, Fault, Harm};
 use tests::simulation::plan::Plan;
@@ -120,7 +121,9 @@ fn a_process_may_die_at_any_step() {
 fn silence_is_noticed_without_input() {
     let (plan, arrivals) = of_seed(3, false);
     let until_ms = plan.until_ms + 100 * 86_400_000;
-    let plan = Plan { terms: tests::terms::plain(), until_ms, faults: Vec::new(), ..plan };
+    // With the points that customers pay with, or their requests would be dead letters.
+    let terms = Terms { points: plan.terms.points.clone(), ..tests::terms::plain() };
+    let plan = Plan { terms, until_ms, faults: Vec::new(), ..plan };
     let world = World::run(plan, arrivals, false).unwrap_or_else(|why| panic!("{why}"));
     let last: Timestamp = world.accepted.borrow().iter().map(|one| one.event.at).max().expect("something arrived");
     let raised = world.told().into_iter().filter(|told| told.effective_at > last && !told.to.is_empty());
