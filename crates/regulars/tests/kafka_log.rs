@@ -300,7 +300,7 @@ fn a_successor_finds_what_was_committed_and_nothing_else() {
     assert!(begun.elapsed() < Duration::from_secs(20), "fencing ends the open transaction at once");
     assert_eq!(second.tasks[&TaskId(0)], ["c1: x", "c2: y", "[m1]", "c1: forgotten", "[m2]", "[m3]"]);
     assert_eq!(second.tasks[&TaskId(1)], ["c3: z", "[n1]"]);
-    assert_eq!(positions(&mut second.log, 0), [Some(2), Some(0)]);
+    assert_eq!(positions(&mut second.log, 0), [Some(2), Some(0), None]);
     let mut recorder = Recorder::default();
     second.log.recover(TaskId(0), Some(end), &mut recorder).unwrap().unwrap();
     assert_eq!(recorder.0, ["[m3]"], "from the noted end on");
@@ -494,7 +494,7 @@ fn a_message_that_no_topic_takes_ends_the_process() {
     );
     drop(driver);
     let mut driver = Driver::owning(rig.log(), 1);
-    assert_eq!(positions(&mut driver.log, 0), [None, None]);
+    assert_eq!(positions(&mut driver.log, 0), [None, None, None]);
 }
 
 // What cannot work is said before anything is begun.
