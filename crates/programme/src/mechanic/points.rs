@@ -41,7 +41,7 @@ fn judge(moment: &Moment<'_>, facts: &Facts, standing: &mut Standing, concluded:
         "" => &moment.terms.tier[0].name,
         name => name,
     };
-    let counted = partners::before(moment, facts, &standing.points);
+    let counted = partners::counted(moment, &standing.points);
     let mut books = Books::open(moment, terms, facts, &mut standing.points);
     books.catch_up();
     if let Some(happened) = moment.happened {
@@ -49,7 +49,9 @@ fn judge(moment: &Moment<'_>, facts: &Facts, standing: &mut Standing, concluded:
     }
     books.take_rewards(concluded);
     books.catch_up();
-    books.count_for_partners(&counted);
+    let booked = moment.happened.and_then(|happened| happened.booked);
+    let arrived = booked.filter(|booked| !booked.before.arrived && booked.after.arrived);
+    books.count_for_partners(&counted, arrived.map(|booked| booked.after.id));
     let said = books.close();
     concluded.extend(said);
 }

@@ -23,7 +23,7 @@ pub(super) fn correct(
     if announced.points == standing.points {
         return;
     }
-    let counted = partners::now(moment, facts, &standing.points);
+    let counted = partners::counted(moment, &standing.points);
     for account in &announced.points.accounts {
         stand_by_answers(account, &mut standing.points);
     }
@@ -34,7 +34,7 @@ pub(super) fn correct(
         books.announced[account] = before.totals();
         books.correct_account(account, before);
     }
-    books.count_for_partners(&counted);
+    books.count_for_partners(&counted, None);
     concluded.extend(books.close());
 }
 

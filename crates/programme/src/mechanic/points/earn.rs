@@ -7,6 +7,7 @@ use crate::facts::seen::fingerprint;
 use crate::ledger::BonusGiven;
 use crate::ledger::lot::{Lot, Price, Source, Wait};
 use crate::mechanic::{Conclusion, Happened};
+use crate::terms::partners::Partner;
 use crate::terms::points::{Expiry, Occasion};
 use crate::terms::tiers::earned_days_kept;
 use crate::time::Timestamp;
@@ -46,7 +47,9 @@ impl Books<'_> {
             .promotion
             .iter()
             .filter(|promotion| promotion.is_open_to(at, &purchase.store_id, &purchase.channel, zone));
-        let partner = self.moment.terms.partner_of_store(&purchase.store_id);
+        // Whose store it is was found out when the basket was booked.
+        let sold_by = |partner: &&Partner| booked.after.partner == Some(fingerprint(&partner.name));
+        let partner = self.moment.terms.partner.iter().find(sold_by);
         let partner_rate = partner.and_then(|partner| partner.rate_permille);
         let rates = Rates {
             terms,

@@ -16,7 +16,7 @@ pub(crate) fn merged(
     points: &mut PointsStanding,
 ) -> Vec<Conclusion> {
     let Some(terms) = &moment.terms.points else { return Vec::new() };
-    let counted = partners::now(moment, facts, points);
+    let counted = partners::counted(moment, points);
     let mut books = Books::open(moment, terms, facts, points);
     for account in 0..books.points.accounts.len() {
         let none = Account::of(&books.points.accounts[account].currency);
@@ -37,6 +37,6 @@ pub(crate) fn merged(
         assert_eq!(account.totals(), announced, "lots of {} add up to what is announced", account.currency);
     }
     books.settle_early();
-    books.count_for_partners(&counted);
+    books.count_for_partners(&counted, None);
     books.said
 }

@@ -1,72 +1,79 @@
 //! Which company's goods earned points, and which took points as payment.
 
 use super::Books;
-use crate::facts::Facts;
 use crate::facts::seen::fingerprint;
-use crate::ledger::lot::Source;
-use crate::ledger::{PartnerPoints, PointsStanding};
+use crate::ledger::lot::{Lot, Source};
+use crate::ledger::redemption::Redemption;
+use crate::ledger::{Account, PartnerPoints, PointsStanding};
 use crate::mechanic::Moment;
 
-/// What lots and payments say of each company at one time, ascending by its fingerprint.
-pub(super) struct Sums(Vec<PartnerPoints>);
+/// What every lot has earned and every payment has spent at one time, in their order: while books are open, both lists only
+/// grow. Nothing where no company shares the programme.
+pub(super) struct Counted {
+    earned: Vec<i64>,
+    spent: Vec<i64>,
+}
 
-/// Sums up before anything is moved. The basket that has just arrived is nobody's yet: points that were paid for it ahead
-/// count for its company now.
-pub(super) fn before(moment: &Moment<'_>, facts: &Facts, points: &PointsStanding) -> Sums {
-    let arrived = moment.happened.and_then(|happened| happened.booked).filter(|booked| !booked.before.arrived);
-    sums(moment, facts, points, arrived.map(|booked| booked.after.id))
+/// Notes what stands before anything is moved.
+pub(super) fn counted(moment: &Moment<'_>, points: &PointsStanding) -> Counted {
+    let account = own_account(moment, points).filter(|_| is_shared(moment, points));
+    Counted {
+        earned: account.map_or(Vec::new(), |account| account.lots.iter().map(earned).collect()),
+        spent: account.map_or(Vec::new(), |account| account.redemptions.iter().map(Redemption::spent).collect()),
+    }
 }
 
 impl Books<'_> {
-    /// Counts what has moved since `before` for the companies whose baskets are remembered.
-    pub(super) fn count_for_partners(&mut self, before: &Sums) {
-        let after = now(self.moment, self.facts, self.points);
-        let counted = &mut self.points.partners;
-        for (sums, sign) in [(&after, 1), (before, -1)] {
-            for sum in &sums.0 {
-                let counted = of(counted, sum.partner);
-                counted.earned += sign * sum.earned;
-                counted.spent += sign * sum.spent;
+    /// Counts what has moved since `before` for the companies whose baskets are remembered. Points that were paid for a basket
+    /// before it arrived count for its company when it does: `arrived` is its fingerprint.
+    pub(super) fn count_for_partners(&mut self, before: &Counted, arrived: Option<u64>) {
+        if !is_shared(self.moment, self.points) {
+            return;
+        }
+        let Some(account) = own_account(self.moment, self.points) else { return };
+        let mut moved = Vec::new();
+        for (place, lot) in account.lots.iter().enumerate() {
+            let Source::Basket(id) = &lot.source else { continue };
+            let more = earned(lot) - before.earned.get(place).unwrap_or(&0);
+            if more != 0 {
+                moved.extend(self.partner_of(fingerprint(id)).map(|partner| (partner, more, 0)));
             }
+        }
+        for (place, paid) in account.redemptions.iter().enumerate() {
+            // Whose the basket is, is known only now.
+            let for_arrived = || arrived.is_some_and(|arrived| fingerprint(&paid.basket_id) == arrived);
+            let known = before.spent.get(place).filter(|spent| **spent == 0 || !for_arrived());
+            let more = paid.spent() - known.unwrap_or(&0);
+            if more != 0 {
+                moved.extend(self.partner_of(fingerprint(&paid.basket_id)).map(|partner| (partner, 0, more)));
+            }
+        }
+        let counted = &mut self.points.partners;
+        for (partner, earned, spent) in moved {
+            let place = counted.partition_point(|one| one.partner < partner);
+            if counted.get(place).is_none_or(|one| one.partner != partner) {
+                counted.insert(place, PartnerPoints { partner, earned: 0, spent: 0 });
+            }
+            counted[place].earned += earned;
+            counted[place].spent += spent;
         }
         counted.retain(|counted| counted.earned != 0 || counted.spent != 0);
     }
+
+    /// Which company sold the basket with this fingerprint; `None` where none did, or the basket is forgotten.
+    fn partner_of(&self, basket: u64) -> Option<u64> {
+        self.facts.baskets.baskets.iter().rfind(|known| known.id == basket)?.partner
+    }
 }
 
-/// Sums up what stands now.
-pub(super) fn now(moment: &Moment<'_>, facts: &Facts, points: &PointsStanding) -> Sums {
-    sums(moment, facts, points, None)
+fn earned(lot: &Lot) -> i64 {
+    lot.earned - lot.taken_back
 }
 
-fn sums(moment: &Moment<'_>, facts: &Facts, points: &PointsStanding, without: Option<u64>) -> Sums {
-    let mut sums = Vec::new();
-    if moment.terms.partner.is_empty() && points.partners.is_empty() {
-        return Sums(sums);
-    }
-    let partner = |basket_id: &str| {
-        let id = fingerprint(basket_id);
-        let basket = facts.baskets.baskets.iter().rfind(|basket| basket.id == id && without != Some(id));
-        basket.and_then(|basket| basket.partner)
-    };
-    let account = points.accounts.iter().find(|account| account.currency == moment.terms.currency);
-    for lot in account.map_or(&[][..], |account| &account.lots) {
-        let Source::Basket(id) = &lot.source else { continue };
-        if let Some(partner) = partner(id) {
-            of(&mut sums, partner).earned += lot.earned - lot.taken_back;
-        }
-    }
-    for paid in account.map_or(&[][..], |account| &account.redemptions) {
-        if let Some(partner) = partner(&paid.basket_id) {
-            of(&mut sums, partner).spent += paid.spent();
-        }
-    }
-    Sums(sums)
+fn is_shared(moment: &Moment<'_>, points: &PointsStanding) -> bool {
+    !moment.terms.partner.is_empty() || !points.partners.is_empty()
 }
 
-fn of(all: &mut Vec<PartnerPoints>, partner: u64) -> &mut PartnerPoints {
-    let place = all.partition_point(|one| one.partner < partner);
-    if all.get(place).is_none_or(|one| one.partner != partner) {
-        all.insert(place, PartnerPoints { partner, earned: 0, spent: 0 });
-    }
-    &mut all[place]
+fn own_account<'a>(moment: &Moment<'_>, points: &'a PointsStanding) -> Option<&'a Account> {
+    points.account(&moment.terms.currency)
 }
