@@ -158,23 +158,25 @@ fn suspected(body: &Value) -> String {
     pattern.into_iter().chain(baskets).chain(held).collect::<Vec<_>>().join(" ")
 }
 
+/// The classes, in the order in which they stand in a decision.
+pub const CLASSES: [&str; 11] = [
+    "segment",
+    "buyerGroup",
+    "activity",
+    "loyaltyType",
+    "level",
+    "pyramidStage",
+    "ladderStep",
+    "negativeEngagement",
+    "lifeCycle",
+    "loyaltyParadox",
+    "exitReason",
+];
+
 /// The classes that moved, as they were before or are now.
 fn classes(body: &Value, side: &str) -> String {
     let class = |name: &str| Some(format!("{name}={}", body.get(name)?.get(side)?.as_str()?));
-    let names = [
-        "segment",
-        "buyerGroup",
-        "activity",
-        "loyaltyType",
-        "level",
-        "pyramidStage",
-        "ladderStep",
-        "negativeEngagement",
-        "lifeCycle",
-        "loyaltyParadox",
-        "exitReason",
-    ];
-    names.into_iter().filter_map(class).collect::<Vec<_>>().join(" ")
+    CLASSES.into_iter().filter_map(class).collect::<Vec<_>>().join(" ")
 }
 
 /// Reads a decision as if it had been published.

@@ -17,7 +17,7 @@ pub mod surveys;
 pub mod tiers;
 
 use crate::customer::Standing;
-use crate::decision::{Body, Evidence, Move};
+use crate::decision::{Body, EngagementChanged, Evidence, Move};
 use crate::event::Event;
 use crate::facts::{Booked, Facts};
 use crate::terms::Terms;
@@ -90,4 +90,16 @@ pub(crate) fn difference<T: Copy + PartialEq>(
 ) -> Option<Move> {
     let name = |class: Option<T>| class.map(|class| name(class).to_string());
     (from != to).then(|| Move { from: name(from), to: name(to) })
+}
+
+/// Concludes that classes have moved, with what that rests on, where any has.
+pub(crate) fn conclude_moves(
+    changed: EngagementChanged,
+    evidence: impl FnOnce(&EngagementChanged) -> Vec<Evidence>,
+    concluded: &mut Vec<Conclusion>,
+) {
+    if changed != EngagementChanged::default() {
+        let evidence = evidence(&changed);
+        concluded.push(Conclusion { body: Body::EngagementChanged(Box::new(changed)), evidence });
+    }
 }

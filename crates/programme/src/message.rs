@@ -24,6 +24,13 @@ pub struct Message {
     pub body: Body,
 }
 
+impl Message {
+    /// Something new for `to`, which nobody has passed on yet.
+    pub fn new(to: &str, at: Timestamp, body: Body) -> Message {
+        Message { to: to.to_string(), at, trail: Trail::default(), body }
+    }
+}
+
 /// What is said.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Body {

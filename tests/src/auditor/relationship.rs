@@ -17,7 +17,7 @@ use programme::terms::surveys::Dimension;
 use programme::time::{Day, Timestamp, Zone};
 
 use super::{Basket, consents};
-use crate::told::Kind;
+use crate::told::{CLASSES, Kind};
 
 const DAY_MS: i64 = 86_400_000;
 
@@ -63,18 +63,6 @@ fn mean(parts: &[(i128, Option<i128>)]) -> Option<i128> {
     (weights > 0).then(|| half_up(known.iter().map(|(weight, part)| weight * part).sum(), weights))
 }
 
-/// The order in which the keys stand in a decision.
-const KEYS: [&str; 8] = [
-    "loyaltyType",
-    "level",
-    "pyramidStage",
-    "ladderStep",
-    "negativeEngagement",
-    "lifeCycle",
-    "loyaltyParadox",
-    "exitReason",
-];
-
 impl Relationship {
     /// What is announced of the customer: from and to, in the order in which it is.
     pub(super) fn look(&mut self, known: Known<'_>) -> Vec<(Kind, String, String)> {
@@ -99,7 +87,7 @@ impl Relationship {
             let moved = |side: &Classes, other: &Classes| {
                 let of = |key: &&'static str| Some((*key, *side.said.get(key)?));
                 let differs = |(key, class): &(&'static str, &'static str)| other.said.get(key) != Some(class);
-                let moved = KEYS.iter().filter_map(of).filter(differs);
+                let moved = CLASSES.iter().filter_map(of).filter(differs);
                 moved.map(|(key, class)| format!("{key}={class}")).collect::<Vec<_>>().join(" ")
             };
             let (from, to) = (moved(&self.classes, &now), moved(&now, &self.classes));

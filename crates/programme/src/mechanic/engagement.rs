@@ -8,13 +8,13 @@
 use crate::classes::relationship::{LadderStep, Level, LifeCycle, LoyaltyType, PyramidStage};
 use crate::customer::relationship::RelationshipClasses;
 use crate::customer::{Held, Standing};
-use crate::decision::{Body, EngagementChanged, Evidence, Value};
+use crate::decision::{EngagementChanged, Evidence, Value};
 use crate::facts::Facts;
 use crate::facts::relationship::assortment::{first_day, period_of};
 use crate::measure::behaviour::{Behaviour, behaviour};
 use crate::measure::engagement::{Engaged, engaged};
 use crate::measure::perception::{self, Perception, changes, counting, perception};
-use crate::mechanic::{Conclusion, Mechanic, Moment, difference};
+use crate::mechanic::{Conclusion, Mechanic, Moment, conclude_moves, difference};
 use crate::terms::Terms;
 use crate::terms::engagement::Engagement;
 use crate::terms::surveys::Dimension;
@@ -31,10 +31,7 @@ fn judge(moment: &Moment<'_>, facts: &Facts, standing: &mut Standing, concluded:
             let before = std::mem::take(&mut own.classes);
             own.wake = None;
             let changed = differences(&before, &own.classes);
-            if changed != EngagementChanged::default() {
-                concluded
-                    .push(Conclusion { body: Body::EngagementChanged(Box::new(changed)), evidence: Vec::new() });
-            }
+            conclude_moves(changed, |_| Vec::new(), concluded);
         }
         return;
     };
@@ -44,10 +41,7 @@ fn judge(moment: &Moment<'_>, facts: &Facts, standing: &mut Standing, concluded:
     let changed = differences(&own.classes, &now);
     own.classes = now;
     own.wake = next_change(moment, facts, terms, &now);
-    if changed != EngagementChanged::default() {
-        let evidence = reading.evidence(&changed);
-        concluded.push(Conclusion { body: Body::EngagementChanged(Box::new(changed)), evidence });
-    }
+    conclude_moves(changed, |changed| reading.evidence(changed), concluded);
 }
 
 /// Says which classes are not those that were announced.
@@ -60,14 +54,13 @@ fn correct(
 ) {
     let classes = |standing: &Standing| standing.relationship.as_ref().map(|own| own.classes).unwrap_or_default();
     let changed = differences(&classes(announced), &classes(standing));
-    if changed == EngagementChanged::default() {
-        return;
-    }
-    let terms = moment.terms.engagement.as_ref().filter(|terms| allows(moment, facts, terms));
-    let evidence = terms.map_or(Vec::new(), |terms| {
-        Reading::of(facts, moment.terms, terms, moment.zone, moment.day).evidence(&changed)
-    });
-    concluded.push(Conclusion { body: Body::EngagementChanged(Box::new(changed)), evidence });
+    let evidence = |changed: &EngagementChanged| {
+        let terms = moment.terms.engagement.as_ref().filter(|terms| allows(moment, facts, terms));
+        terms.map_or(Vec::new(), |terms| {
+            Reading::of(facts, moment.terms, terms, moment.zone, moment.day).evidence(changed)
+        })
+    };
+    conclude_moves(changed, evidence, concluded);
 }
 
 fn allows(moment: &Moment<'_>, facts: &Facts, terms: &Engagement) -> bool {

@@ -6,10 +6,10 @@
 
 use crate::classes::relationship::NegativeEngagement;
 use crate::customer::Standing;
-use crate::decision::{Body, EngagementChanged, Evidence, Value};
+use crate::decision::{EngagementChanged, Evidence, Value};
 use crate::facts::Facts;
 use crate::measure::negative::{negative, next_change, waiting};
-use crate::mechanic::{Conclusion, Mechanic, Moment, difference};
+use crate::mechanic::{Conclusion, Mechanic, Moment, conclude_moves, difference};
 use crate::terms::complaints::Complaints;
 
 /// The mechanic of negative engagement.
@@ -20,7 +20,7 @@ fn judge(moment: &Moment<'_>, facts: &Facts, standing: &mut Standing, concluded:
     let Some(terms) = &moment.terms.complaints else {
         let Some(announced) = &mut standing.relationship else { return };
         announced.negative_wake = None;
-        conclude(announced.negative.take(), None, Vec::new(), concluded);
+        conclude(announced.negative.take(), None, Vec::new, concluded);
         return;
     };
     if facts.relationship.is_none() && standing.relationship.is_none() {
@@ -30,9 +30,7 @@ fn judge(moment: &Moment<'_>, facts: &Facts, standing: &mut Standing, concluded:
     let now = negative(facts, terms, moment.at);
     let before = std::mem::replace(&mut announced.negative, now);
     announced.negative_wake = next_change(facts, terms, moment.at);
-    if before != now {
-        conclude(before, now, evidence(moment, facts, terms), concluded);
-    }
+    conclude(before, now, || evidence(moment, facts, terms), concluded);
 }
 
 /// Says what is wrong now, where something else was announced.
@@ -46,22 +44,18 @@ fn correct(
     let Some(terms) = &moment.terms.complaints else { return };
     let negative = |standing: &Standing| standing.relationship.as_ref().and_then(|standing| standing.negative);
     let (before, now) = (negative(announced), negative(standing));
-    if before != now {
-        conclude(before, now, evidence(moment, facts, terms), concluded);
-    }
+    conclude(before, now, || evidence(moment, facts, terms), concluded);
 }
 
 fn conclude(
     before: Option<NegativeEngagement>,
     now: Option<NegativeEngagement>,
-    evidence: Vec<Evidence>,
+    evidence: impl FnOnce() -> Vec<Evidence>,
     concluded: &mut Vec<Conclusion>,
 ) {
     let negative_engagement = difference(before, now, NegativeEngagement::as_str);
-    if negative_engagement.is_some() {
-        let changed = EngagementChanged { negative_engagement, ..EngagementChanged::default() };
-        concluded.push(Conclusion { body: Body::EngagementChanged(Box::new(changed)), evidence });
-    }
+    let changed = EngagementChanged { negative_engagement, ..EngagementChanged::default() };
+    conclude_moves(changed, |_| evidence(), concluded);
 }
 
 /// How long the oldest issue has waited, or how long the last answer took, beside what there is for it.

@@ -6,10 +6,10 @@
 
 use crate::classes::{Activity, BuyerGroup, Score, Segment};
 use crate::customer::{Held, SegmentStanding, Standing};
-use crate::decision::{Body, EngagementChanged, Evidence, Move, Value};
+use crate::decision::{EngagementChanged, Evidence, Move, Value};
 use crate::facts::Facts;
 use crate::facts::days::Bucket;
-use crate::mechanic::{Conclusion, Mechanic, Moment, difference};
+use crate::mechanic::{Conclusion, Mechanic, Moment, conclude_moves, difference};
 use crate::terms::segments::{BuyerGroups, Rfm, Segments};
 use crate::time::Day;
 
@@ -23,10 +23,7 @@ fn judge(moment: &Moment<'_>, facts: &Facts, standing: &mut Standing, concluded:
         if *announced != SegmentStanding::default() {
             let changed = announce(announced, &Classes::default(), moment.day, 0);
             *announced = SegmentStanding::default();
-            if changed != EngagementChanged::default() {
-                concluded
-                    .push(Conclusion { body: Body::EngagementChanged(Box::new(changed)), evidence: Vec::new() });
-            }
+            conclude_moves(changed, |_| Vec::new(), concluded);
         }
         return;
     };
@@ -35,10 +32,7 @@ fn judge(moment: &Moment<'_>, facts: &Facts, standing: &mut Standing, concluded:
     let settle_days = days(terms.settle_days);
     let changed = announce(announced, &reading.classes(terms), moment.day, settle_days);
     announced.wake = next_change(&mut ageing, facts, announced, terms, moment.day);
-    if changed != EngagementChanged::default() {
-        let evidence = evidence(&changed, &reading, terms, moment.day);
-        concluded.push(Conclusion { body: Body::EngagementChanged(Box::new(changed)), evidence });
-    }
+    conclude_moves(changed, |changed| evidence(changed, &reading, terms, moment.day), concluded);
 }
 
 /// Says which classes are not those that were announced. They need not settle: what was announced was wrong.
@@ -58,10 +52,12 @@ fn correct(
         activity: difference(before.activity, now.activity, Activity::as_str),
         ..EngagementChanged::default()
     };
-    if let Some(terms) = moment.terms.segments.as_ref().filter(|_| changed != EngagementChanged::default()) {
-        let reading = Ageing::from(facts, terms, moment.day).on(moment.day);
-        let evidence = evidence(&changed, &reading, terms, moment.day);
-        concluded.push(Conclusion { body: Body::EngagementChanged(Box::new(changed)), evidence });
+    if let Some(terms) = &moment.terms.segments {
+        let evidence = |changed: &EngagementChanged| {
+            let reading = Ageing::from(facts, terms, moment.day).on(moment.day);
+            evidence(changed, &reading, terms, moment.day)
+        };
+        conclude_moves(changed, evidence, concluded);
     }
 }
 

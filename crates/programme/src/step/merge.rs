@@ -39,9 +39,7 @@ impl Programme {
             return Folded::Suppressed;
         }
         if customer.identity.merged_into.is_some() {
-            let (to, at) = (event.customer_id.clone(), event.at);
-            let body = message::Body::Happened(event.clone());
-            let message = Message { to, at, trail: message::Trail::default(), body };
+            let message = Message::new(&event.customer_id, event.at, message::Body::Happened(event.clone()));
             return self.take_message(customer, &message, decisions, messages);
         }
         self.take_own(customer, event, decisions, messages)
@@ -156,12 +154,7 @@ impl Programme {
             let given = Customer { erased_at: None, identity: taken.identity.clone(), ..taken.without_past() };
             answer.given = Some(Given { from_id: own.to_string(), customer: given });
         }
-        messages.push(Message {
-            to: survivor_id.clone(),
-            at,
-            trail: message::Trail::default(),
-            body: message::Body::HandedOver(Box::new(answer)),
-        });
+        messages.push(Message::new(survivor_id, at, message::Body::HandedOver(Box::new(answer))));
         match (erased_since, too_many) {
             (false, false) => Folded::New,
             (true, _) => Folded::Suppressed,
@@ -296,12 +289,7 @@ fn ask_for(customer: &mut Customer, event: &Event, merged: &IdentityMerged, mess
         event_id: event.id.clone(),
         room: u32::try_from(room).expect("it is at most MERGED_MAX"),
     };
-    messages.push(Message {
-        to: absorbed_id.clone(),
-        at: event.at,
-        trail: message::Trail::default(),
-        body: message::Body::HandOver(asked),
-    });
+    messages.push(Message::new(absorbed_id, event.at, message::Body::HandOver(asked)));
     Folded::New
 }
 
@@ -315,12 +303,7 @@ fn forget_others(
 ) {
     for id in identity.others() {
         let forget = Forget { event_id: event.id.clone(), request_id: request.request_id.clone() };
-        messages.push(Message {
-            to: id.to_string(),
-            at,
-            trail: message::Trail::default(),
-            body: message::Body::Forget(forget),
-        });
+        messages.push(Message::new(id, at, message::Body::Forget(forget)));
     }
 }
 
