@@ -1,27 +1,18 @@
 //! On which days each customer shopped, and for how much: all that a model is fitted to.
-//!
-//! Baskets are booked by the programme's own facts: a return takes money off the day of its basket, a basket that came back
-//! whole was none, a duplicate counts once, and whoever was erased is nobody.
 
-use std::collections::{BTreeMap, HashMap};
-use std::time::Duration;
+use std::collections::BTreeMap;
 
-use engine::log::{Polled, Room};
 use model::history::History;
 use model::spend::Spend;
 use programme::editions::Programme;
-use programme::event::{Body, Event};
-use programme::facts::Facts;
+use programme::facts::Booked;
 use programme::facts::rhythm::Rhythm;
 use programme::time::{Day, Timestamp};
-use wire::input::{Decoder, Encoding};
 
+use crate::booked::{self, Reading};
 use crate::fault::Fault;
 use crate::files_log::inputs::FilesInput;
-use crate::files_log::readers::Readers;
-use crate::replay;
 use crate::replay::progress::Progress;
-use crate::run::wall_clock;
 
 /// A day on which something was bought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -98,8 +89,8 @@ pub(super) fn float(number: i128) -> f64 {
     number as f64
 }
 
-/// Lines read at once.
-const LINES_MAX: usize = 10_000;
+/// Purchases and net spend of one customer by day.
+type Days = BTreeMap<Day, (i64, i64)>;
 
 /// Reads `inputs` up to `until`.
 pub(super) fn read(
@@ -108,98 +99,33 @@ pub(super) fn read(
     until: Option<Timestamp>,
     progress: &mut Progress,
 ) -> Result<People, Fault> {
-    let limits = replay::limits(None);
-    let decoder = Decoder::new(programme.terms(), limits.record_bytes_max).keyless();
-    let latest = wall_clock().plus_ms(i64::from(programme.terms().future_skew_s_max) * 1000);
-    let mut readers = Readers::new(inputs.to_vec(), false, limits.record_bytes_max);
-    let mut reading = Reading { programme, known: HashMap::new(), events: 0, refused: 0, last: None };
-    let mut polled = Polled::default();
-    loop {
-        let wait = Duration::ZERO;
-        let room =
-            Room { records_max: LINES_MAX, bytes_max: limits.turn_bytes_max, wait, linger: wait, paused: &[] };
-        polled.clear();
-        readers.read(&room, None, &mut polled)?;
-        if polled.records.is_empty() {
-            return reading.finish();
-        }
-        for record in &polled.records {
-            let value = &polled.bytes[record.value.clone()];
-            let none = std::iter::empty::<(&[u8], &[u8])>();
-            match decoder.decode(Encoding::Json, None, value, none, latest) {
-                Ok(decoded) if until.is_none_or(|until| decoded.event.at <= until) => reading.take(&decoded.event),
-                Ok(_) => {}
-                Err(_) => reading.refused += 1,
-            }
-        }
-        progress.show(readers.read_bytes().read, reading.events, reading.last);
+    let zone = programme.zone();
+    let book = |days: &mut Days, booked: &Booked| {
+        let (purchases, net_minor) = days.entry(zone.day(booked.after.at)).or_default();
+        *purchases += i64::from(booked.after.is_purchase()) - i64::from(booked.before.is_purchase());
+        *net_minor = net_minor.saturating_add(booked.after.net_minor() - booked.before.net_minor());
+    };
+    let show = |read_bytes, reading: &Reading<Days>| progress.show(read_bytes, reading.events, reading.last);
+    let reading = booked::read(programme, inputs, until, book, show)?;
+    let (events, refused, last) = (reading.events, reading.refused, reading.last);
+    let mut people: Vec<Person> =
+        reading.customers().map(person).filter(|person| !person.days.is_empty()).collect();
+    // Hash maps have no order, and ids mean nothing here.
+    people.sort_unstable();
+    match last {
+        Some(last) if !people.is_empty() => Ok(People { people, events, refused, last: zone.day(last) }),
+        Some(_) | None => Err(Fault::Failed(format!(
+            "no purchase to fit a model to: {events} events were read and {refused} refused"
+        ))),
     }
 }
 
-struct Reading<'a> {
-    programme: &'a Programme,
-    known: HashMap<String, Known>,
-    events: u64,
-    refused: u64,
-    last: Option<Timestamp>,
-}
-
-#[derive(Default)]
-struct Known {
-    facts: Facts,
-    /// Purchases and net spend by day.
-    days: BTreeMap<Day, (i64, i64)>,
-    erased_at: Option<Timestamp>,
-}
-
-impl Reading<'_> {
-    fn take(&mut self, event: &Event) {
-        let known = match self.known.get_mut(&event.customer_id) {
-            Some(known) => known,
-            None => self.known.entry(event.customer_id.clone()).or_default(),
-        };
-        if known.erased_at.is_some_and(|erased_at| event.at <= erased_at) {
-            return;
-        }
-        self.events += 1;
-        self.last = self.last.max(Some(event.at));
-        if let Body::ErasureRequested(_) = event.body {
-            *known = Known { erased_at: Some(event.at), ..Known::default() };
-            return;
-        }
-        let (terms, zone) = (self.programme.terms_at(event.at), self.programme.zone());
-        if let Ok(Some(booked)) = known.facts.fold(event, terms, zone)
-            && booked.after.arrived
-        {
-            let (purchases, net_minor) = known.days.entry(zone.day(booked.after.at)).or_default();
-            *purchases += i64::from(booked.after.is_purchase()) - i64::from(booked.before.is_purchase());
-            *net_minor = net_minor.saturating_add(booked.after.net_minor() - booked.before.net_minor());
-        }
-    }
-
-    fn finish(self) -> Result<People, Fault> {
-        let of = |known: Known| {
-            let stands = known.days.into_iter().filter(|(_, (purchases, _))| *purchases > 0);
-            let day = |(day, (purchases, net_minor)): (Day, (i64, i64))| ShoppingDay {
-                day,
-                purchases: u32::try_from(purchases).unwrap_or(u32::MAX),
-                net_minor,
-            };
-            Person { days: stands.map(day).collect() }
-        };
-        let mut people: Vec<Person> =
-            self.known.into_values().map(of).filter(|person| !person.days.is_empty()).collect();
-        // Hash maps have no order, and ids mean nothing here.
-        people.sort_unstable();
-        match self.last {
-            Some(last) if !people.is_empty() => {
-                let last = self.programme.zone().day(last);
-                Ok(People { people, events: self.events, refused: self.refused, last })
-            }
-            Some(_) | None => Err(Fault::Failed(format!(
-                "no purchase to fit a model to: {} events were read and {} refused",
-                self.events, self.refused
-            ))),
-        }
-    }
+fn person(days: Days) -> Person {
+    let stands = days.into_iter().filter(|(_, (purchases, _))| *purchases > 0);
+    let day = |(day, (purchases, net_minor)): (Day, (i64, i64))| ShoppingDay {
+        day,
+        purchases: u32::try_from(purchases).unwrap_or(u32::MAX),
+        net_minor,
+    };
+    Person { days: stands.map(day).collect() }
 }
