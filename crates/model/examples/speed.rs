@@ -5,12 +5,13 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use model::calibration::{Calibration, Knot};
+use model::calibration::Calibration;
 use model::discount::Discount;
 use model::history::History;
 use model::pareto::{self, Pareto};
 use model::population::{Parameters, Population, Variant};
 use model::spend::{self, Spend, Spending};
+use programme::terms::churn::Knot;
 
 fn main() {
     let parameters = Parameters { r: 0.525, alpha: 6.183, a: 0.891, b: 1.614 };

@@ -4,6 +4,8 @@
 //! rising steps that fit best, by joining neighbours that fall (pool adjacent violators; Ayer et al. 1955). Between the
 //! middles of the steps the map is drawn straight, so that two customers with different scores rarely get one probability.
 
+use programme::terms::churn::{Knot, probability_at};
+
 /// A score, and whether what it foretells came true.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Outcome {
@@ -11,15 +13,6 @@ pub struct Outcome {
     pub score: f64,
     /// It came true.
     pub happened: bool,
-}
-
-/// A point of a [`Calibration`].
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Knot {
-    /// Scores ascend strictly.
-    pub score: f64,
-    /// Probabilities do not fall; 0 to 1.
-    pub probability: f64,
 }
 
 /// A map from scores to probabilities, that never falls.
@@ -157,17 +150,9 @@ impl Calibration {
         &self.knots
     }
 
-    /// The probability of a score: on the line between the knots around it, and that of the nearest knot beyond them. A
-    /// score that is no number has the lowest.
+    /// The probability of a score, by the rule of the live score ([`probability_at`]).
     pub fn probability(&self, score: f64) -> f64 {
-        let above = self.knots.partition_point(|knot| knot.score <= score);
-        let Some(low) = above.checked_sub(1).map(|below| self.knots[below]) else {
-            return self.knots[0].probability;
-        };
-        let Some(high) = self.knots.get(above) else { return low.probability };
-        // Halves, so that the difference of two far ends stays finite.
-        let share = (score / 2.0 - low.score / 2.0) / (high.score / 2.0 - low.score / 2.0);
-        (low.probability + share * (high.probability - low.probability)).clamp(low.probability, high.probability)
+        probability_at(&self.knots, score).expect("a map has knots")
     }
 }
 

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 
 use programme::editions::{EditionFinding, Programme};
 use programme::terms::Terms;
-use programme::terms::churn::Knot;
 use programme::time::{TIMESTAMP_MIN, Zone};
 use wire::model_file::{self, ModelFile, ReadModel, ScoreKind};
 use wire::output::EditionStamp;
@@ -230,14 +229,12 @@ impl ModelText {
             return Err(Fault::Refused(TermsError::of(vec![located]).to_string()));
         }
         let calibration = self.read.file.calibration();
-        let knots = calibration.iter().flat_map(|calibration| calibration.knots());
         let mut terms = terms.clone();
         terms.churn.r = mbg_nbd.r;
         terms.churn.alpha_days = mbg_nbd.alpha_days;
         terms.churn.a = mbg_nbd.a;
         terms.churn.b = mbg_nbd.b;
-        terms.churn.calibration =
-            knots.map(|knot| Knot { score: knot.score, probability: knot.probability }).collect();
+        terms.churn.calibration = calibration.map_or(Vec::new(), |map| map.knots().to_vec());
         Ok(terms)
     }
 }

@@ -11,11 +11,12 @@
 //! [holdout]                    how the model did on days that it had not seen
 //! ```
 
+use programme::terms::churn::Knot;
 use programme::terms::finding::Finding;
 use programme::time::{Day, Timestamp, Zone};
 use serde::{Deserialize, Serialize};
 
-use model::calibration::{Calibration, Knot};
+use model::calibration::Calibration;
 use model::pareto::{self, Pareto};
 use model::population::{self, ParameterError, Population, Variant};
 use model::spend::{self, Spending};

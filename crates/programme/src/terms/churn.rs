@@ -44,19 +44,22 @@ pub struct Knot {
 impl Churn {
     /// The probability that a score means.
     pub fn probability(&self, score: f64) -> f64 {
-        let above = self.calibration.partition_point(|knot| knot.score <= score);
-        let below = above.checked_sub(1).map(|below| self.calibration[below]);
-        match (below, self.calibration.get(above)) {
-            (None, None) => score,
-            (None, Some(lowest)) => lowest.probability,
-            (Some(highest), None) => highest.probability,
-            (Some(low), Some(high)) => {
-                let share = (score - low.score) / (high.score - low.score);
-                let between = low.probability + share * (high.probability - low.probability);
-                between.clamp(low.probability, high.probability)
-            }
-        }
+        probability_at(&self.calibration, score).unwrap_or(score)
     }
+}
+
+/// The probability of a score: on the line between the knots around it, and that of the nearest knot beyond them. A score
+/// that is no number has the lowest. `None` where there are no knots.
+pub fn probability_at(knots: &[Knot], score: f64) -> Option<f64> {
+    let above = knots.partition_point(|knot| knot.score <= score);
+    let low = above.checked_sub(1).map(|below| knots[below]);
+    let (Some(low), Some(high)) = (low, knots.get(above)) else {
+        return low.or(knots.get(above).copied()).map(|nearest| nearest.probability);
+    };
+    // Halves, so that the difference of two far ends stays finite.
+    let share = (score / 2.0 - low.score / 2.0) / (high.score / 2.0 - low.score / 2.0);
+    let between = low.probability + share * (high.probability - low.probability);
+    Some(between.clamp(low.probability, high.probability))
 }
 
 /// The numbers of the churn score are at least this: smaller ones say nothing else, and vanish where they are divided.
