@@ -11,6 +11,7 @@ mod consents;
 mod fraud;
 mod ledger;
 mod memory;
+pub mod population;
 mod reactivation;
 mod relationship;
 mod segments;

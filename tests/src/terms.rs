@@ -68,6 +68,7 @@ pub fn plain() -> Terms {
         complaints: None,
         engagement: None,
         value: None,
+        population: None,
     }
 }
 

@@ -12,6 +12,7 @@ use programme::decision::Decision;
 use programme::editions::Programme;
 use programme::facts::Folded;
 use programme::message::Message as Told;
+use programme::population::change::{EVENTS_UNCOUNTED_MAX, counts_at_once};
 use programme::time::Timestamp;
 use wire::input::{Decoder, Encoding};
 use wire::output::{self, Encodings, Stamp};
@@ -24,6 +25,7 @@ use crate::log::{
     TaskId,
 };
 use crate::mistakes::{Mistake, makes};
+use crate::population::{Changed, Counts};
 use crate::store::wakeups::DueWakeup;
 use crate::store::{Changes, CommittedAt, Position, StagedChanges, Store};
 use crate::tally::Tally;
@@ -72,6 +74,7 @@ pub struct Task {
     dead_letters: u64,
     tally: Tally,
     changes: StagedChanges,
+    counts: Counts,
 }
 
 /// What the former life of a task read of one input.
@@ -110,6 +113,7 @@ impl Task {
         }
         let lateness_ms = i64::from(rules.programme.terms().lateness_s) * 1000;
         let position = store.position()?;
+        let counts = Counts::of(&store, &rules.programme)?;
         Ok(Task {
             id,
             store,
@@ -124,6 +128,7 @@ impl Task {
             dead_letters: 0,
             tally: Tally::default(),
             changes: StagedChanges::default(),
+            counts,
         })
     }
 
@@ -283,6 +288,9 @@ impl Task {
                     tracing::info!(task = self.id.0, "every customer is judged by the terms that hold");
                     self.rejudged_through = None;
                     self.terms = rules.programme.id();
+                    let mut forgotten = Vec::new();
+                    self.counts.forget_others(&store, &mut forgotten)?;
+                    self.stage_population(&forgotten, &mut changes, staged);
                     changed = true;
                 }
             }
@@ -324,6 +332,13 @@ impl Task {
                 Folded::Declined => arrival.event().is_some(),
                 Folded::Suppressed | Folded::PassedOn => false,
             };
+            if self.counts.is_on() {
+                touched.uncounted += 1;
+                if touched.uncounted >= EVENTS_UNCOUNTED_MAX || arrival.event().is_none_or(counts_at_once) {
+                    touched.count(&mut self.counts, programme)?;
+                    touched.counted_as = Some(Box::new(touched.customer.without_past()));
+                }
+            }
             self.tally.arrival(arrival.event(), folded);
             self.tally.customers += u64::from(unknown && !touched.customer.is_unknown());
         }
@@ -353,9 +368,18 @@ impl Task {
             self.tally.decision(decision);
             stage_decision(self.id, rules, decision, now, staged);
         }
-        for touched in &working.touched {
+        let mut moved = Vec::new();
+        if self.counts.is_on() {
+            self.counts.learn(called.events, &mut moved);
+        }
+        for touched in &mut working.touched {
+            if touched.changed {
+                touched.count(&mut self.counts, &rules.programme)?;
+            }
             self.stage_customer(rules, touched, clock, changes, staged);
         }
+        self.counts.take(&self.store, &mut moved)?;
+        self.stage_population(&moved, changes, staged);
         self.tally.messages += told.len() as u64;
         for message in &told {
             stage_message(self.id, message, staged);
@@ -452,6 +476,16 @@ impl Task {
         }
     }
 
+    /// Keeps what has moved of the sums over all customers.
+    fn stage_population(&self, moved: &[Changed], changes: &mut Changes<'_>, staged: &mut Staged) {
+        for (key, value) in moved {
+            changes.count(key, value.as_deref());
+            let key = staged.push(key);
+            let value = value.as_ref().map(|value| staged.push(value));
+            staged.changelog.push(ChangelogMessage { task: self.id, key, value });
+        }
+    }
+
     /// Takes the customer out of store, changelog and cards, and leaves a suppression. Whoever came back within the turn is
     /// put in again afterwards.
     fn stage_erasure(&self, rules: &Rules, touched: &Touched, changes: &mut Changes<'_>, staged: &mut Staged) {
@@ -544,9 +578,24 @@ struct Touched {
     /// Until when events were suppressed before this turn.
     erased_before: Option<Timestamp>,
     changed: bool,
+    /// Events since the customer was counted last within this turn, and as what they were; `None` where they were not.
+    uncounted: u32,
+    counted_as: Option<Box<Customer>>,
 }
 
 impl Touched {
+    /// Counts the customer as they are now among the population.
+    fn count(&mut self, counts: &mut Counts, programme: &Programme) -> Result<(), Failure> {
+        self.uncounted = 0;
+        if let Some(before) = self.counted_as.take() {
+            counts.count(programme, Some(&before), &mut self.customer);
+        } else {
+            let before = if counts.is_on() { Counts::counted(&self.stored)? } else { None };
+            counts.count(programme, before.as_ref(), &mut self.customer);
+        }
+        Ok(())
+    }
+
     fn is_new(&self) -> bool {
         self.stored.is_empty() && !self.changed
     }
@@ -580,7 +629,16 @@ impl Working {
             };
             working.places.insert(id.to_string(), place);
             let (id, erased_before) = (id.to_string(), customer.erased_at);
-            working.touched.push(Touched { id, customer, stored, indexed_at, erased_before, changed: false });
+            working.touched.push(Touched {
+                id,
+                customer,
+                stored,
+                indexed_at,
+                erased_before,
+                changed: false,
+                uncounted: 0,
+                counted_as: None,
+            });
         }
         Ok(working)
     }

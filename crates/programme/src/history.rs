@@ -99,6 +99,7 @@ pub(crate) fn terms() -> Terms {
         complaints: None,
         engagement: None,
         value: None,
+        population: None,
     }
 }
 

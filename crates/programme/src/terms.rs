@@ -14,6 +14,7 @@ pub mod finding;
 pub mod fraud;
 pub mod partners;
 pub mod points;
+pub mod population;
 pub mod reactivation;
 pub mod segments;
 pub mod surveys;
@@ -36,6 +37,7 @@ use finding::{Finding, Findings};
 use fraud::Fraud;
 use partners::Partner;
 use points::Points;
+use population::Population;
 use reactivation::Reactivation;
 use segments::Segments;
 use surveys::{Survey, SurveyContact};
@@ -120,6 +122,9 @@ pub struct Terms {
     /// What customers bring beside own purchases; absent where it is not counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<Value>,
+    /// What is counted of all customers together; absent where nothing is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub population: Option<Population>,
 }
 
 /// Bounds of what is remembered of one customer.
@@ -234,6 +239,9 @@ impl Terms {
         }
         if let Some(value) = &self.value {
             value.check(self.engagement.is_some(), &mut findings);
+        }
+        if let Some(population) = &self.population {
+            population.check(&mut findings);
         }
         findings.0
     }

@@ -15,6 +15,7 @@ mod customer;
 mod fraud;
 mod message;
 mod points;
+pub mod population;
 mod segments;
 
 use programme::customer::Customer;
