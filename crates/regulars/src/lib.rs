@@ -25,6 +25,7 @@ pub mod load;
 pub mod partners;
 pub mod programme_check;
 pub mod replay;
+pub mod report;
 pub mod summary;
 pub mod topics;
 pub mod weights;
