@@ -27,6 +27,8 @@ pub struct Counts {
     /// allow is counted with the others for ever, so that it is taken back from where it was counted.
     names: HashSet<u64>,
     names_max: usize,
+    /// Names that were not known before this turn.
+    learned: Vec<Changed>,
     moved: HashMap<Cell, i64>,
 }
 
@@ -51,6 +53,7 @@ impl Counts {
             id: programme.population_id(),
             names,
             names_max: terms.names_max as usize,
+            learned: Vec::new(),
             moved: HashMap::new(),
         })
     }
@@ -61,7 +64,10 @@ impl Counts {
     }
 
     /// Learns the names of stores and channels that were not met before.
-    pub fn learn(&mut self, events: &[HeldEvent], changed: &mut Vec<Changed>) {
+    pub fn learn(&mut self, events: &[HeldEvent]) {
+        if !self.is_on() {
+            return;
+        }
         let purchases = events.iter().filter_map(|held| match &held.arrival.event()?.body {
             Body::Purchase(purchase) => Some(purchase),
             _ => None,
@@ -69,27 +75,35 @@ impl Counts {
         for name in purchases.flat_map(|purchase| [&purchase.store_id, &purchase.channel]) {
             let key = fingerprint(name);
             if !name.is_empty() && self.names.len() < self.names_max && self.names.insert(key) {
-                changed.push((population::name_key(key).to_vec(), Some(name.as_bytes().to_vec())));
+                self.learned.push((population::name_key(key).to_vec(), Some(name.as_bytes().to_vec())));
             }
         }
     }
 
-    /// A customer whose stored form is `stored` as they were counted; `None` for a new one.
-    pub fn counted(stored: &[u8]) -> Result<Option<Customer>, Failure> {
-        if stored.is_empty() {
-            return Ok(None);
-        }
-        // Nobody's past is needed.
-        let customer = stored::decode_customer_to_judge(stored, Timestamp(i64::MAX));
-        Ok(Some(customer.map_err(|error| corrupt(stored, &error))?))
-    }
-
-    /// Counts a customer who was counted as `before`, and marks them as counted.
-    pub fn count(&mut self, programme: &Programme, before: Option<&Customer>, after: &mut Customer) {
+    /// Counts a customer, and marks them as counted: by what they add now, less what they added as `counted_as`, or as
+    /// `stored` (empty for a new one).
+    pub fn count(
+        &mut self,
+        programme: &Programme,
+        stored: &[u8],
+        counted_as: Option<&Customer>,
+        after: &mut Customer,
+    ) -> Result<(), Failure> {
         after.counted = self.id;
         if !self.is_on() {
-            return;
+            return Ok(());
         }
+        let read;
+        let before = match counted_as {
+            Some(before) => Some(before),
+            None if stored.is_empty() => None,
+            None => {
+                // Nobody's past is needed.
+                let customer = stored::decode_customer_to_judge(stored, Timestamp(i64::MAX));
+                read = customer.map_err(|error| corrupt(stored, &error))?;
+                Some(&read)
+            }
+        };
         let before = before.filter(|before| before.counted == self.id);
         let Counts { names, names_max, moved, .. } = self;
         programme.count(before, after, &mut |mut cell, value| {
@@ -104,10 +118,12 @@ impl Counts {
                 *moved.entry(cell).or_default() += value;
             }
         });
+        Ok(())
     }
 
     /// The parts that have moved, as they are now.
     pub fn take(&mut self, store: &Store, changed: &mut Vec<Changed>) -> Result<(), Failure> {
+        changed.append(&mut self.learned);
         let mut moved: Vec<(Part, Cell, i64)> = Vec::with_capacity(self.moved.len());
         let by_part = self.moved.drain().filter(|(_, value)| *value != 0);
         moved.extend(by_part.map(|(cell, value)| (Part::of(self.id, cell), cell, value)));
