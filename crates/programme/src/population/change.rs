@@ -18,13 +18,17 @@ use crate::time::{Day, Zone};
 /// basket and a few moves, and of both more are remembered.
 pub const EVENTS_UNCOUNTED_MAX: u32 = 4;
 
-/// Whether a customer has to be counted right after `event`: of answers and issues a single one may be remembered.
+/// Whether a customer has to be counted right after `event`: of answers and issues a single one may be remembered, and the
+/// next basket may push out the one that something came back of.
 pub fn counts_at_once(event: &Event) -> bool {
     match &event.body {
-        Body::SurveyAnswered(_) | Body::Interacted(_) | Body::IdentityMerged(_) | Body::ErasureRequested(_) => true,
-        Body::Purchase(_)
+        Body::SurveyAnswered(_)
+        | Body::Interacted(_)
         | Body::PurchaseReturned(_)
         | Body::PurchaseVoided(_)
+        | Body::IdentityMerged(_)
+        | Body::ErasureRequested(_) => true,
+        Body::Purchase(_)
         | Body::Enrolled(_)
         | Body::FavouritesChosen(_)
         | Body::RedemptionRequested(_)

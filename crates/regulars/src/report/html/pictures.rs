@@ -178,6 +178,7 @@ pub(super) fn matrix(criteria: &[Criterion]) -> String {
     for (x, y, anchor, name) in corners {
         let _ = write!(svg, r#"<text class="axis" x="{x:.1}" y="{y:.1}" text-anchor="{anchor}">{name}</text>"#);
     }
+    let mut named: Vec<(f64, f64)> = Vec::new();
     for criterion in criteria {
         let is_pain = criterion.quadrant == model::figures::Quadrant::Concentrate.as_str();
         let class = if is_pain { "pain" } else { "point" };
@@ -185,12 +186,18 @@ pub(super) fn matrix(criteria: &[Criterion]) -> String {
         let (at, up) = (x(criterion.importance), y(criterion.satisfaction));
         // Names near the right edge stand before their points.
         let (beside, anchor) = if at > WIDTH - 180.0 { (-10.0, "end") } else { (10.0, "start") };
+        // A name that would lie on another goes below it.
+        let mut line = up + 4.0;
+        while named.iter().any(|(x, y)| (x - at).abs() < 190.0 && (y - line).abs() < 14.0) {
+            line += 14.0;
+        }
+        named.push((at, line));
         let _ = write!(
             svg,
             r#"<circle class="{class}" cx="{at:.1}" cy="{up:.1}" r="6"><title>{} answers</title></circle><text {text} x="{:.1}" y="{:.1}" text-anchor="{anchor}">{} ({:.2}, {:.2})</text>"#,
             grouped(criterion.answers),
             at + beside,
-            up + 4.0,
+            line,
             escaped(&criterion.name),
             criterion.importance,
             criterion.satisfaction
