@@ -2,13 +2,14 @@
 //!
 //! Reading order: what was concluded ([`told`]) and what should have been ([`auditor`],
 //! [`discounts`]); made-up input
-//! ([`history`], [`relationships`], [`generate`], [`returns`]); a Kafka cluster in memory ([`simulated_kafka`]), a client of it ([`simulated_client`]) and
+//! ([`history`], [`relationships`], [`generate`], [`returns`], [`feedback`]); a Kafka cluster in memory ([`simulated_kafka`]), a client of it ([`simulated_client`]) and
 //! the world built on both ([`simulation`]); the text form of small cases ([`scenario`]); the real broker ([`live`]).
 
 pub mod auditor;
 pub mod discounts;
 pub mod told;
 
+pub mod feedback;
 pub mod folded;
 pub mod generate;
 pub mod history;
