@@ -178,7 +178,7 @@ fn points_wait_become_active_warn_and_end() {
             7 2024-01-24 points Redeemed -8 RUB of b1:-5 b2:-3, balance 2 pending 1, 2 expire 2024-02-23T00:00:00Z: RedemptionRequested
             8 2024-01-25T00:00:00Z points Activated +1 RUB of b3:+1, balance 3 pending 0, 2 expire 2024-02-23T00:00:00Z: TimePassed
             9 2024-02-16T00:00:00Z points ExpiresSoon +0 RUB, balance 3 pending 0, 2 expire 2024-02-23T00:00:00Z: TimePassed
-            10 2024-02-17T00:00:00Z points ExpiresSoon +0 RUB, balance 3 pending 0, 2 expire 2024-02-23T00:00:00Z: TimePassed
+            10 2024-02-17T00:00:00Z points ExpiresSoon +0 RUB, balance 3 pending 0, 1 expire 2024-02-24T00:00:00Z: TimePassed
             11 2024-02-23T00:00:00Z points Expired -2 RUB of b2:-2, balance 1 pending 0, 1 expire 2024-02-24T00:00:00Z: TimePassed
             12 2024-02-24T00:00:00Z points Expired -1 RUB of b3:-1, balance 0 pending 0: TimePassed
         "#]],
