@@ -137,6 +137,7 @@ fn engagement(chance: &mut Chance) -> Engagement {
         points,
         points_full: chance.one_of(&[20, 60]),
         weights: weights(chance),
+        agreement_permille_min: None,
         role: BTreeMap::from([(ChannelRole::Distributor, weights(chance))]),
         medium_permille: chance.one_of(&[200, 350]),
         high_permille: chance.one_of(&[500, 650]),
