@@ -301,10 +301,12 @@ mod tests {
             behaviour = { repeat = 400, maintenance = 300, upsell = 200, cross_sell = 100 }
             [engagement.loyalty]
             perception = { value = 400, service = 300, quality = 200, awareness = 100 }
-        "#]].assert_eq(&said);
+        "#]]
+        .assert_eq(&said);
         expect![[r#"
             weights = { bread = 6, "fresh milk" = 4, tea = 2 }
-        "#]].assert_eq(&line("bread,\"fresh milk\",tea", &["--sum", "12"]));
+        "#]]
+        .assert_eq(&line("bread,\"fresh milk\",tea", &["--sum", "12"]));
     }
 
     #[test]
