@@ -12,7 +12,7 @@
 mod answers;
 mod life;
 mod mood;
-mod nonsense;
+pub(crate) mod nonsense;
 
 use std::collections::BTreeMap;
 

@@ -9,7 +9,7 @@ use wire::input::refusal::RefusalKind;
 use crate::chance::Chance;
 
 /// A line like that of `event`, wrong in one way; `None` where the event can hardly be said wrongly.
-pub(super) fn beside(
+pub(crate) fn beside(
     chance: &mut Chance,
     terms: &Terms,
     event: &Event,
