@@ -10,7 +10,7 @@ use programme::facts::seen::fingerprint;
 use programme::population::Sums;
 use programme::population::cell::{Cell, Measure, hours_bucket, spend_bucket};
 use programme::terms::Terms;
-use programme::terms::surveys::Dimension;
+use programme::terms::surveys::{Dimension, Survey};
 use programme::time::{Day, Timestamp, Zone};
 
 /// What is figured here.
@@ -121,10 +121,8 @@ fn said(terms: &Terms, zone: &Zone, own: &[&Event], sums: &mut Sums) {
         let Body::SurveyAnswered(answered) = &event.body else { continue };
         let day = zone.day(event.at);
         let mut add = |measure, key, value| sums.add(Cell { day, measure, key }, value);
-        let asked = terms.survey.iter();
-        let survey = asked
-            .filter(|survey| survey.id == answered.survey_id && survey.instrument == answered.instrument)
-            .next();
+        let asks = |survey: &&Survey| survey.id == answered.survey_id && survey.instrument == answered.instrument;
+        let survey = terms.survey.iter().find(asks);
         let Some(survey) = survey else { continue };
         let class = answered.answers.first().map_or(0, |answer| match answer.score_milli / 1000 {
             9.. => 2,
