@@ -3,6 +3,8 @@
 //! Nothing here writes: the changes to the store are set aside until the transaction is committed. When a turn is
 //! given up, the task is thrown away and recovered.
 
+mod groups;
+
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -27,6 +29,7 @@ use crate::mistakes::{Mistake, makes};
 use crate::store::wakeups::DueWakeup;
 use crate::store::{Changes, CommittedAt, Position, StagedChanges, Store};
 use crate::tally::Tally;
+use groups::Groups;
 
 /// What every task of a worker works by.
 pub struct Rules {
@@ -248,9 +251,7 @@ impl Task {
             Failure::Crash(format!("message {offset} for task {task}, of {} bytes: {why}", record.value.len()))
         };
         let key = record.key.clone().map(|key| &polled.bytes[key]).unwrap_or_default();
-        let to = std::str::from_utf8(key).ok().filter(|to| !to.is_empty());
-        let to = to.ok_or_else(|| crash(&"it is for nobody"))?;
-        let message = stored::decode_message(to, &polled.bytes[record.value.clone()]);
+        let message = stored::decode_message(key, &polled.bytes[record.value.clone()]);
         let message = message.map_err(|corrupt| crash(&corrupt))?;
         let taken_before = read_before && resumed.clock.is_some_and(|clock| message.at <= clock);
         if !taken_before {
@@ -309,9 +310,14 @@ impl Task {
         staged: &mut Staged,
     ) -> Result<bool, Failure> {
         let mut working = Working::load(&self.store, called, &rules.programme)?;
+        let mut groups = Groups::load(&self.store, called.events)?;
         let (mut decisions, mut told) = (Vec::new(), Vec::new());
         for HeldEvent { arrival, .. } in called.events {
-            let touched = working.of(arrival.customer_id());
+            if let Some((message, said)) = arrival.contribution() {
+                groups.take(message, said, &rules.programme, &mut decisions);
+                continue;
+            }
+            let touched = working.of(arrival.to());
             let unknown = touched.customer.is_unknown();
             let (customer, programme) = (&mut touched.customer, &rules.programme);
             let folded = match arrival {
@@ -343,6 +349,7 @@ impl Task {
             self.tally.wakeups += u64::from(fires);
             touched.changed |= fires;
             rules.programme.wake_until(&touched.id, &mut touched.customer, clock, &mut decisions);
+            Programme::post(&mut touched.customer, &mut told);
         }
 
         // Decisions of one turn go out in order of time, so the output does not show how events were batched.
@@ -356,11 +363,14 @@ impl Task {
         for touched in &working.touched {
             self.stage_customer(rules, touched, clock, changes, staged);
         }
+        groups.stage(self.id, changes, staged);
+        self.tally.members_beyond += groups.members_beyond;
         self.tally.messages += told.len() as u64;
         for message in &told {
             stage_message(self.id, message, staged);
         }
-        Ok(!told.is_empty() || working.touched.iter().any(|touched| touched.changed))
+        let changed = groups.changed() || working.touched.iter().any(|touched| touched.changed);
+        Ok(changed || !told.is_empty())
     }
 
     /// The next customers to see to because the programme has become another one; none when all were seen to, and
@@ -555,7 +565,8 @@ impl Touched {
 impl Working {
     fn load(store: &Store, called: &Called<'_>, programme: &Programme) -> Result<Working, Failure> {
         let past_until = called.first_at().map(|at| programme.past_until(at));
-        let of_events = called.events.iter().map(|held| held.arrival.customer_id());
+        let of_customers = called.events.iter().filter(|held| held.arrival.contribution().is_none());
+        let of_events = of_customers.map(|held| held.arrival.to());
         let of_due = called.due.iter().map(|entry| id_text(&entry.id));
         let of_rejudged = called.rejudged.iter().map(|id| id_text(id));
         let mut ids: Vec<&str> = of_events.chain(of_due).chain(of_rejudged).collect();
@@ -640,12 +651,12 @@ fn stage_decision(task: TaskId, rules: &Rules, decision: &Decision, now: Timesta
     staged.outputs.push(Message { task, topic, key, value, headers });
 }
 
-/// Tells another customer, by way of the log, even where their task is this one: two roads would be two orders.
+/// Tells another customer or a group, by way of the log, even where their task is this one: two roads would be two orders.
 fn stage_message(task: TaskId, message: &Told, staged: &mut Staged) {
     let start = staged.bytes.len();
     stored::encode_message(message, &mut staged.bytes);
     let value = Some(start..staged.bytes.len());
-    let key = Some(staged.push(message.to.as_bytes()));
+    let key = Some(staged.push(&stored::message_key(message)));
     staged.outputs.push(Message { task, topic: OutputTopic::Messages, key, value, headers: Vec::new() });
 }
 
