@@ -74,7 +74,7 @@ impl Membership {
     /// Notes a purchase. One that comes before its own enrolment, though it was made after it, is not remembered: otherwise
     /// the purchases of everybody would be, for the sake of the few who are in a group.
     pub(super) fn fold_purchase(&mut self, purchase: &Purchase, at: Timestamp, terms: &Groups) {
-        let apart = terms.apart_channels.iter().any(|channel| *channel == purchase.channel);
+        let apart = terms.apart_channels.contains(&purchase.channel);
         if self.account.is_none() || purchase.store_id.is_empty() || apart {
             return;
         }
