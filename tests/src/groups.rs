@@ -73,15 +73,17 @@ pub fn add(chance: &mut Chance, events: &mut Vec<Event>, beginning: Timestamp, d
             continue;
         }
         let customer_id = customers[chance.index(customers.len())].clone();
+        // Named apart, should two of them turn out to be one customer.
+        let id = format!("{}-{}-beside-{customer_id}", event.customer_id, event.id);
         let body = Body::Purchase(Purchase {
-            basket_id: format!("{}-beside", event.id),
+            basket_id: id.clone(),
             channel: chance.one_of(&["", "web", "store"]).into(),
             amount_minor: 5_00,
             lines: Vec::new(),
             ..purchase.clone()
         });
         let at = event.at.plus_ms(chance.within(-12 * MINUTE_MS..=12 * MINUTE_MS));
-        added.push(Event { id: format!("{}-beside", event.id), customer_id, at, body });
+        added.push(Event { id, customer_id, at, body });
     }
     events.extend(added);
     events.sort_by(|one, other| one.order().cmp(&other.order()));

@@ -148,6 +148,7 @@ fn what_can_be_switched_on_is_right() {
     assert_eq!(rules, [true; 6]);
     assert!(off.survey.is_empty() && off.complaints.is_none() && off.engagement.is_none() && off.value.is_none());
     assert!(on.survey.len() == 2 && on.survey_contact.is_some() && on.complaints.is_some());
+    assert!(off.groups.is_none() && on.groups.is_some());
     assert!(on.engagement.is_some() && on.value.is_some_and(|value| value.referral.is_some()));
 }
 
