@@ -7,6 +7,7 @@
 
 pub mod auditor;
 pub mod discounts;
+pub mod timers;
 pub mod told;
 
 pub mod folded;

@@ -148,6 +148,13 @@ impl Task {
         self.overdue || self.rejudged_through.is_some()
     }
 
+    /// The programme has become another one than that of the last turn: every customer is to be seen to. Also where it is
+    /// the one of the marker again, since some may have been told of another meanwhile.
+    pub(crate) fn programme_changed(&mut self, rules: &Rules) {
+        tracing::info!(task = self.id.0, programme = rules.programme.id(), "every customer will be seen to");
+        self.rejudged_through = Some(Vec::new());
+    }
+
     /// Records that the task's former life read are still to come again. Until then the clock stands still: the marker
     /// tells with one clock and one position for each input what was folded, which would be wrong of a record between
     /// the two if the clock had gone on without it.

@@ -52,6 +52,6 @@ fn card(shared: &Shared, store: &Store, account: &str) -> Response {
         Err(e) => return corrupt(&e),
     };
     let age_ms = committed.map(|at| (shared.now)().0.saturating_sub(at.wall.0).max(0));
-    let card = shared.programme.group_card(account, &group);
+    let card = shared.governing.programme().group_card(account, &group);
     json(with_age(&wire::card::group_to_json(&card), age_ms))
 }

@@ -17,7 +17,7 @@ fn under(changes: &[(&str, &str)]) -> Result<TermsFiles, Fault> {
         text = text.replacen(good, bad, 1);
     }
     fs::write(&path, text).unwrap();
-    TermsFiles::read(&[PathBuf::from(PROGRAMME)])?.with_model(Some(&path)).map_err(|fault| {
+    TermsFiles::read(&[PathBuf::from(PROGRAMME)])?.with_models(std::slice::from_ref(&path)).map_err(|fault| {
         let shown = fault.to_string().replace(&format!("{}/", directory.path().display()), "");
         Fault::Refused(shown)
     })
@@ -38,6 +38,22 @@ fn a_model_holds_from_its_day_on() {
     assert_eq!(stamps[0].hash, stamps[1].hash);
     assert_ne!(programme.id(), plain.programme().id());
     assert_eq!(plain.stamps()[0], stamps[0]);
+}
+
+// Each model is in force until the next one is, and published twice it is one.
+#[test]
+fn models_follow_each_other() {
+    let first = under(&[]).unwrap();
+    let second =
+        under(&[("2018-01-01", "2018-02-01"), ("b = 7", "b = 8"), ("\"2017-12-31\"", "\"january\"")]).unwrap();
+    let same_day = under(&[("b = 7", "b = 9")]).unwrap();
+    let both = second.clone().under(first.models().to_vec()).unwrap();
+    let b = |at: &str| both.programme().terms_at(Timestamp::parse(at).unwrap()).churn.b;
+    assert_eq!(["2017-12-31T12:00:00Z", "2018-01-31T12:00:00Z", "2018-02-01T12:00:00Z"].map(b), [5.0, 7.0, 8.0]);
+    let again = both.clone().under(second.models().to_vec()).unwrap();
+    assert_eq!((again.models().len(), again.programme().id()), (2, both.programme().id()));
+    let refused = first.under(same_day.models().to_vec()).unwrap_err().to_string();
+    assert!(refused.contains("both hold from 2018-01-01"), "{refused}");
 }
 
 // What lies in a data directory is explained by what it was reached by.
