@@ -1,12 +1,13 @@
 //! One RocksDB per task: a cache of the truth, which is the changelog.
 //!
-//! Four column families:
+//! Five column families:
 //!
 //! ```text
 //! customers   customer id                              -> indexed at (i64, big-endian) ++ stored customer
 //! wakeups     indexed at (order-preserving) ++ customer id -> nothing
 //! position    "position"                               -> changelog offset ++ written at ++ marker
 //! suppressed  `wire::stored::suppression_key`           -> until when events are not taken in
+//! groups      account id                               -> stored group
 //! ```
 //!
 //! A customer has at most one entry in the wakeup index that counts: the one under `indexed at`. It never lies after
@@ -95,7 +96,8 @@ const CUSTOMERS: &str = "customers";
 const WAKEUPS: &str = "wakeups";
 const POSITION: &str = "position";
 const SUPPRESSED: &str = "suppressed";
-const FAMILIES: [&str; 4] = [CUSTOMERS, WAKEUPS, POSITION, SUPPRESSED];
+const GROUPS: &str = "groups";
+const FAMILIES: [&str; 5] = [CUSTOMERS, WAKEUPS, POSITION, SUPPRESSED, GROUPS];
 const POSITION_KEY: &[u8] = b"position";
 const NEVER: i64 = i64::MIN;
 
@@ -117,7 +119,8 @@ impl Store {
     }
 
     fn is_empty(&self, family: &str) -> bool {
-        let mut entries = self.db.raw_iterator_cf(self.family(family));
+        let Some(family) = self.db.cf_handle(family) else { return true };
+        let mut entries = self.db.raw_iterator_cf(family);
         entries.seek_to_first();
         !entries.valid() && entries.status().is_ok()
     }
@@ -153,6 +156,30 @@ impl Store {
             return Ok(None);
         }
         self.db.get_cf(self.family(SUPPRESSED), suppression_key(id)).map_err(self.fails())
+    }
+
+    /// The stored form of the group `account`.
+    pub fn group(&self, account: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        match self.db.cf_handle(GROUPS) {
+            Some(family) => self.db.get_cf(family, account).map_err(self.fails()),
+            None => Ok(None),
+        }
+    }
+
+    /// Shows every group, ascending by account, with the stored form.
+    pub fn each_group<E: From<StoreError>>(
+        &self,
+        mut visit: impl FnMut(&[u8], &[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let Some(family) = self.db.cf_handle(GROUPS) else { return Ok(()) };
+        let mut entries = self.db.raw_iterator_cf(family);
+        entries.seek_to_first();
+        while let Some((account, stored)) = entries.item() {
+            visit(account, stored)?;
+            entries.next();
+        }
+        entries.status().map_err(self.fails())?;
+        Ok(())
     }
 
     /// Shows every customer, ascending by id, with the stored form.
@@ -300,7 +327,7 @@ impl Store {
     }
 
     fn family(&self, name: &str) -> &ColumnFamily {
-        self.db.cf_handle(name).expect("every store is opened with its families")
+        self.db.cf_handle(name).expect("every store is opened with its families, but perhaps that of the groups")
     }
 
     fn fails(&self) -> impl Fn(rocksdb::Error) -> StoreError + '_ {
@@ -348,6 +375,16 @@ impl Changes<'_> {
     pub fn suppress(&mut self, key: &[u8], stored: &[u8]) {
         self.batch.put_cf(self.store.family(SUPPRESSED), key, stored);
         self.suppresses = true;
+    }
+
+    /// Puts a group, or forgets it. `forgets` says that a member is not in it any more, who may have been erased.
+    pub fn put_group(&mut self, account: &[u8], stored: Option<&[u8]>, forgets: bool) {
+        let family = self.store.family(GROUPS);
+        match stored {
+            Some(stored) => self.batch.put_cf(family, account, stored),
+            None => self.batch.delete_cf(family, account),
+        }
+        self.erases |= forgets;
     }
 
     /// Adds an entry to the wakeup index.

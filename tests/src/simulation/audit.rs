@@ -67,6 +67,7 @@ struct Shadow {
     sequence: u64,
     clock: Option<Timestamp>,
     positions: Vec<Option<i64>>,
+    /// Customers and groups, by their keys.
     customers: BTreeMap<Vec<u8>, Vec<u8>>,
 }
 
@@ -256,6 +257,12 @@ impl Audit {
                 Ok::<(), StoreError>(())
             };
             own.store().each_customer(visit).map_err(|error| error.to_string())?;
+            let visit = |account: &[u8], stored: &[u8]| {
+                let account = String::from_utf8_lossy(account);
+                customers.insert(stored::group_key(&account), stored.to_vec());
+                Ok::<(), StoreError>(())
+            };
+            own.store().each_group(visit).map_err(|error| error.to_string())?;
             if customers != shadow.customers {
                 let all: BTreeSet<_> = customers.keys().chain(shadow.customers.keys()).collect();
                 let differ = all.into_iter().filter(|id| customers.get(*id) != shadow.customers.get(*id));
