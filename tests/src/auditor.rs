@@ -9,6 +9,7 @@
 mod challenges;
 mod consents;
 mod fraud;
+pub mod groups;
 mod ledger;
 mod memory;
 pub mod population;
@@ -385,6 +386,12 @@ pub fn standing(events: &[&Event], zone: &Zone) -> (u32, i64, usize) {
 /// The baskets that stand, as known by the events of `known`: a return or void counts from its own instant on, and
 /// takes away at the basket's day.
 fn standing_baskets(known: &[&Event], zone: &Zone) -> Vec<Basket> {
+    let standing = standing_purchases(known).into_iter();
+    standing.map(|(_, at, net_minor)| Basket { at, day: zone.day(at), net_minor }).collect()
+}
+
+/// The same with their ids, and when and how much was paid for what stands of each.
+fn standing_purchases<'a>(known: &[&'a Event]) -> Vec<(&'a str, Timestamp, i64)> {
     let mut paid: BTreeMap<&str, (Timestamp, i64)> = BTreeMap::new();
     let mut returned: BTreeMap<&str, i64> = BTreeMap::new();
     let mut gone: BTreeSet<&str> = BTreeSet::new();
@@ -418,7 +425,7 @@ fn standing_baskets(known: &[&Event], zone: &Zone) -> Vec<Basket> {
         let back_minor = returned.get(basket_id).copied().unwrap_or(0);
         let all_back = gross_minor > 0 && back_minor >= gross_minor;
         if !gone.contains(basket_id) && !all_back {
-            standing.push(Basket { at, day: zone.day(at), net_minor: gross_minor - back_minor.min(gross_minor) });
+            standing.push((basket_id, at, gross_minor - back_minor.min(gross_minor)));
         }
     }
     standing

@@ -79,6 +79,9 @@ fn body(body: &Body) -> (&'static str, Value) {
             if let Some(role) = enrolled.channel_role {
                 value["channelRole"] = json!(role.as_str().to_uppercase());
             }
+            if let Some(account) = &enrolled.account_id {
+                value["accountId"] = json!(account);
+            }
             ("enrolled", value)
         }
         Body::IdentityMerged(merged) => ("identityMerged", json!({ "absorbedCustomerId": merged.absorbed_id })),

@@ -2,7 +2,7 @@
 //!
 //! Reading order: what was concluded ([`told`], [`numbers`]) and what should have been ([`auditor`],
 //! [`discounts`]); made-up input
-//! ([`history`], [`relationships`], [`generate`], [`returns`], [`feedback`]); a Kafka cluster in memory ([`simulated_kafka`]), a client of it ([`simulated_client`]) and
+//! ([`history`], [`relationships`], [`groups`], [`generate`], [`returns`], [`feedback`]); a Kafka cluster in memory ([`simulated_kafka`]), a client of it ([`simulated_client`]) and
 //! the world built on both ([`simulation`]); the text form of small cases ([`scenario`]); the real broker ([`live`]).
 
 pub mod auditor;
@@ -13,6 +13,7 @@ pub mod told;
 pub mod feedback;
 pub mod folded;
 pub mod generate;
+pub mod groups;
 pub mod history;
 pub mod json;
 pub mod numbers;

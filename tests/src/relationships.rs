@@ -64,7 +64,7 @@ pub fn draw(chance: &mut Chance, terms: &mut Terms) {
     }
 }
 
-fn surveys(chance: &mut Chance) -> Vec<Survey> {
+pub(crate) fn surveys(chance: &mut Chance) -> Vec<Survey> {
     let mut survey = |id: &str, instrument| {
         let may_ask = !matches!(instrument, Instrument::Tnps | Instrument::Exit);
         Survey {
@@ -120,7 +120,7 @@ fn surveys(chance: &mut Chance) -> Vec<Survey> {
     all
 }
 
-fn engagement(chance: &mut Chance) -> Engagement {
+pub(crate) fn engagement(chance: &mut Chance) -> Engagement {
     let weights = |chance: &mut Chance| EngagementWeights {
         cognitive: chance.within(0..=3) as u32,
         emotional: chance.within(0..=3) as u32,
@@ -216,7 +216,7 @@ pub fn said_by(
             }
             7 if chance.permille(300) => {
                 let role = chance.one_of(&ChannelRole::ALL);
-                Body::Enrolled(Enrolled { channel_role: chance.permille(800).then_some(role) })
+                Body::Enrolled(Enrolled { channel_role: chance.permille(800).then_some(role), account_id: None })
             }
             _ => {
                 let kind = chance.one_of(&Interaction::ALL);

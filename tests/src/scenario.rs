@@ -299,6 +299,7 @@ impl Run {
             | Body::OfferSuggested(_)
             | Body::FraudSuspected(_)
             | Body::CustomerMerged(_)
+            | Body::GroupChanged(_)
             | Body::DiscountChanged(_) => write!(said, "{}", decision.body).unwrap(),
             Body::CustomerErased(erased) => write!(said, "erased by {}", erased.request_id).unwrap(),
         }

@@ -9,6 +9,7 @@
 //! at every commit ([`audit`]) and at the end ([`verdict`]), and how a failure becomes a small script ([`script`],
 //! [`shrink`]).
 
+pub mod groups;
 pub mod harm;
 pub mod merges;
 pub mod plan;

@@ -67,6 +67,7 @@ pub fn plain() -> Terms {
         survey_contact: None,
         complaints: None,
         engagement: None,
+        groups: None,
         value: None,
         population: None,
     }

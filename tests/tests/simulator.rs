@@ -14,7 +14,7 @@ use tests::simulation::harm::{Data, Fault, Harm};
 use tests::simulation::plan::Plan;
 use tests::simulation::script;
 use tests::simulation::world::World;
-use tests::simulation::worlds::{self, Report, asked, merging_of_seed, of_seed};
+use tests::simulation::worlds::{self, Report, asked, grouping_of_seed, merging_of_seed, of_seed};
 
 /// How many worlds there are in the ordinary run of all tests.
 const SEEDS: u64 = 300;
@@ -51,6 +51,18 @@ fn every_event_counts_once() {
 fn merges_come_about_whatever_fails() {
     let (seeds, print) = seeds(2);
     let report = worlds::in_many(seeds, merging_of_seed, |plan, arrivals| {
+        World::run(plan, arrivals, print).map(|world| Report::of(&world))
+    });
+    println!("{report}");
+    assert!(print || report.counts["kills"] > 0, "something goes wrong");
+}
+
+// A family whose cards lie in several tasks is one family, whatever fails: nobody is missing in it, nobody is in it who left or
+// was erased, and what was announced of it leads to where it stands.
+#[test]
+fn groups_span_tasks_whatever_fails() {
+    let (seeds, print) = seeds(2);
+    let report = worlds::in_many(seeds, grouping_of_seed, |plan, arrivals| {
         World::run(plan, arrivals, print).map(|world| Report::of(&world))
     });
     println!("{report}");

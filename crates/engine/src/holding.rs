@@ -10,6 +10,7 @@
 //! so they neither move the watermark nor hold it up.
 
 use programme::event::Event;
+use programme::group::Contributed;
 use programme::message::{self, Message};
 use programme::time::Timestamp;
 
@@ -44,7 +45,7 @@ impl SourceProgress {
 pub enum Arrival {
     /// Something happened to a customer.
     Event(Event),
-    /// Another customer, perhaps of another task, has something to tell. Rare, and large: events must not pay for it.
+    /// Another customer, perhaps of another task, has something to tell a customer or a group. Rare, and large: events must not pay for it.
     Message(Box<Message>),
 }
 
@@ -57,11 +58,25 @@ impl Arrival {
         }
     }
 
-    /// Whom it concerns.
-    pub fn customer_id(&self) -> &str {
+    /// Whom it concerns: a customer, or of a contribution the group's account.
+    pub fn to(&self) -> &str {
         match self {
             Arrival::Event(event) => &event.customer_id,
             Arrival::Message(message) => &message.to,
+        }
+    }
+
+    /// What a member tells a group, where it is that.
+    pub fn contribution(&self) -> Option<(&Message, &Contributed)> {
+        match self {
+            Arrival::Event(_) => None,
+            Arrival::Message(message) => match &message.body {
+                message::Body::Contributed(said) => Some((message, said)),
+                message::Body::Happened(_)
+                | message::Body::HandOver(_)
+                | message::Body::HandedOver(_)
+                | message::Body::Forget(_) => None,
+            },
         }
     }
 
@@ -71,7 +86,10 @@ impl Arrival {
             Arrival::Event(event) => Some(event),
             Arrival::Message(message) => match &message.body {
                 message::Body::Happened(event) => Some(event),
-                message::Body::HandOver(_) | message::Body::HandedOver(_) | message::Body::Forget(_) => None,
+                message::Body::HandOver(_)
+                | message::Body::HandedOver(_)
+                | message::Body::Forget(_)
+                | message::Body::Contributed(_) => None,
             },
         }
     }

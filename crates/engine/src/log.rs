@@ -154,7 +154,8 @@ pub enum OutputTopic {
 pub struct ChangelogMessage {
     /// The task that the customer belongs to.
     pub task: TaskId,
-    /// The customer's id, or the key of a suppression (`wire::stored::suppression_key`).
+    /// The customer's id, the key of a suppression (`wire::stored::suppression_key`), or that of a group
+    /// (`wire::stored::group_key`).
     pub key: Range<usize>,
     /// The stored form; `None` when the customer is forgotten.
     pub value: Option<Range<usize>>,

@@ -23,6 +23,8 @@ pub fn committed(turn: &Tally, took: Duration) {
     counter!("regulars_merges_declined_total").increment(turn.merges_declined);
     counter!("regulars_events_passed_on_total").increment(turn.passed_on);
     counter!("regulars_messages_total").increment(turn.messages);
+    counter!("regulars_group_changes_total").increment(turn.group_changes);
+    counter!("regulars_group_members_beyond_total").increment(turn.members_beyond);
     counter!("regulars_unknown_fields_total").increment(turn.unknown_fields);
     counter!("regulars_commits_total").increment(turn.commits);
     histogram!("regulars_commit_seconds").record(took.as_secs_f64());

@@ -128,6 +128,13 @@ impl Restoring for Restore<'_> {
             self.changes.count(key, value);
             return self.write_if_full();
         }
+        if let Some(account) = stored::account_of(key) {
+            if let Some(value) = value {
+                stored::decode_group(value).map_err(|error| corrupt(value, error))?;
+            }
+            self.changes.put_group(account, value, true);
+            return self.write_if_full();
+        }
         let mut wake_at = None;
         match value {
             Some(stored) => {

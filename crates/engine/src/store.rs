@@ -1,6 +1,6 @@
 //! One RocksDB per task: a cache of the truth, which is the changelog.
 //!
-//! Four column families:
+//! Five column families:
 //!
 //! ```text
 //! customers   customer id                              -> indexed at (i64, big-endian) ++ stored customer
@@ -8,6 +8,7 @@
 //! position    "position"                               -> changelog offset ++ written at ++ marker
 //!             `wire::stored::population`                -> sums over all customers, and names in them
 //! suppressed  `wire::stored::suppression_key`           -> until when events are not taken in
+//! groups      account id                               -> stored group
 //! ```
 //!
 //! A customer has at most one entry in the wakeup index that counts: the one under `indexed at`. It never lies after
@@ -97,7 +98,8 @@ const CUSTOMERS: &str = "customers";
 const WAKEUPS: &str = "wakeups";
 const POSITION: &str = "position";
 const SUPPRESSED: &str = "suppressed";
-const FAMILIES: [&str; 4] = [CUSTOMERS, WAKEUPS, POSITION, SUPPRESSED];
+const GROUPS: &str = "groups";
+const FAMILIES: [&str; 5] = [CUSTOMERS, WAKEUPS, POSITION, SUPPRESSED, GROUPS];
 const POSITION_KEY: &[u8] = b"position";
 const NEVER: i64 = i64::MIN;
 
@@ -119,7 +121,8 @@ impl Store {
     }
 
     fn is_empty(&self, family: &str) -> bool {
-        let mut entries = self.db.raw_iterator_cf(self.family(family));
+        let Some(family) = self.db.cf_handle(family) else { return true };
+        let mut entries = self.db.raw_iterator_cf(family);
         entries.seek_to_first();
         !entries.valid() && entries.status().is_ok()
     }
@@ -171,6 +174,30 @@ impl Store {
         entries.seek(POPULATION_PREFIX);
         while let Some((key, value)) = entries.item().filter(|(key, _)| is_population_key(key)) {
             visit(key, value)?;
+            entries.next();
+        }
+        entries.status().map_err(self.fails())?;
+        Ok(())
+    }
+
+    /// The stored form of the group `account`.
+    pub fn group(&self, account: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        match self.db.cf_handle(GROUPS) {
+            Some(family) => self.db.get_cf(family, account).map_err(self.fails()),
+            None => Ok(None),
+        }
+    }
+
+    /// Shows every group, ascending by account, with the stored form.
+    pub fn each_group<E: From<StoreError>>(
+        &self,
+        mut visit: impl FnMut(&[u8], &[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let Some(family) = self.db.cf_handle(GROUPS) else { return Ok(()) };
+        let mut entries = self.db.raw_iterator_cf(family);
+        entries.seek_to_first();
+        while let Some((account, stored)) = entries.item() {
+            visit(account, stored)?;
             entries.next();
         }
         entries.status().map_err(self.fails())?;
@@ -322,7 +349,7 @@ impl Store {
     }
 
     fn family(&self, name: &str) -> &ColumnFamily {
-        self.db.cf_handle(name).expect("every store is opened with its families")
+        self.db.cf_handle(name).expect("every store is opened with its families, but perhaps that of the groups")
     }
 
     fn fails(&self) -> impl Fn(rocksdb::Error) -> StoreError + '_ {
@@ -379,6 +406,16 @@ impl Changes<'_> {
             Some(value) => self.batch.put_cf(family, key, value),
             None => self.batch.delete_cf(family, key),
         }
+    }
+
+    /// Puts a group, or forgets it. `forgets` says that a member is not in it any more, who may have been erased.
+    pub fn put_group(&mut self, account: &[u8], stored: Option<&[u8]>, forgets: bool) {
+        let family = self.store.family(GROUPS);
+        match stored {
+            Some(stored) => self.batch.put_cf(family, account, stored),
+            None => self.batch.delete_cf(family, account),
+        }
+        self.erases |= forgets;
     }
 
     /// Adds an entry to the wakeup index.

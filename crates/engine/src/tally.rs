@@ -39,8 +39,12 @@ pub struct Tally {
     pub merges_declined: u64,
     /// Events that were passed on to whoever their customer turned out to be.
     pub passed_on: u64,
-    /// Messages for other customers.
+    /// Messages for other customers and for groups.
     pub messages: u64,
+    /// Groups that changed their level.
+    pub group_changes: u64,
+    /// Customers who came to a group that had no room for them.
+    pub members_beyond: u64,
     /// Customers erased.
     pub erasures: u64,
     /// Dead letters by reason.
@@ -94,6 +98,7 @@ impl Tally {
             | Body::DiscountChanged(_) => {}
             Body::CustomerMerged(_) => self.merges += 1,
             Body::CustomerErased(_) => self.erasures += 1,
+            Body::GroupChanged(_) => self.group_changes += 1,
         }
     }
 
@@ -113,6 +118,8 @@ impl Tally {
         self.merges_declined += other.merges_declined;
         self.passed_on += other.passed_on;
         self.messages += other.messages;
+        self.group_changes += other.group_changes;
+        self.members_beyond += other.members_beyond;
         self.erasures += other.erasures;
         self.unknown_fields += other.unknown_fields;
         self.commits += other.commits;

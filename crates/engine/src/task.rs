@@ -4,6 +4,7 @@
 //! given up, the task is thrown away and recovered.
 
 mod calls;
+mod groups;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -30,6 +31,7 @@ use crate::store::wakeups::{self, DueWakeup, INDEXED_AT_BYTES};
 use crate::store::{Changes, CommittedAt, Position, StagedChanges, Store};
 use crate::tally::Tally;
 use calls::{CUSTOMERS_AT_ONCE, Call, Called, Touched, Why};
+use groups::Groups;
 
 /// What every task of a worker works by.
 pub struct Rules {
@@ -264,9 +266,7 @@ impl Task {
             Failure::Crash(format!("message {offset} for task {task}, of {} bytes: {why}", record.value.len()))
         };
         let key = record.key.clone().map(|key| &polled.bytes[key]).unwrap_or_default();
-        let to = std::str::from_utf8(key).ok().filter(|to| !to.is_empty());
-        let to = to.ok_or_else(|| crash(&"it is for nobody"))?;
-        let message = stored::decode_message(to, &polled.bytes[record.value.clone()]);
+        let message = stored::decode_message(key, &polled.bytes[record.value.clone()]);
         let message = message.map_err(|corrupt| crash(&corrupt))?;
         let taken_before = read_before && resumed.clock.is_some_and(|clock| message.at <= clock);
         if !taken_before {
@@ -331,6 +331,7 @@ impl Task {
     ) -> Result<bool, Failure> {
         self.counts.learn(called.events);
         let past_until = called.first_at().map(|at| rules.programme.past_until(at));
+        let mut groups = Groups::load(&self.store, called.events)?;
         let calls = called.calls();
         let by_customer: Vec<&[Call<'_>]> = calls.chunk_by(|one, next| one.id == next.id).collect();
         let mut folded = Folded { clock, decisions: Vec::new(), told: Vec::new(), changed: false };
@@ -349,6 +350,12 @@ impl Task {
         }
 
         self.stage_counts(changes, staged)?;
+        for (message, said) in called.events.iter().filter_map(|held| held.arrival.contribution()) {
+            groups.take(message, said, &rules.programme, &mut folded.decisions);
+        }
+        groups.stage(self.id, changes, staged);
+        self.tally.members_beyond += groups.members_beyond;
+        folded.changed |= groups.changed();
 
         // Decisions and messages of one turn go out in order of time, so the output does not show how events were batched.
         let Folded { mut decisions, mut told, changed, .. } = folded;
@@ -428,6 +435,9 @@ impl Task {
         self.tally.wakeups += u64::from(fires);
         touched.changed |= fires;
         programme.wake_until(touched.id, customer, *clock, decisions);
+        // What groups are told is dated by itself, and goes after all that events led to.
+        Programme::post(customer, &mut tells);
+        told.extend(tells.drain(..).map(|message| (called.events.len(), message)));
         Ok(())
     }
 
@@ -648,12 +658,12 @@ fn stage_decision(task: TaskId, rules: &Rules, decision: &Decision, now: Timesta
     staged.outputs.push(Message { task, topic, key, value, headers });
 }
 
-/// Tells another customer, by way of the log, even where their task is this one: two roads would be two orders.
+/// Tells another customer or a group, by way of the log, even where their task is this one: two roads would be two orders.
 fn stage_message(task: TaskId, message: &Told, staged: &mut Staged) {
     let start = staged.bytes.len();
     stored::encode_message(message, &mut staged.bytes);
     let value = Some(start..staged.bytes.len());
-    let key = Some(staged.push(message.to.as_bytes()));
+    let key = Some(staged.push(&stored::message_key(message)));
     staged.outputs.push(Message { task, topic: OutputTopic::Messages, key, value, headers: Vec::new() });
 }
 

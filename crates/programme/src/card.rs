@@ -8,7 +8,7 @@ use crate::editions::Programme;
 use crate::facts::Facts;
 use crate::facts::seen::fingerprint;
 use crate::ledger::PointsStanding;
-use crate::measure::{self, InWindow};
+use crate::measure::{self, InWindow, contribution};
 use crate::mechanic::segments::{self, Scores};
 use crate::mechanic::tiers;
 use crate::probability::{self, Score};
@@ -81,6 +81,8 @@ pub struct Card {
     pub wake_at: Option<Timestamp>,
     /// Whose this id is; nothing else is known under it then.
     pub merged_into: Option<String>,
+    /// The household or company that the customer belongs to; `None` where there is none, and where the terms know no groups.
+    pub account_id: Option<String>,
 }
 
 /// What was bought from one of the companies that share the programme.
@@ -158,6 +160,7 @@ impl Programme {
         let terms = self.terms_at(at);
         let Customer { facts, standing, wake_at, .. } = customer;
         let tier = tiers::reading(&moment, &facts, &standing);
+        let account_id = terms.groups.as_ref().and_then(|_| contribution::account(&facts)).map(str::to_string);
         let judged = facts.rhythm.filter(|rhythm| rhythm.repeats + 1 >= terms.churn.shopping_days_min);
         Card {
             customer_id: customer_id.to_string(),
@@ -189,6 +192,7 @@ impl Programme {
             risk: standing.risk.band,
             wake_at,
             merged_into,
+            account_id,
         }
     }
 

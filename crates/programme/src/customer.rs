@@ -64,13 +64,15 @@ impl Customer {
         self.is_unknown() && self.identity.is_plain()
     }
 
-    /// The customer as they are, without what is needed to judge the last days again, what was announced of late,
-    /// and which ids are theirs.
+    /// The customer as they are, without what is needed to judge the last days again, what was announced of late, what a
+    /// group was told, and which ids are theirs.
     #[must_use]
     pub fn without_past(&self) -> Customer {
+        let mut standing = self.standing.clone();
+        standing.leave_group_untold();
         Customer {
             facts: self.facts.clone(),
-            standing: self.standing.clone(),
+            standing,
             wake_at: self.wake_at,
             erased_at: self.erased_at,
             identity: Identity::default(),
@@ -132,6 +134,13 @@ pub struct ClassMove {
 }
 
 impl Standing {
+    /// Forgets what a group was told of the customer. Whoever lives through days again tells nobody of it.
+    pub(crate) fn leave_group_untold(&mut self) {
+        if let Some(relationship) = &mut self.relationship {
+            relationship.membership = None;
+        }
+    }
+
     /// The earliest instant at which a mechanic wants to look again although nothing happens.
     pub fn wake_at(&self, zone: &Zone) -> Option<Timestamp> {
         let relationship = self.relationship.as_deref();
@@ -144,6 +153,7 @@ impl Standing {
             self.draws.wake,
             relationship.and_then(|own| own.wake),
             relationship.and_then(|own| own.asked_wake),
+            relationship.and_then(|own| own.membership.as_ref()?.wake),
         ]
         .into_iter()
         .flatten()

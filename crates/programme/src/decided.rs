@@ -171,6 +171,7 @@ impl Kind {
             Body::DiscountChanged(_) => Kind::Discount,
             Body::CustomerErased(_) => Kind::Erased,
             Body::CustomerMerged(_) => Kind::Merged,
+            Body::GroupChanged(_) => unreachable!("it is about no customer"),
         }
     }
 }

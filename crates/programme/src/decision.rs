@@ -9,9 +9,10 @@ use crate::time::{Day, Timestamp};
 pub struct Decision {
     /// A function of customer, cause and kind: the same input gives the same id, so receivers can drop repeats.
     pub id: u128,
-    /// Whom it is about.
+    /// Whom it is about: a customer, or of a [`GroupChanged`] the household or company.
     pub customer_id: String,
-    /// Counts this customer's decisions from 1 without gaps; after an erasure from 1 again.
+    /// Counts this customer's decisions from 1 without gaps; after an erasure from 1 again. Those of a group count for
+    /// themselves, and from 1 again once nobody has belonged to it.
     pub sequence: u64,
     /// From when it holds, in event time: the event's instant, or the instant of the wakeup.
     pub effective_at: Timestamp,
@@ -107,6 +108,8 @@ pub enum Body {
     CustomerMerged(CustomerMerged),
     /// Nothing is known of the customer any more.
     CustomerErased(CustomerErased),
+    /// A household or company is engaged otherwise.
+    GroupChanged(GroupChanged),
 }
 
 /// The customer's tier changed.
@@ -431,6 +434,17 @@ pub struct MergedBalance {
 pub struct CustomerErased {
     /// The request that was met.
     pub request_id: String,
+}
+
+/// The members of a household or company are engaged otherwise, all together (`domain.md` EN-9).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupChanged {
+    /// How engaged; none where too few belong to it.
+    pub level: Move,
+    /// How many belong to it and are known.
+    pub members: u32,
+    /// How many belong to it beside them, and are not judged: there was no room.
+    pub members_beyond: u32,
 }
 
 /// One reason shown with a churn warning.

@@ -320,6 +320,9 @@ pub struct ErasureRequested {
 pub struct Enrolled {
     /// The customer's place in the channel; absent where it was not said.
     pub channel_role: Option<ChannelRole>,
+    /// The household or company that the customer belongs to from now on, empty where to none any more; absent where it was
+    /// not said.
+    pub account_id: Option<String>,
 }
 
 /// A place in the channel between the maker of goods and whoever uses them (`domain.md` EN-10).

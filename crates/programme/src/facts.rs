@@ -184,6 +184,17 @@ impl Facts {
         let mut relationship = self.relationship.take().unwrap_or_default();
         relationship.fold(event, terms, zone);
         self.relationship = Some(relationship).filter(|relationship| **relationship != Relationship::default());
+        if matches!(event.body, Body::Purchase(_) | Body::PurchaseReturned(_) | Body::PurchaseVoided(_)) {
+            self.forget_trips_taken_back();
+        }
+    }
+
+    fn forget_trips_taken_back(&mut self) {
+        if let Some(membership) =
+            self.relationship.as_mut().and_then(|relationship| relationship.membership.as_mut())
+        {
+            membership.forget_taken_back(&self.baskets.baskets);
+        }
     }
 
     /// Whether [`Facts::fold`] would find that `event` was taken in already.

@@ -98,6 +98,7 @@ pub(crate) fn terms() -> Terms {
         survey_contact: None,
         complaints: None,
         engagement: None,
+        groups: None,
         value: None,
         population: None,
     }
@@ -141,6 +142,7 @@ fn numbered_event(line: &str, number: usize) -> Event {
             basket_id: basket_id(),
             amount_minor: minor(words[3]),
             store_id: named(&words, "store="),
+            channel: named(&words, "channel="),
             cashier_id: named(&words, "cashier="),
             lines: lines(&words),
             ..Purchase::default()
@@ -198,8 +200,13 @@ fn numbered_event(line: &str, number: usize) -> Event {
         }
         "survey" => event::Body::SurveyAnswered(survey(words[2], words[3])),
         "enrol" => {
-            let role = words.get(2).map(|role| ChannelRole::ALL.into_iter().find(|one| one.as_str() == *role));
-            event::Body::Enrolled(Enrolled { channel_role: role.map(|role| role.expect("a role")) })
+            let account = words.iter().find_map(|word| word.strip_prefix("account="));
+            let role = words.get(2).filter(|word| !word.contains('='));
+            let role = role.map(|role| ChannelRole::ALL.into_iter().find(|one| one.as_str() == *role));
+            event::Body::Enrolled(Enrolled {
+                channel_role: role.map(|role| role.expect("a role")),
+                account_id: account.map(str::to_string),
+            })
         }
         "consent" => {
             event::Body::ConsentChanged(ConsentChanged { purpose: basket_id(), granted: words[3] == "yes" })
@@ -293,7 +300,7 @@ fn show(decision: &Decision) -> String {
         | Body::OfferSuggested(_)
         | Body::FraudSuspected(_)
         | Body::DiscountChanged(_) => decision.body.to_string(),
-        Body::CustomerMerged(_) => decision.body.to_string(),
+        Body::CustomerMerged(_) | Body::GroupChanged(_) => decision.body.to_string(),
         Body::CustomerErased(erased) => format!("erased by {}", erased.request_id),
     };
     let value = |value: &Value| match value {

@@ -15,6 +15,7 @@ pub mod customer;
 pub mod decided;
 pub mod decision;
 pub mod event;
+pub mod group;
 pub mod message;
 
 pub mod editions;

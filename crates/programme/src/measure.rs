@@ -1,6 +1,7 @@
 //! Pure readings of facts at a local day: purchases and spend in the window, lifetime value.
 
 pub mod behaviour;
+pub mod contribution;
 pub mod engagement;
 pub mod negative;
 pub mod perception;

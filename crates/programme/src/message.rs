@@ -1,4 +1,4 @@
-//! What one customer's part of the programme tells another's, wherever that is kept.
+//! What one customer's part of the programme tells another's, or that of a group, wherever that is kept.
 //!
 //! Customers are judged apart, each by their own task. What concerns two of them is said in a message: it is staged with the
 //! turn that gives rise to it, comes to the task of the addressee like an event, and is taken in once. Until then neither side
@@ -9,12 +9,13 @@
 
 use crate::customer::Customer;
 use crate::event::Event;
+use crate::group::Contributed;
 use crate::time::Timestamp;
 
 /// Something for another customer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Message {
-    /// Whose it is to be.
+    /// Whose it is to be: a customer's, or of a [`Body::Contributed`] a group's.
     pub to: String,
     /// It is not taken in before.
     pub at: Timestamp,
@@ -25,6 +26,11 @@ pub struct Message {
 }
 
 impl Message {
+    /// It is for a group, not for a customer.
+    pub fn is_for_group(&self) -> bool {
+        matches!(self.body, Body::Contributed(_))
+    }
+
     /// Something new for `to`, which nobody has passed on yet.
     pub fn new(to: &str, at: Timestamp, body: Body) -> Message {
         Message { to: to.to_string(), at, trail: Trail::default(), body }
@@ -42,6 +48,8 @@ pub enum Body {
     HandedOver(Box<HandedOver>),
     /// The customer whose this id became was erased: forget that it did.
     Forget(Forget),
+    /// A customer is, or was, a member of the group.
+    Contributed(Box<Contributed>),
 }
 
 /// A request for the history of an id.

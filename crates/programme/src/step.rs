@@ -1,5 +1,6 @@
 //! One step of one customer: an event or the passing of time goes in, decisions come out.
 
+mod groups;
 mod judgement;
 mod late;
 mod merge;

@@ -12,6 +12,7 @@ pub mod draw;
 pub mod engagement;
 pub mod finding;
 pub mod fraud;
+pub mod groups;
 pub mod partners;
 pub mod points;
 pub mod population;
@@ -35,6 +36,7 @@ use draw::Draw;
 use engagement::Engagement;
 use finding::{Finding, Findings};
 use fraud::Fraud;
+use groups::Groups;
 use partners::Partner;
 use points::Points;
 use population::Population;
@@ -119,6 +121,9 @@ pub struct Terms {
     /// How loyalty and engagement are judged; absent where they are not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub engagement: Option<Engagement>,
+    /// How households and companies are judged; absent where they are not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub groups: Option<Groups>,
     /// What customers bring beside own purchases; absent where it is not counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<Value>,
@@ -236,6 +241,9 @@ impl Terms {
         }
         if let Some(engagement) = &self.engagement {
             engagement.check(&mut findings);
+        }
+        if let Some(groups) = &self.groups {
+            groups.check(self.engagement.as_ref(), &mut findings);
         }
         if let Some(value) = &self.value {
             value.check(self.engagement.is_some(), &mut findings);

@@ -12,8 +12,8 @@ use crate::config::{Config, LogConfig};
 use crate::fault::Fault;
 use crate::telemetry::{self, LogFormat};
 use crate::{
-    customers, draw, explain, fit, load, model, partners, programme_check, replay, report, run, topics, weights,
-    what_if,
+    customers, draw, explain, fit, groups, load, model, partners, programme_check, replay, report, run, topics,
+    weights, what_if,
 };
 
 /// Turns a retailer's events into tier changes and churn warnings, exactly once.
@@ -57,6 +57,11 @@ const CUSTOMERS_EXAMPLE: &str = "\
 Examples:
   regulars customers --data data/ | head -3
   regulars customers --data data/ --id 900 --as-of 2024-01-01T00:00:00Z";
+
+const GROUPS_EXAMPLE: &str = "\
+Examples:
+  regulars groups --data data/ | head -3
+  regulars groups --data data/ --id family-900";
 
 const EXPLAIN_EXAMPLE: &str = "\
 Example:
@@ -120,6 +125,9 @@ enum Command {
     /// Shows customers as JSON lines
     #[command(after_help = CUSTOMERS_EXAMPLE)]
     Customers(customers::Args),
+    /// Shows households and companies, with how engaged their members are together, as JSON lines
+    #[command(after_help = GROUPS_EXAMPLE)]
+    Groups(groups::Args),
     /// Shows what each company of a coalition sold, and what they owe each other for points
     #[command(after_help = PARTNERS_EXAMPLE)]
     Partners(partners::Args),
@@ -235,6 +243,7 @@ impl Cli {
             Command::WhatIf(args) => what_if::run(args),
             Command::Fit(args) => fit::run(args),
             Command::Customers(args) => customers::run(args),
+            Command::Groups(args) => groups::run(args),
             Command::Partners(args) => partners::run(&args),
             Command::Report(args) => report::run(&args),
             Command::Explain(args) => explain::run(args),

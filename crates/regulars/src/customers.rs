@@ -148,7 +148,7 @@ fn failed(error: StoreError) -> Fault {
 }
 
 /// Why printing came to an end before the last customer.
-enum Stop {
+pub(crate) enum Stop {
     NobodyReads,
     Faulty(Fault),
 }

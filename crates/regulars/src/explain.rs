@@ -415,7 +415,8 @@ fn change(decision: &Decision) -> String {
         | Body::FraudSuspected(_)
         | Body::DiscountChanged(_)
         | Body::CustomerMerged(_)
-        | Body::CustomerErased(_) => decision.body.to_string(),
+        | Body::CustomerErased(_)
+        | Body::GroupChanged(_) => decision.body.to_string(),
     }
 }
 

@@ -1,9 +1,10 @@
-//! What the service answers over HTTP: one customer's card, health, metrics, and a page for people.
+//! What the service answers over HTTP: the card of a customer or a group, health, metrics, and a page for people.
 //!
 //! ```text
 //! GET /v1/customers/{id}   the card; 404 unknown, 421 owned elsewhere, 503 not yet
 //! GET /v1/customers/{id}/explain   why they are where they are; ?format=text for people
 //! GET /v1/partners/{partner}/customers/{id}   what one company of a coalition sees of them; 404 where they bought nothing
+//! GET /v1/groups/{id}      the card of a household or company; the same answers
 //! GET /livez               200 while every worker turns, else 503: restart the process
 //! GET /readyz              200 when every task is recovered, else 503 with the reasons
 //! GET /metrics             Prometheus text
@@ -14,6 +15,7 @@
 //! loopback.
 
 mod customer;
+mod group;
 mod page;
 mod partition;
 
@@ -38,7 +40,7 @@ use crate::telemetry;
 pub struct Shared {
     /// What the workers show.
     pub status: Arc<Status>,
-    /// The customers' state.
+    /// The customers' and the groups' state.
     pub stores: Arc<Stores>,
     /// By what cards are read.
     pub governing: Arc<Governing>,
@@ -55,6 +57,7 @@ pub fn router(shared: Arc<Shared>) -> Router {
         .route("/v1/customers/{id}", get(customer::customer))
         .route("/v1/customers/{id}/explain", get(customer::explain))
         .route("/v1/partners/{partner}/customers/{id}", get(customer::partner))
+        .route("/v1/groups/{id}", get(group::group))
         .route("/livez", get(livez))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))

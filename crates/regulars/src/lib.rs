@@ -21,6 +21,7 @@ pub mod customers;
 pub mod draw;
 pub mod explain;
 pub mod fit;
+pub mod groups;
 pub mod load;
 pub mod model;
 pub mod partners;

@@ -91,6 +91,13 @@ impl Summary<'_> {
             let why = "one customer would have had too many ids".to_string();
             rows.push(("merges declined", count(tally.merges_declined), why));
         }
+        if tally.group_changes > 0 {
+            rows.push(("group changes", count(tally.group_changes), String::new()));
+        }
+        if tally.members_beyond > 0 {
+            let why = "their group has no room for them".to_string();
+            rows.push(("members not judged", count(tally.members_beyond), why));
+        }
         if tally.erasures > 0 {
             rows.push(("erased customers", count(tally.erasures), String::new()));
         }
@@ -155,6 +162,8 @@ impl Summary<'_> {
             "mergedCustomers": tally.merges,
             "mergesDeclined": tally.merges_declined,
             "passedOnEvents": tally.passed_on,
+            "groupChanges": tally.group_changes,
+            "membersBeyond": tally.members_beyond,
             "erasedCustomers": tally.erasures,
             "suppressedEvents": tally.suppressed,
             "transactions": tally.commits,

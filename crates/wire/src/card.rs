@@ -1,10 +1,12 @@
 //! How a customer's card is written.
 
+mod group;
 mod relationship;
 
 use programme::card::{Balance, Card, PartnerShare, PartnerView};
 use programme::classes::Score;
 use programme::customer::SegmentStanding;
+use programme::group::card::GroupCard;
 use programme::mechanic::segments::Scores;
 use prost::Message;
 
@@ -62,6 +64,7 @@ pub(crate) fn message(card: &Card) -> proto::CustomerCard {
         sequence: card.sequence,
         wake_at: card.wake_at.map(instant::write),
         merged_into: card.merged_into.clone().unwrap_or_default(),
+        account_id: card.account_id.clone().unwrap_or_default(),
         classes: classes(card),
         tier_floor: card.tier_floor.as_ref().map(|floor| proto::TierFloor {
             tier: floor.tier.clone(),
@@ -89,6 +92,13 @@ pub fn view_to_json(view: &PartnerView) -> String {
     };
     let mut out = Vec::new();
     json::write(&message, &mut out);
+    String::from_utf8(out).expect("JSON is UTF-8")
+}
+
+/// The card of a household or company, as one line of JSON without the line's end.
+pub fn group_to_json(card: &GroupCard) -> String {
+    let mut out = Vec::new();
+    json::write(&group::message(card), &mut out);
     String::from_utf8(out).expect("JSON is UTF-8")
 }
 

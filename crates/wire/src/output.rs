@@ -80,6 +80,7 @@ pub fn decision_topic(decision: &Decision) -> &'static str {
         | Body::DiscountChanged(_) => topics::PROGRAMME_CHANGED,
         Body::CustomerMerged(_) => topics::CUSTOMER_MERGED,
         Body::CustomerErased(_) => topics::CUSTOMER_ERASED,
+        Body::GroupChanged(_) => topics::GROUP_CHANGED,
     }
 }
 
@@ -96,6 +97,7 @@ fn decision_type(decision: &Decision) -> &'static str {
         Body::DiscountChanged(_) => "loyalty.discount.changed.v1",
         Body::CustomerMerged(_) => "loyalty.customer.merged.v1",
         Body::CustomerErased(_) => "loyalty.customer.erased.v1",
+        Body::GroupChanged(_) => "loyalty.group.changed.v1",
     }
 }
 
@@ -144,9 +146,14 @@ pub fn dead_letter_headers(
 
 fn message(decision: &Decision, stamp: &Stamp, recorded_at: Timestamp) -> proto::Decision {
     let edition = stamp.editions.get(decision.edition).unwrap_or(const { &EditionStamp::EMPTY });
+    let (customer_id, account_id) = match decision.body {
+        Body::GroupChanged(_) => (String::new(), decision.customer_id.clone()),
+        _ => (decision.customer_id.clone(), String::new()),
+    };
     proto::Decision {
         decision_id: format!("{:032x}", decision.id),
-        customer_id: decision.customer_id.clone(),
+        customer_id,
+        account_id,
         sequence: decision.sequence,
         effective_at: Some(instant::write(decision.effective_at)),
         recorded_at: Some(instant::write(recorded_at)),
@@ -195,6 +202,7 @@ fn body(body: &Body) -> proto::decision::Body {
         Body::CustomerErased(erased) => {
             proto::decision::Body::CustomerErased(proto::CustomerErased { request_id: erased.request_id.clone() })
         }
+        Body::GroupChanged(changed) => proto::decision::Body::GroupChanged(body::group(changed)),
     }
 }
 

@@ -1,4 +1,4 @@
-//! How a customer's state, what is left of an erased one, and a task's marker are kept, in the changelog and in the
+//! How a customer's or a group's state, what is left of an erased one, and a task's marker are kept, in the changelog and in the
 //! stores.
 //!
 //! ```text
@@ -13,12 +13,16 @@
 
 mod customer;
 mod fraud;
+mod group;
 mod message;
 mod points;
 pub mod population;
 mod segments;
 
+use std::borrow::Cow;
+
 use programme::customer::Customer;
+use programme::group::Group;
 use programme::time::Timestamp;
 use prost::Message;
 use sha2::{Digest, Sha256};
@@ -162,15 +166,57 @@ impl Marker {
     }
 }
 
+/// What the key of a group begins with, that it is nobody's id: no text contains this byte.
+const GROUP_TAG: u8 = 0xFD;
+
+/// The key under which the household or company `account` is kept and told things, in a task of its own.
+pub fn group_key(account: &str) -> Vec<u8> {
+    let mut key = Vec::with_capacity(1 + account.len());
+    key.push(GROUP_TAG);
+    key.extend_from_slice(account.as_bytes());
+    key
+}
+
+/// The account whose key this is; `None` where it is no group's.
+pub fn account_of(key: &[u8]) -> Option<&[u8]> {
+    key.split_first().filter(|(tag, _)| **tag == GROUP_TAG).map(|(_, account)| account)
+}
+
+/// Appends `group` to `out`.
+pub fn encode_group(group: &Group, out: &mut Vec<u8>) {
+    out.push(FORMAT);
+    group::message(group).encode(out).expect("a vector takes all bytes");
+}
+
+/// Reads what [`encode_group`] wrote.
+pub fn decode_group(bytes: &[u8]) -> Result<Group, CorruptState> {
+    group::group(proto::StoredGroup::decode(body(bytes)?)?)
+}
+
+/// The key of the record of `message`: it says whom it is for, and decides in which task that is.
+pub fn message_key(message: &programme::message::Message) -> Cow<'_, [u8]> {
+    match message.is_for_group() {
+        true => Cow::Owned(group_key(&message.to)),
+        false => Cow::Borrowed(message.to.as_bytes()),
+    }
+}
+
 /// Appends `message` to `out`. Whom it is for is the key of its record.
 pub fn encode_message(message: &programme::message::Message, out: &mut Vec<u8>) {
     out.push(FORMAT);
     message::message(message).encode(out).expect("a vector takes all bytes");
 }
 
-/// Reads what [`encode_message`] wrote for `to`.
-pub fn decode_message(to: &str, bytes: &[u8]) -> Result<programme::message::Message, CorruptState> {
-    message::read(to, proto::StoredMessage::decode(body(bytes)?)?)
+/// Reads what [`encode_message`] wrote for whoever has this key.
+pub fn decode_message(key: &[u8], bytes: &[u8]) -> Result<programme::message::Message, CorruptState> {
+    let account = account_of(key);
+    let to = std::str::from_utf8(account.unwrap_or(key)).ok().filter(|to| !to.is_empty());
+    let to = to.ok_or_else(|| CorruptState::Contradiction("a message for nobody".to_string()))?;
+    let message = message::read(to, proto::StoredMessage::decode(body(bytes)?)?)?;
+    match message.is_for_group() == account.is_some() {
+        true => Ok(message),
+        false => Err(CorruptState::Contradiction("a message of a kind that is not for its key".to_string())),
+    }
 }
 
 /// The bytes after the format, which must be known.

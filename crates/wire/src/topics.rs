@@ -13,7 +13,7 @@ pub const CUSTOMER_INTERACTED: &str = "retail.customer.interacted.v1";
 pub const CUSTOMER_PROFILE: &str = "retail.customer.profile.v1";
 
 /// All that is written to: the topics of the decisions, then that of the cards.
-pub const OUTPUTS: [&str; 8] = [
+pub const OUTPUTS: [&str; 9] = [
     TIER_CHANGED,
     CHURN_RISK_CHANGED,
     POINTS_CHANGED,
@@ -21,6 +21,7 @@ pub const OUTPUTS: [&str; 8] = [
     PROGRAMME_CHANGED,
     CUSTOMER_MERGED,
     CUSTOMER_ERASED,
+    GROUP_CHANGED,
     CUSTOMER_STATE,
 ];
 
@@ -38,6 +39,8 @@ pub const PROGRAMME_CHANGED: &str = "loyalty.programme.changed.v1";
 pub const CUSTOMER_MERGED: &str = "loyalty.customer.merged.v1";
 /// Decisions with a `customerErased`.
 pub const CUSTOMER_ERASED: &str = "loyalty.customer.erased.v1";
+/// Decisions with a `groupChanged`, by account.
+pub const GROUP_CHANGED: &str = "loyalty.group.changed.v1";
 /// The customers' current cards; compacted.
 pub const CUSTOMER_STATE: &str = "loyalty.customer.state.v1";
 

@@ -4,13 +4,19 @@
 
 use std::fmt::Write;
 
+use programme::classes::relationship::Level;
 use programme::customer::identity::{Identity, MergedInto};
 use programme::customer::{Customer, Standing, TierStanding};
+use programme::decision::Reason;
 use programme::event::{Body as EventBody, Event, IdentityMerged, Purchase};
 use programme::facts::{Facts, Lifetime};
+use programme::group::{Contributed, Contribution, Group, Member, Visit};
 use programme::message::{Body, Forget, Given, HandOver, HandedOver, Message, Trail};
 use programme::time::Timestamp;
-use wire::stored::{CorruptState, decode_customer, decode_message, encode_customer, encode_message};
+use wire::stored::{
+    CorruptState, account_of, decode_customer, decode_group, decode_message, encode_customer, encode_group,
+    encode_message, group_key, is_suppression_key, message_key,
+};
 
 fn at(text: &str) -> Timestamp {
     Timestamp::parse(text).unwrap()
@@ -81,6 +87,41 @@ fn forget() -> Message {
     message(Body::Forget(Forget { event_id: "e2".into(), request_id: "r1".into() }))
 }
 
+fn brings() -> Contribution {
+    let visit = |store, minute| Visit { store, minute };
+    Contribution {
+        pulse_micro: Some(625_000),
+        engaged: true,
+        names: vec![7],
+        ties: vec![3, 5],
+        visits: vec![visit(11, 24_720_000), visit(12, 24_720_031)],
+        terms: 0x1234_5678,
+    }
+}
+
+fn contributed(brings: Option<Contribution>) -> Message {
+    let said = Contributed {
+        member_id: "c1".into(),
+        number: 3,
+        event_id: "e1".into(),
+        reason: Reason::SurveyAnswered,
+        correction: true,
+        brings,
+    };
+    Message { to: "family".into(), ..message(Body::Contributed(Box::new(said))) }
+}
+
+fn group() -> Group {
+    let member = |id: &str, number, brings| Member { id: id.into(), number, brings };
+    Group {
+        sequence: 4,
+        clock: at("2017-03-01T10:00:00Z"),
+        members: vec![member("c1", 3, brings()), member("c2", 1, Contribution::default())],
+        beyond: 2,
+        level: Some(Level::Medium),
+    }
+}
+
 fn bytes(fixture: &str) -> Vec<u8> {
     let digits: String = fixture.split_whitespace().collect();
     let byte = |i| u8::from_str_radix(&digits[i..i + 2], 16).expect("two hexadecimal digits");
@@ -110,9 +151,39 @@ fn released_messages_are_read_for_ever() {
     for (fixture, message) in fixtures {
         let mut written = Vec::new();
         encode_message(&message, &mut written);
-        assert_eq!(decode_message("c1", &written).as_ref(), Ok(&message));
-        assert_eq!(decode_message("c1", &bytes(fixture)), Ok(message), "written now:\n{}", hex(&written));
+        assert_eq!(decode_message(b"c1", &written).as_ref(), Ok(&message));
+        assert_eq!(decode_message(b"c1", &bytes(fixture)), Ok(message), "written now:\n{}", hex(&written));
     }
+}
+
+#[test]
+fn released_groups_are_read_for_ever() {
+    let key = group_key("family");
+    assert_eq!(account_of(&key), Some(&b"family"[..]));
+    assert!(account_of(b"family").is_none() && !is_suppression_key(&group_key("of sixteen bytes")));
+    let fixtures = [
+        (include_str!("fixtures/message-v1-contributed.hex"), contributed(Some(brings()))),
+        (include_str!("fixtures/message-v1-contributed-nothing.hex"), contributed(None)),
+    ];
+    for (fixture, message) in fixtures {
+        let mut written = Vec::new();
+        encode_message(&message, &mut written);
+        assert_eq!(message_key(&message), key);
+        assert_eq!(decode_message(&key, &written).as_ref(), Ok(&message));
+        assert_eq!(decode_message(&key, &bytes(fixture)), Ok(message), "written now:\n{}", hex(&written));
+        let misled = decode_message(b"family", &written);
+        assert!(matches!(misled, Err(CorruptState::Contradiction(_))), "a customer is told what is for a group");
+    }
+    let mut written = Vec::new();
+    encode_group(&group(), &mut written);
+    assert_eq!(decode_group(&written), Ok(group()));
+    let fixture = include_str!("fixtures/stored-v1-group.hex");
+    assert_eq!(decode_group(&bytes(fixture)), Ok(group()), "written now:\n{}", hex(&written));
+    let mut disordered = group();
+    disordered.members.reverse();
+    let mut written = Vec::new();
+    encode_group(&disordered, &mut written);
+    assert!(matches!(decode_group(&written), Err(CorruptState::Contradiction(_))));
 }
 
 #[test]
@@ -137,7 +208,7 @@ fn a_merge_that_came_round_can_be_read() {
     let message = message(Body::Happened(event));
     let mut written = Vec::new();
     encode_message(&message, &mut written);
-    assert_eq!(decode_message("c1", &written), Ok(message));
+    assert_eq!(decode_message(b"c1", &written), Ok(message));
 }
 
 // What was meant for somebody else must not be taken in, whatever brought it here.
@@ -145,10 +216,10 @@ fn a_merge_that_came_round_can_be_read() {
 fn what_cannot_be_read_is_said() {
     let mut written = Vec::new();
     encode_message(&happened(), &mut written);
-    let contradicts = |to: &str, bytes: &[u8]| matches!(decode_message(to, bytes), Err(CorruptState::Contradiction(why)) if !why.is_empty());
+    let contradicts = |to: &str, bytes: &[u8]| matches!(decode_message(to.as_bytes(), bytes), Err(CorruptState::Contradiction(why)) if !why.is_empty());
     assert!(contradicts("c2", &written), "it happened to somebody else");
     assert!(contradicts("c1", &[1]), "it says nothing");
-    assert_eq!(decode_message("c1", &[]), Err(CorruptState::Empty));
-    assert_eq!(decode_message("c1", &[2, 8, 1]), Err(CorruptState::UnknownFormat(2)));
-    assert!(matches!(decode_message("c1", &[1, 0xff]), Err(CorruptState::Unreadable(_))));
+    assert_eq!(decode_message(b"c1", &[]), Err(CorruptState::Empty));
+    assert_eq!(decode_message(b"c1", &[2, 8, 1]), Err(CorruptState::UnknownFormat(2)));
+    assert!(matches!(decode_message(b"c1", &[1, 0xff]), Err(CorruptState::Unreadable(_))));
 }

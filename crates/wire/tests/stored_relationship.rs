@@ -1,13 +1,14 @@
 //! Stored bytes of relationships: what was written reads back the same, and what cannot be is refused.
 
 use programme::classes::relationship::{LadderStep, Level, LifeCycle, NegativeEngagement, PyramidStage};
-use programme::customer::relationship::{Asked, RelationshipClasses, RelationshipStanding};
+use programme::customer::relationship::{Asked, MembershipStanding, RelationshipClasses, RelationshipStanding};
 use programme::customer::{Customer, Held};
 use programme::event::{ChannelRole, Instrument, Interaction};
 use programme::facts::relationship::answers::{Answers, Aspect, Criterion, Given, Part};
 use programme::facts::relationship::assortment::{Assortment, Shelf};
 use programme::facts::relationship::interactions::{Cell, Interactions};
 use programme::facts::relationship::issues::{Issue, Issues, Raised, RaisedBy};
+use programme::facts::relationship::membership::{Account, Membership, Tie, Trip};
 use programme::facts::relationship::referrals::{Referral, Referrals};
 use programme::facts::relationship::{Relationship, Role};
 use programme::terms::surveys::Dimension;
@@ -103,16 +104,29 @@ fn relationships() -> impl Strategy<Value = Relationship> {
         minor,
     });
     let role = (instants(), select(&ChannelRole::ALL[..])).prop_map(|(at, role)| Role { at, role });
-    (answers(), interactions(), issues(), referrals(), vec(shelf, 0..4), option::of(role)).prop_map(
-        |(answers, interactions, issues, referrals, shelves, role)| Relationship {
+    let lists = (vec(shelf, 0..4), option::of(role), option::of(memberships()));
+    (answers(), interactions(), issues(), referrals(), lists).prop_map(
+        |(answers, interactions, issues, referrals, (shelves, role, membership))| Relationship {
             answers,
             interactions,
             issues,
             referrals,
             assortment: Assortment { shelves },
             role,
+            membership: membership.map(Box::new),
         },
     )
+}
+
+fn memberships() -> impl Strategy<Value = Membership> {
+    let account = (instants(), "[a-z]{0,9}").prop_map(|(at, id)| Account { at, id });
+    let tie = (days(), any::<u64>()).prop_map(|(week, whom)| Tie { week, whom });
+    let trip = (instants(), any::<u64>(), any::<u64>()).prop_map(|(at, basket, store)| Trip { at, basket, store });
+    (option::of(account), vec(tie, 0..4), vec(trip, 0..4)).prop_map(|(account, ties, trips)| Membership {
+        account,
+        ties,
+        trips,
+    })
 }
 
 fn standings() -> impl Strategy<Value = RelationshipStanding> {
@@ -151,14 +165,20 @@ fn standings() -> impl Strategy<Value = RelationshipStanding> {
         );
     let asked = ("[a-z_]{0,9}", days()).prop_map(|(survey, day)| Asked { survey, day });
     let negative = option::of(select(&NegativeEngagement::ALL[..]));
-    (classes, option::of(days()), negative, option::of(instants()), vec(asked, 0..4), option::of(days())).prop_map(
-        |(classes, wake, negative, negative_wake, asked, asked_wake)| RelationshipStanding {
+    let membership =
+        ("[a-z]{0,9}", any::<u64>(), any::<u64>(), option::of(days())).prop_map(|(account, number, told, wake)| {
+            MembershipStanding { account, number, told, wake, unsent: Vec::new() }
+        });
+    let wakes = (option::of(days()), option::of(instants()), option::of(days()));
+    (classes, wakes, negative, vec(asked, 0..4), option::of(membership)).prop_map(
+        |(classes, (wake, negative_wake, asked_wake), negative, asked, membership)| RelationshipStanding {
             classes,
             wake,
             negative,
             negative_wake,
             asked,
             asked_wake,
+            membership: membership.map(Box::new),
         },
     )
 }

@@ -53,12 +53,12 @@ pub(super) struct Known<'a> {
 }
 
 /// `n / d`, rounded, a half up.
-fn half_up(n: i128, d: i128) -> i128 {
+pub(super) fn half_up(n: i128, d: i128) -> i128 {
     (n * 2 + d).div_euclid(d * 2)
 }
 
 /// The mean of what is known, each with its weight.
-fn mean(parts: &[(i128, Option<i128>)]) -> Option<i128> {
+pub(super) fn mean(parts: &[(i128, Option<i128>)]) -> Option<i128> {
     let known: Vec<(i128, i128)> = parts.iter().filter_map(|(weight, part)| Some((*weight, (*part)?))).collect();
     let weights: i128 = known.iter().map(|(weight, _)| weight).sum();
     (weights > 0).then(|| half_up(known.iter().map(|(weight, part)| weight * part).sum(), weights))
@@ -299,6 +299,11 @@ impl Done {
     fn friendly(&self, kind: Interaction) -> usize {
         self.0.iter().filter(|(done, mood)| *done == kind && mood.is_none_or(|mood| mood >= 0)).count()
     }
+}
+
+/// What was answered to pulse surveys by `at`, millionths.
+pub(super) fn pulse(terms: &Terms, zone: &Zone, events: &[&Event], at: Timestamp) -> Option<i128> {
+    answers::pulse(Known { terms, zone, events, baskets: &[], at, day: zone.day(at) })
 }
 
 /// How engaged the customer is, millionths.

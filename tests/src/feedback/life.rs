@@ -87,7 +87,7 @@ impl<'a, 'b> Life<'a, 'b> {
         if self.chance().permille(700) {
             let role = self.chance().one_of(&ChannelRole::ALL);
             let channel_role = self.chance().permille(150).then_some(role);
-            self.post.send(at, Body::Enrolled(Enrolled { channel_role }));
+            self.post.send(at, Body::Enrolled(Enrolled { channel_role, account_id: None }));
         }
         for (purpose, asked_permille) in [("research", 800), ("marketing", 600), ("profiling", 500)] {
             if self.chance().permille(asked_permille) {

@@ -18,7 +18,8 @@ use engine::log::{Log, TaskId};
 use engine::store::StoreError;
 use engine::worker::Worker;
 use programme::time::{Timestamp, Zone};
-use wire::stored::Marker;
+use wire::stored::population::is_population_key;
+use wire::stored::{self, Marker};
 
 use super::merges;
 use super::plan::Plan;
@@ -67,6 +68,7 @@ struct Shadow {
     sequence: u64,
     clock: Option<Timestamp>,
     positions: Vec<Option<i64>>,
+    /// Customers and groups, by their keys.
     customers: BTreeMap<Vec<u8>, Vec<u8>>,
 }
 
@@ -191,7 +193,7 @@ impl Audit {
         for message in part.changelog.iter().filter(|message| message.key.as_deref() != Some(MARKER_KEY)) {
             let key = message.key.clone().ok_or("a changelog entry without a key")?;
             match &message.value {
-                _ if std::str::from_utf8(&key).is_err() => {}
+                _ if stored::is_suppression_key(&key) || is_population_key(&key) => {}
                 Some(value) => drop(shadow.customers.insert(key, value.clone())),
                 None => drop(shadow.customers.remove(&key)),
             }
@@ -256,6 +258,12 @@ impl Audit {
                 Ok::<(), StoreError>(())
             };
             own.store().each_customer(visit).map_err(|error| error.to_string())?;
+            let visit = |account: &[u8], stored: &[u8]| {
+                let account = String::from_utf8_lossy(account);
+                customers.insert(stored::group_key(&account), stored.to_vec());
+                Ok::<(), StoreError>(())
+            };
+            own.store().each_group(visit).map_err(|error| error.to_string())?;
             if customers != shadow.customers {
                 let all: BTreeSet<_> = customers.keys().chain(shadow.customers.keys()).collect();
                 let differ = all.into_iter().filter(|id| customers.get(*id) != shadow.customers.get(*id));

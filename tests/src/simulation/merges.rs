@@ -36,6 +36,7 @@ pub fn check(world: &World, stored: &[Stored]) -> Result<(), String> {
     let in_time: Vec<&Accepted> = accepted.iter().filter(|one| one.event.at <= until).collect();
     let kept: BTreeMap<String, Customer> = stored
         .iter()
+        .filter(|(_, key, _)| stored::account_of(key).is_none())
         .map(|(_, id, bytes)| {
             let id = String::from_utf8(id.clone()).expect("ids are text");
             Ok((id, stored::decode_customer(bytes).map_err(|corrupt| corrupt.to_string())?))

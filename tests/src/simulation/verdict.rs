@@ -8,18 +8,19 @@ use engine::store::StoreError;
 use engine::store::stores::Stores;
 use programme::event::Body;
 use programme::time::Timestamp;
+use wire::stored::{account_of, group_key};
 
 use super::audit::DECISIONS;
-use super::merges;
 use super::plan::Plan;
 use super::world::World;
+use super::{groups, merges};
 use crate::auditor;
 use crate::history::Arrival;
 use crate::simulated_kafka::transactions::State;
 use crate::terms;
 use crate::told::{self, Told};
 
-/// Task, customer and stored form.
+/// Task, key of a customer or a group, and stored form.
 pub type Stored = (TaskId, Vec<u8>, Vec<u8>);
 
 /// How long the world may take to come to rest once nothing goes wrong any more, microseconds: a session, a transaction's
@@ -169,6 +170,7 @@ impl World {
         let stored = self.stored()?;
         self.check_stored(&stored)?;
         merges::check(self, &stored)?;
+        groups::check(self, &stored)?;
         self.check_erasures(&stored)?;
         Ok(stored)
     }
@@ -350,6 +352,11 @@ impl World {
                     Ok::<(), StoreError>(())
                 };
                 store.each_customer(visit).map_err(|error| error.to_string())?;
+                let visit = |account: &[u8], bytes: &[u8]| {
+                    stored.push((task, group_key(&String::from_utf8_lossy(account)), bytes.to_vec()));
+                    Ok::<(), StoreError>(())
+                };
+                store.each_group(visit).map_err(|error| error.to_string())?;
                 let index =
                     store.due(None, Timestamp(i64::MAX - 1), usize::MAX).map_err(|error| error.to_string())?;
                 if let Some(entry) = index.iter().find(|entry| !ids.contains(&entry.id)) {
@@ -371,9 +378,9 @@ impl World {
             for entry in changelog.committed(0) {
                 let message = entry.message().expect("only messages are read");
                 let key = message.key.clone().ok_or("a changelog entry without a key")?;
-                let is_customer = std::str::from_utf8(&key).is_ok();
+                let is_kept = std::str::from_utf8(&key).is_ok() || account_of(&key).is_some();
                 match &message.value {
-                    _ if !is_customer => {}
+                    _ if !is_kept => {}
                     Some(value) => drop(last.insert((task, key), value.clone())),
                     None => drop(last.remove(&(task, key))),
                 }

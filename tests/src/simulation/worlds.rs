@@ -1,20 +1,22 @@
 //! Many worlds, one for each seed, and what came of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use engine::log::{InputId, Source, TaskId};
-use programme::event::{Body, Event, IdentityMerged};
+use programme::event::{Answer, Body, Event, IdentityMerged, Instrument, SurveyAnswered};
+use programme::terms::Terms;
+use programme::terms::surveys::Item;
 
 use super::plan::{APART, Plan};
 use super::world::{World, customer_number};
 use super::{script, shrink};
 use crate::chance::Chance;
 use crate::history::{self, Arrival, BEGINNING};
-use crate::json;
+use crate::{groups, json, relationships};
 
 /// How many smaller worlds are tried when one has failed.
 const SHRINK_RUNS_MAX: usize = 1_000;
@@ -113,21 +115,78 @@ pub fn merging_of_seed(seed: u64) -> (Plan, Vec<Arrival>) {
         let days = (plan.until_ms - BEGINNING.0) / 86_400_000;
         let at = BEGINNING.plus_ms(chance.within(0..=days.max(1) * 86_400_000));
         let delay_ms = chance.within(0..=i64::from(plan.terms.lateness_s) * 250);
-        let number_of = customer_number(survivor.as_bytes()).expect("customers are numbered");
-        let task = TaskId(u32::try_from(number_of % u64::from(plan.tasks)).expect("few tasks"));
         let input = InputId(chance.within(0..=i64::from(plan.inputs) - 1) as u32);
         let body = Body::IdentityMerged(IdentityMerged { absorbed_id: absorbed });
-        let event = Event { id: format!("m{number}"), customer_id: survivor.clone(), at, body };
-        arrivals.push(Arrival {
-            wall: at.plus_ms(delay_ms),
-            source: Source { task, input },
-            key: Some(survivor.into_bytes()),
-            value: json::line(&event).into_bytes(),
-            event: Some(event),
-        });
+        let event = Event { id: format!("m{number}"), customer_id: survivor, at, body };
+        arrivals.push(arrival_of(&plan, event, input, delay_ms));
     }
     arrivals.sort_by_key(|arrival| arrival.wall);
     (plan, arrivals)
+}
+
+/// The same world, in which customers belong to households and companies that span its tasks. What they answered before to
+/// surveys that these terms do not have is left out; in some worlds some of them turn out to be others.
+pub fn grouping_of_seed(seed: u64) -> (Plan, Vec<Arrival>) {
+    let merges = seed % 4 == 3;
+    let (plan, mut arrivals) = if merges { merging_of_seed(seed) } else { of_seed(seed, false) };
+    let mut chance = Chance::seeded(seed ^ 0x6772_6f75);
+    let mut terms = plan.terms.clone();
+    terms.memory.event_ids_max = 1024;
+    terms.survey = relationships::surveys(&mut chance);
+    terms.survey.retain(|survey| survey.instrument == Instrument::Pulse);
+    terms.survey.iter_mut().for_each(|survey| survey.ask_after_days = None);
+    groups::draw(&mut chance, &mut terms);
+    arrivals.retain(|arrival| {
+        let body = arrival.event.as_ref().map(|event| &event.body);
+        !matches!(body, Some(Body::SurveyAnswered(_)))
+    });
+    let mut events: Vec<Event> = arrivals.iter().filter_map(|arrival| arrival.event.clone()).collect();
+    let known: BTreeSet<String> = events.iter().map(|event| event.id.clone()).collect();
+    let days = (plan.until_ms - BEGINNING.0) / 86_400_000;
+    groups::add(&mut chance, &mut events, BEGINNING, days.max(1));
+    answer_pulses(&mut chance, &terms, &mut events, days.max(1));
+    for event in events.into_iter().filter(|event| !known.contains(&event.id)) {
+        let delay_ms = chance.within(0..=i64::from(terms.lateness_s) * 250);
+        let input = InputId(chance.within(0..=i64::from(plan.inputs) - 1) as u32);
+        arrivals.push(arrival_of(&plan, event, input, delay_ms));
+    }
+    arrivals.sort_by_key(|arrival| arrival.wall);
+    (Plan { terms, ..plan }, arrivals)
+}
+
+/// Everybody answers what the terms ask now and then.
+fn answer_pulses(chance: &mut Chance, terms: &Terms, events: &mut Vec<Event>, days: i64) {
+    let Some(survey) = terms.survey.first() else { return };
+    let customers: BTreeSet<String> = events.iter().map(|event| event.customer_id.clone()).collect();
+    for customer_id in customers {
+        for number in 0..chance.within(0..=5) {
+            let at = BEGINNING.plus_ms(chance.within(0..=days * 86_400_000));
+            let answer = |item: &Item, chance: &mut Chance| {
+                let scale = survey.item(&item.id).expect("an item of the survey");
+                let score_milli = chance.within(scale.min.into()..=scale.max.into()) * 1000;
+                Answer { item: item.id.clone(), score_milli, ..Answer::default() }
+            };
+            let answers = survey.item.iter().map(|item| answer(item, chance)).collect();
+            let (survey_id, instrument) = (survey.id.clone(), survey.instrument);
+            let body =
+                Body::SurveyAnswered(SurveyAnswered { survey_id, instrument, touchpoint: String::new(), answers });
+            let id = format!("{customer_id}-pulse-{number}");
+            events.push(Event { id, customer_id: customer_id.clone(), at, body });
+        }
+    }
+}
+
+/// The record of an event in the task of its customer.
+fn arrival_of(plan: &Plan, event: Event, input: InputId, delay_ms: i64) -> Arrival {
+    let number = customer_number(event.customer_id.as_bytes()).expect("customers are numbered");
+    let task = TaskId(u32::try_from(number % u64::from(plan.tasks)).expect("few tasks"));
+    Arrival {
+        wall: event.at.plus_ms(delay_ms),
+        source: Source { task, input },
+        key: Some(event.customer_id.clone().into_bytes()),
+        value: json::line(&event).into_bytes(),
+        event: Some(event),
+    }
 }
 
 fn name_basket_apart(event: &mut Event) {

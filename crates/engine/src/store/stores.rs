@@ -9,7 +9,7 @@ use rocksdb::{
     BlockBasedOptions, Cache, ColumnFamilyDescriptor, DB, DBCompressionType, Options, WriteBufferManager,
 };
 
-use super::{CUSTOMERS, FAMILIES, SUPPRESSED, Store, StoreError};
+use super::{CUSTOMERS, FAMILIES, GROUPS, SUPPRESSED, Store, StoreError};
 use crate::log::TaskId;
 
 /// Memory of all stores of a process.
@@ -111,8 +111,12 @@ impl Stores {
         let mut stores = Vec::new();
         for task in tasks_below(root) {
             let path = task_path(root, task);
-            let db = DB::open_cf_for_read_only(&Options::default(), &path, FAMILIES, false)
-                .map_err(|source| StoreError::new(&path, source))?;
+            let fails = |source| StoreError::new(&path, source);
+            // A service from before there were groups may have left a store without them.
+            let there = DB::list_cf(&Options::default(), &path).map_err(fails)?;
+            let families =
+                FAMILIES.into_iter().filter(|name| *name != GROUPS || there.iter().any(|one| one == name));
+            let db = DB::open_cf_for_read_only(&Options::default(), &path, families, false).map_err(fails)?;
             stores.push((task, Store::new(db, &path)));
         }
         Ok(stores)

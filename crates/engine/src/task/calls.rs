@@ -56,8 +56,8 @@ impl Called<'_> {
 
     /// Every reason, ascending.
     pub(super) fn calls(&self) -> Vec<Call<'_>> {
-        let arrivals = self.events.iter().enumerate();
-        let arrivals = arrivals.map(|(place, held)| (held.arrival.customer_id(), Why::Arrival(place)));
+        let of_customers = self.events.iter().enumerate().filter(|(_, held)| held.arrival.contribution().is_none());
+        let arrivals = of_customers.map(|(place, held)| (held.arrival.to(), Why::Arrival(place)));
         let due = self.due.iter().enumerate().map(|(place, entry)| (id_text(&entry.id), Why::Due(place)));
         let rejudged = self.rejudged.iter().map(|id| (id_text(id), Why::Rejudged));
         let mut calls: Vec<Call<'_>> =

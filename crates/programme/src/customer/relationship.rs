@@ -2,6 +2,7 @@
 
 use crate::classes::relationship::{LadderStep, Level, LifeCycle, LoyaltyType, NegativeEngagement, PyramidStage};
 use crate::customer::Held;
+use crate::group::Contributed;
 use crate::terms::surveys::Dimension;
 use crate::time::{Day, Timestamp};
 
@@ -20,6 +21,34 @@ pub struct RelationshipStanding {
     pub asked: Vec<Asked>,
     /// When the next question is due.
     pub asked_wake: Option<Day>,
+    /// What the group that the customer belongs to was told; `None` where there is none.
+    pub membership: Option<Box<MembershipStanding>>,
+}
+
+/// What a group was told of the customer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MembershipStanding {
+    /// The household or company; empty where the customer has just left it.
+    pub account: String,
+    /// How often it was told anything since the customer joined it.
+    pub number: u64,
+    /// Fingerprint of what it was told last.
+    pub told: u64,
+    /// When there may be something else to tell.
+    pub wake: Option<Day>,
+    /// What is to be told with the commit of the turn; never stored.
+    pub unsent: Vec<Unsent>,
+}
+
+/// Something that a group is to be told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unsent {
+    /// The household or company.
+    pub account: String,
+    /// From when it holds.
+    pub at: Timestamp,
+    /// What.
+    pub said: Contributed,
 }
 
 /// How a customer's loyalty and engagement are classed; nothing where the terms do not ask, or the customer does not allow.

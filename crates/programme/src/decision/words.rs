@@ -30,6 +30,15 @@ impl fmt::Display for Body {
                 Ok(())
             }
             Body::CustomerErased(erased) => write!(f, "erased by request {}", erased.request_id),
+            Body::GroupChanged(changed) => {
+                let Move { from, to } = &changed.level;
+                write!(f, "group {} -> {}", class(from.as_ref()), class(to.as_ref()))?;
+                write!(f, ", {} members", changed.members)?;
+                match changed.members_beyond {
+                    0 => Ok(()),
+                    beyond => write!(f, " and {beyond} beyond"),
+                }
+            }
         }
     }
 }

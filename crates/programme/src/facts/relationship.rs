@@ -7,10 +7,11 @@ pub mod answers;
 pub mod assortment;
 pub mod interactions;
 pub mod issues;
+pub mod membership;
 pub mod referrals;
 mod unite;
 
-use crate::event::{Body, ChannelRole, Event};
+use crate::event::{Body, ChannelRole, Enrolled, Event};
 use crate::terms::Terms;
 use crate::time::{Timestamp, Zone};
 
@@ -18,6 +19,7 @@ use answers::Answers;
 use assortment::Assortment;
 use interactions::Interactions;
 use issues::Issues;
+use membership::Membership;
 use referrals::Referrals;
 
 use super::seen;
@@ -37,6 +39,9 @@ pub struct Relationship {
     pub assortment: Assortment,
     /// The place in the channel, by the latest enrolment that names one.
     pub role: Option<Role>,
+    /// The household or company, and what ties the customer to others of it; `None` where the terms do not ask, or there is
+    /// nothing.
+    pub membership: Option<Box<Membership>>,
 }
 
 /// A place in the channel, and when it was said. Of two said at one instant the one nearer to the consumer stays.
@@ -56,6 +61,7 @@ impl Relationship {
 
     /// Takes in one event that was not known yet.
     pub(super) fn fold(&mut self, event: &Event, terms: &Terms, zone: &Zone) {
+        self.fold_membership(event, terms, zone);
         let id = seen::fingerprint(&event.id);
         match &event.body {
             Body::SurveyAnswered(answered) => {
@@ -87,6 +93,41 @@ impl Relationship {
                 }
             }
             Body::PurchaseReturned(_)
+            | Body::PurchaseVoided(_)
+            | Body::FavouritesChosen(_)
+            | Body::RedemptionRequested(_)
+            | Body::RedemptionSettled(_)
+            | Body::PointsAdjusted(_)
+            | Body::TierOverridden(_)
+            | Body::ConsentChanged(_)
+            | Body::IdentityMerged(_)
+            | Body::ErasureRequested(_) => {}
+        }
+    }
+
+    /// Takes in what the event says of the customer's group and of what ties its members.
+    fn fold_membership(&mut self, event: &Event, terms: &Terms, zone: &Zone) {
+        let Some(groups) = &terms.groups else {
+            self.membership = None;
+            return;
+        };
+        match &event.body {
+            Body::Enrolled(Enrolled { account_id: Some(id), .. }) => {
+                self.membership.get_or_insert_default().join(id, event.at);
+            }
+            Body::Purchase(purchase) => {
+                if let Some(membership) = &mut self.membership {
+                    membership.fold_purchase(purchase, event.at, groups);
+                }
+            }
+            Body::Interacted(interacted) => {
+                let mut membership = self.membership.take().unwrap_or_default();
+                membership.fold_interaction(interacted, zone.day(event.at).week_start(), groups);
+                self.membership = Some(membership).filter(|membership| **membership != Membership::default());
+            }
+            Body::Enrolled(_)
+            | Body::SurveyAnswered(_)
+            | Body::PurchaseReturned(_)
             | Body::PurchaseVoided(_)
             | Body::FavouritesChosen(_)
             | Body::RedemptionRequested(_)

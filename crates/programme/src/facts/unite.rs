@@ -36,6 +36,7 @@ impl Facts {
         self.favourites = self.favourites.take().max(other.favourites.clone());
         self.consents.unite(&other.consents, terms);
         self.unite_relationship(other.relationship.as_deref(), terms, zone);
+        self.forget_trips_taken_back();
         self.forget(terms, zone);
     }
 

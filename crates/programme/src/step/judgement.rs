@@ -8,6 +8,7 @@ use crate::event;
 use crate::mechanic::{Conclusion, Happened, MECHANICS, Moment};
 use crate::time::Timestamp;
 
+use super::groups::remember_told;
 use crate::editions::Programme;
 use crate::population::moves::Classes;
 
@@ -38,6 +39,7 @@ impl Programme {
             None => standing.moves.clear(),
         }
         self.announce(customer_id, standing, cause, concluded, decisions);
+        self.tell_group(customer_id, customer, cause);
         self.arm(customer);
     }
 
@@ -57,6 +59,8 @@ impl Programme {
             (mechanic.correct)(&moment, facts, announced, standing, &mut concluded);
         }
         self.announce(customer_id, standing, cause, concluded, decisions);
+        remember_told(announced, standing);
+        self.tell_group(customer_id, customer, cause);
         self.arm(customer);
     }
 
@@ -119,7 +123,7 @@ impl Cause<'_> {
         }
     }
 
-    fn reason(&self, body: &Body) -> Reason {
+    pub(super) fn reason(&self, body: &Body) -> Reason {
         match self.happened.map(|happened| &happened.event.body) {
             Some(event::Body::Purchase(_)) => Reason::Purchased,
             Some(event::Body::PurchaseReturned(_) | event::Body::PurchaseVoided(_)) => Reason::PurchaseTakenBack,
@@ -148,6 +152,7 @@ impl Cause<'_> {
                 Body::EngagementChanged(changed) if changed.negative_engagement.is_some() => Reason::TimePassed,
                 Body::EngagementChanged(_) | Body::DiscountChanged(_) => Reason::WindowMoved,
                 Body::PointsChanged(_) | Body::ChallengeChanged(_) | Body::FraudSuspected(_) => Reason::TimePassed,
+                Body::GroupChanged(_) => Reason::WindowMoved,
                 Body::CustomerMerged(_) => unreachable!("nobody is merged by the passing of time"),
                 Body::CustomerErased(_) => unreachable!("nobody is erased by the passing of time"),
             },
@@ -193,5 +198,6 @@ pub(super) fn kind(body: &Body) -> &'static str {
         Body::DiscountChanged(_) => "discount",
         Body::CustomerMerged(_) => "merged",
         Body::CustomerErased(_) => "erased",
+        Body::GroupChanged(_) => "group",
     }
 }

@@ -78,6 +78,7 @@ impl Programme {
             self.fire(&event.customer_id, customer, event.at, &mut unsaid);
             self.take(customer, event, &mut unsaid);
             unsaid.clear();
+            customer.standing.leave_group_untold();
         }
     }
 
@@ -99,6 +100,7 @@ impl Programme {
                 if let (Folded::New, Some(past)) = (folded, &mut customer.past) {
                     // It belongs before the past, and is known there from now on.
                     self.take(&mut past.before, event, &mut Vec::new());
+                    past.before.standing.leave_group_untold();
                 }
                 folded
             }

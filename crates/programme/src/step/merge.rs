@@ -13,10 +13,11 @@
 //! goes over bears the time that B had reached, so it is united no earlier than that, and what B passes on later comes after
 //! it. A redirect passes on whatever comes; where redirects make a circle, the least id in it is the survivor.
 
+use super::groups::{self, Why};
 use super::judgement::{Cause, kind};
 use crate::customer::Customer;
 use crate::customer::identity::{Identity, MERGED_MAX, MergedInto};
-use crate::decision::{Body, CustomerErased, CustomerMerged, Decision, MergedBalance};
+use crate::decision::{Body, CustomerErased, CustomerMerged, Decision, MergedBalance, Reason};
 use crate::editions::Programme;
 use crate::event::{self, ErasureRequested, Event, IdentityMerged};
 use crate::facts::Folded;
@@ -71,6 +72,7 @@ impl Programme {
             message::Body::HandOver(asked) => self.hand_over(own, customer, message.at, asked, decisions, messages),
             message::Body::HandedOver(handed) => self.unite(own, customer, message.at, handed, decisions, messages),
             message::Body::Forget(_) => unreachable!("it was seen to above"),
+            message::Body::Contributed(_) => unreachable!("it is for a group, and {own} is a customer"),
         }
     }
 
@@ -87,6 +89,10 @@ impl Programme {
             true => customer.identity.clone(),
             false => Identity::default(),
         };
+        let membership = match matches!(event.body, event::Body::ErasureRequested(_)) {
+            true => groups::membership(customer),
+            false => None,
+        };
         let folded = self.fold(customer, event, decisions);
         if folded != Folded::New {
             return folded;
@@ -95,6 +101,10 @@ impl Programme {
             event::Body::IdentityMerged(merged) => ask_for(customer, event, merged, messages),
             event::Body::ErasureRequested(request) => {
                 let at = customer.erased_at.unwrap_or(event.at);
+                if let Some(membership) = membership {
+                    let why = Why::of(&event.id, Reason::ErasureRequested);
+                    groups::tell_all(&event.customer_id, membership, at, &why, messages);
+                }
                 forget_others(&identity, at, event, request, messages);
                 Folded::New
             }
@@ -129,6 +139,7 @@ impl Programme {
             // Whoever was asked for has become this customer by another way.
             customer.identity.wait_no_more_for(absorbed_id);
             customer.identity.absorb(absorbed_id, own);
+            self.tell_names(own, customer, event_id);
             return Folded::New;
         }
         let mut answer = HandedOver {
@@ -147,6 +158,10 @@ impl Programme {
                 customer.standing.sequence += 1;
             }
             let sequence = customer.standing.sequence;
+            if let Some(membership) = groups::membership(customer) {
+                let why = Why::of(event_id, Reason::IdentityMerged);
+                groups::tell_all(own, membership, at, &why, messages);
+            }
             let erased_at = customer.erased_at;
             let taken = std::mem::take(customer);
             customer.erased_at = erased_at;
@@ -221,6 +236,7 @@ impl Programme {
             }
         }
         if other.is_unknown() {
+            self.tell_names(own, customer, event_id);
             return Folded::New;
         }
         self.wake_until(own, customer, at, decisions);
@@ -268,6 +284,7 @@ impl Programme {
         (tiers::MECHANIC.correct)(&moment, facts, &announced, standing, &mut concluded);
         let cause = Cause { happened, terms_changed: false, correction: false, from_id: Some(from_id) };
         self.announce(own, standing, &cause, concluded, decisions);
+        self.tell_group(own, customer, &cause);
         self.arm(customer);
     }
 }
@@ -335,9 +352,10 @@ fn passed_on(message: &Message, into: &MergedInto, trail: message::Trail) -> Mes
         message::Body::Happened(event) => {
             message::Body::Happened(Event { customer_id: into.customer_id.clone(), ..event.clone() })
         }
-        message::Body::HandOver(_) | message::Body::HandedOver(_) | message::Body::Forget(_) => {
-            message.body.clone()
-        }
+        message::Body::HandOver(_)
+        | message::Body::HandedOver(_)
+        | message::Body::Forget(_)
+        | message::Body::Contributed(_) => message.body.clone(),
     };
     Message { to: into.customer_id.clone(), at: message.at.max(into.at), trail, body }
 }

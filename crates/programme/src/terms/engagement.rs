@@ -204,7 +204,7 @@ impl Loyalty {
     }
 }
 
-fn weigh(key: &str, weights: &[u32], findings: &mut Findings) {
+pub(super) fn weigh(key: &str, weights: &[u32], findings: &mut Findings) {
     let sum: u64 = weights.iter().map(|weight| u64::from(*weight)).sum();
     findings.check((1..=1_000_000).contains(&sum), key, || {
         format!("the weights add up to {sum}; they must add up to 1 to 1000000")

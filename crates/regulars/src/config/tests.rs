@@ -150,7 +150,7 @@ fn refusals() {
     check(
         "[kafka]\nbootstrap = 'b:9092'\n[output.topics]\n'loyalty.tier.v1' = 'protobuf'\n",
         expect![[r#"
-            regulars.toml:4: output.topics.loyalty.tier.v1: is no output topic; there are loyalty.tier.changed.v1, loyalty.churn-risk.changed.v1, loyalty.points.changed.v1, loyalty.engagement.changed.v1, loyalty.programme.changed.v1, loyalty.customer.merged.v1, loyalty.customer.erased.v1, loyalty.customer.state.v1
+            regulars.toml:4: output.topics.loyalty.tier.v1: is no output topic; there are loyalty.tier.changed.v1, loyalty.churn-risk.changed.v1, loyalty.points.changed.v1, loyalty.engagement.changed.v1, loyalty.programme.changed.v1, loyalty.customer.merged.v1, loyalty.customer.erased.v1, loyalty.group.changed.v1, loyalty.customer.state.v1
         "#]],
     );
 }

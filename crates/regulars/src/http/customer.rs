@@ -18,10 +18,10 @@ use programme::time::Timestamp;
 use super::{Shared, error, partition};
 
 /// Bytes of a customer's id, as the input accepts them.
-const ID_BYTES_MAX: usize = 256;
+pub(super) const ID_BYTES_MAX: usize = 256;
 
-/// Where to look for a customer.
-enum Place {
+/// Where to look for a customer or a group.
+pub(super) enum Place {
     /// In this store.
     Here(Arc<Store>),
     /// The answer is that we cannot tell.
@@ -81,7 +81,7 @@ async fn answer(
         let message = format!("customer id of {} bytes above {ID_BYTES_MAX}", id.len());
         return error(StatusCode::BAD_REQUEST, message);
     }
-    let read = move || match place(&shared, &id) {
+    let read = move || match place(&shared, "customer", id.as_bytes()) {
         Place::Here(store) => match find(&shared, &store, &id) {
             Ok(found) => reading(&shared, &id, &found),
             Err(response) => *response,
@@ -93,7 +93,8 @@ async fn answer(
     read.unwrap_or_else(|e| error(StatusCode::INTERNAL_SERVER_ERROR, format!("the query failed: {e}")))
 }
 
-fn place(shared: &Shared, id: &str) -> Place {
+/// Where to look for whoever has this key: `what` that is.
+pub(super) fn place(shared: &Shared, what: &str, key: &[u8]) -> Place {
     let later = |message: String| {
         let mut response = error(StatusCode::SERVICE_UNAVAILABLE, message);
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
@@ -102,7 +103,7 @@ fn place(shared: &Shared, id: &str) -> Place {
     let Some(partitions) = shared.status.partitions() else {
         return later("starting: the number of partitions is not known yet".to_string());
     };
-    let task = TaskId(partition::of(id.as_bytes(), partitions));
+    let task = TaskId(partition::of(key, partitions));
     let tasks = shared.status.tasks();
     match (tasks.get(&task), shared.stores.get(task)) {
         (Some(view), _) if view.recovering => {
@@ -112,7 +113,7 @@ fn place(shared: &Shared, id: &str) -> Place {
         (Some(_), None) => later(format!("task {} is recovering", task.0)),
         (None, _) => {
             let owned: Vec<u32> = tasks.keys().map(|task| task.0).collect();
-            let message = format!("the customer is in partition {}, which another process owns", task.0);
+            let message = format!("the {what} is in partition {}, which another process owns", task.0);
             let body = serde_json::json!({ "error": message, "partition": task.0, "partitionsHere": owned });
             Place::Elsewhere((StatusCode::MISDIRECTED_REQUEST, axum::Json(body)).into_response())
         }
@@ -170,13 +171,13 @@ fn explanation_text(shared: &Shared, id: &str, found: &Found) -> Response {
     (StatusCode::OK, [(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response()
 }
 
-fn json(body: String) -> Response {
+pub(super) fn json(body: String) -> Response {
     (StatusCode::OK, [(header::CONTENT_TYPE, "application/json")], body).into_response()
 }
 
 /// The object with `committedAgoMs` as its last field: how long ago the state was known to be complete up to `asOf`;
 /// `null` where this process has not committed anything since it started.
-fn with_age(object: &str, age_ms: Option<i64>) -> String {
+pub(super) fn with_age(object: &str, age_ms: Option<i64>) -> String {
     let fields = object.strip_suffix('}').expect("an object ends so");
     let age = age_ms.map_or("null".to_string(), |ms| ms.to_string());
     format!("{fields},\"committedAgoMs\":{age}}}\n")

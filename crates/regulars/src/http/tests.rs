@@ -12,6 +12,7 @@ use engine::tally::Tally;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use programme::customer::Customer;
 use programme::event::{Body, Event, Purchase};
+use programme::group::{Contribution, Group, Member};
 use serde_json::Value;
 use wire::output::Stamp;
 
@@ -220,4 +221,38 @@ fn a_partner_sees_its_own_part() {
     assert_eq!(view["customerId"], "ann");
     service.check_error("/v1/partners/supermarket/customers/ann", 404, "no such customer");
     service.check_error("/v1/partners/bank/customers/ann", 404, "no such company");
+}
+
+// A household lies in the partition of its own key, under whatever id: that of its head must not answer for it, nor it for them.
+#[test]
+fn a_group_is_found_by_its_own_key() {
+    let service = service();
+    let member = |id: &str| Member { id: id.into(), number: 1, brings: Contribution::default() };
+    let group = Group { clock: noon(), members: vec![member("ann"), member("bob")], beyond: 3, ..Group::default() };
+    let key = wire::stored::group_key("ann");
+    let task = TaskId(partition::of(&key, 2));
+    let other = (0..).map(|n| format!("other-{n}"));
+    let is_there = |id: &String| TaskId(partition::of(&wire::stored::group_key(id), 2)) == task;
+    let elsewhere = other.clone().find(|id| !is_there(id)).unwrap();
+    let nobody = other.clone().find(is_there).unwrap();
+    let own = other.clone().find(|id| service.task_of(id) == task).unwrap();
+    service.own(&own);
+    service.shared.status.recovered(0, task);
+    let mut stored = Vec::new();
+    wire::stored::encode_group(&group, &mut stored);
+    let store = service.shared.stores.get(task).unwrap();
+    let mut changes = store.changes();
+    changes.put_group(b"ann", Some(&stored), false);
+    changes.stage().apply(&store).unwrap();
+    let (status, body) = service.get("/v1/groups/ann");
+    let card: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(
+        (status, &card["accountId"], &card["asOf"]),
+        (200, &Value::from("ann"), &Value::from(NOON)),
+        "{body}"
+    );
+    assert_eq!((&card["members"][1]["customerId"], &card["membersBeyond"]), (&Value::from("bob"), &Value::from(3)));
+    service.check_error(&format!("/v1/groups/{nobody}"), 404, "no such group");
+    service.check_error(&format!("/v1/groups/{elsewhere}"), 421, "the group is in partition");
+    service.check_error(&format!("/v1/groups/{}", "x".repeat(257)), 400, "257 bytes above 256");
 }

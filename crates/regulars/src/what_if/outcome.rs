@@ -200,7 +200,7 @@ impl<'a> Counting<'a> {
             }
             Body::OfferSuggested(_) => self.month(first_of_month).offers += 1,
             Body::FraudSuspected(_) => self.month(first_of_month).suspicions += 1,
-            Body::EngagementChanged(_) | Body::DiscountChanged(_) => {}
+            Body::EngagementChanged(_) | Body::DiscountChanged(_) | Body::GroupChanged(_) => {}
             // A report is no place to keep somebody who asked to be forgotten; and nobody is a member twice.
             Body::CustomerErased(_) | Body::CustomerMerged(_) => {
                 self.members.remove(&decision.customer_id);

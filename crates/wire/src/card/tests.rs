@@ -61,6 +61,7 @@ fn cards_as_json() {
         sequence: 3,
         wake_at: Some(at("2017-02-01T05:00:00Z")),
         merged_into: None,
+        account_id: None,
     };
     let view = card.view_of("pharmacy").expect("it is on the card");
     expect![[r#"{"customerId":"c1","asOf":"2017-01-30T00:00:00Z","tier":"regular","currency":"USD","balance":"120","share":{"partner":"pharmacy","purchases":0,"spendMinor":"0","pointsEarned":"0","pointsSpent":"30"}}"#]].assert_eq(&view_to_json(&view));

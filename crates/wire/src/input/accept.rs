@@ -94,7 +94,10 @@ fn heard(body: Given, customer_id: &str, occurred_at: Timestamp, rules: &Rules) 
         Given::Enrolled(enrolled) => {
             let role = known::<proto::enrolled::ChannelRole>("enrolled.channelRole", enrolled.channel_role)?;
             amount("enrolled.acquisitionCostMinor", enrolled.acquisition_cost_minor.unwrap_or(0))?;
-            Ok(Body::Enrolled(Enrolled { channel_role: channel_role(role) }))
+            if let Some(account) = enrolled.account_id.as_ref().filter(|account| !account.is_empty()) {
+                id("enrolled.accountId", account)?;
+            }
+            Ok(Body::Enrolled(Enrolled { channel_role: channel_role(role), account_id: enrolled.account_id }))
         }
         Given::Interacted(interacted) => {
             let kind = interaction(known::<Kind>("interacted.kind", interacted.kind)?)?;

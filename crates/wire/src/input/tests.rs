@@ -329,7 +329,7 @@ fn other_bodies() {
             bad_score: event e1 of customer c1: interacted.sentiment -1.5 must lie between -1 and 1
             negative_amount: event e1 of customer c1: interacted.valueMinor -1 below 0
             missing_field: event e1 of customer c1: interacted.kind is not given
-            Enrolled(Enrolled { channel_role: Some(Consumer) }) unknown=0
+            Enrolled(Enrolled { channel_role: Some(Consumer), account_id: None }) unknown=0
             unknown_enum: JSON: enrolled.channelRole: "BUYER" is not known at line 1 column 118
             ConsentChanged(ConsentChanged { purpose: "marketing", granted: true }) unknown=0
             missing_field: event e1 of customer c1: consentChanged.purpose is not given

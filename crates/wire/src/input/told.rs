@@ -57,6 +57,7 @@ fn body(body: &Body, currency: &str) -> Given {
         }),
         Body::Enrolled(enrolled) => Given::Enrolled(proto::Enrolled {
             channel_role: enrolled.channel_role.map_or(0, |role| channel_role(role).into()),
+            account_id: enrolled.account_id.clone(),
             ..proto::Enrolled::default()
         }),
         Body::FavouritesChosen(chosen) => {

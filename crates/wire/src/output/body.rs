@@ -2,7 +2,7 @@
 
 use programme::decision::{
     ChallengeChanged, ChallengeKind, CustomerMerged, DiscountChanged, EngagementChanged, ExpiringPoints,
-    FraudPattern, FraudSuspected, MergedBalance, Move, OfferSuggested, PointsChanged, PointsKind,
+    FraudPattern, FraudSuspected, GroupChanged, MergedBalance, Move, OfferSuggested, PointsChanged, PointsKind,
 };
 
 use crate::{instant, proto};
@@ -119,6 +119,15 @@ pub(super) fn fraud(suspected: &FraudSuspected) -> proto::FraudSuspected {
         basket_ids: suspected.basket_ids.clone(),
         points: 0,
         held: suspected.held,
+    }
+}
+
+pub(super) fn group(changed: &GroupChanged) -> proto::GroupChanged {
+    let Move { from, to } = &changed.level;
+    proto::GroupChanged {
+        level: Some(proto::Move { from: from.clone(), to: to.clone() }),
+        members: Some(changed.members),
+        members_beyond: changed.members_beyond,
     }
 }
 

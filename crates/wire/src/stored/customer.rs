@@ -3,13 +3,13 @@
 //! Differences wrap around, so that every customer can be written, whatever its numbers, and reads back the same.
 
 mod challenges;
-mod decided;
+pub(super) mod decided;
 mod draws;
 mod identity;
 mod moves;
 mod partners;
 pub(super) mod past;
-mod relationship;
+pub(super) mod relationship;
 mod tier;
 
 use programme::customer::challenges::ChallengesStanding;

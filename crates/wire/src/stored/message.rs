@@ -3,7 +3,7 @@
 use programme::message::{Body, Forget, Given, HandOver, HandedOver, Message, Trail};
 use programme::time::Timestamp;
 
-use super::{CorruptState, customer};
+use super::{CorruptState, customer, group};
 use crate::proto::stored_message::Body as Stored;
 use crate::proto::{StoredForget, StoredHandOver, StoredHandedOver, StoredMessage, StoredTrail};
 
@@ -28,6 +28,7 @@ pub(super) fn message(message: &Message) -> StoredMessage {
             from_id: handed.given.as_ref().map_or_else(String::new, |given| given.from_id.clone()),
             customer: handed.given.as_ref().map(|given| customer::message(&given.customer)),
         }),
+        Body::Contributed(said) => Stored::Contributed(group::contributed_message(said)),
         Body::Forget(forget) => Stored::Forget(StoredForget {
             event_id: forget.event_id.clone(),
             request_id: forget.request_id.clone(),
@@ -68,6 +69,7 @@ pub(super) fn read(to: &str, stored: StoredMessage) -> Result<Message, CorruptSt
         Some(Stored::Forget(forget)) => {
             Body::Forget(Forget { event_id: forget.event_id, request_id: forget.request_id })
         }
+        Some(Stored::Contributed(said)) => Body::Contributed(Box::new(group::contributed(said)?)),
         None => return Err(CorruptState::Contradiction("a message of no kind that is known".to_string())),
     };
     let trail = stored.trail.map_or_else(Trail::default, |trail| Trail {

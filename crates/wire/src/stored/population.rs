@@ -1,11 +1,11 @@
 //! The sums over all customers of a task beside their stored messages, and under which keys they are kept.
 //!
 //! ```text
-//! 0xFD 0x00  id of the terms (4)  day, sign bit flipped (4)  part (1)   -> a `StoredPopulation`
-//! 0xFD 0x01  fingerprint (8)                                             -> the name that it is of, text
+//! 0xFC 0x00  id of the terms (4)  day, sign bit flipped (4)  part (1)   -> a `StoredPopulation`
+//! 0xFC 0x01  fingerprint (8)                                             -> the name that it is of, text
 //! ```
 //!
-//! Customers' ids are text, and no text contains 0xFD. What is told apart by store lies in parts of its own, so that a turn
+//! Customers' ids are text, and no text contains 0xFC. What is told apart by store lies in parts of its own, so that a turn
 //! writes little where it changed little.
 
 use programme::population::cell::{Cell, Measure};
@@ -15,7 +15,7 @@ use prost::Message;
 use super::{CorruptState, FORMAT, body};
 use crate::proto;
 
-const TAG: u8 = 0xFD;
+const TAG: u8 = 0xFC;
 const SUMS: u8 = 0;
 const NAME: u8 = 1;
 const SUMS_KEY_BYTES: usize = 11;

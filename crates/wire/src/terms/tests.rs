@@ -72,7 +72,7 @@ fn findings_name_file_line_and_key() {
         &[("lateness_s", "latenes_s"), ("purchases_min", "purchase_min"), ("[[churn.band]]", "[[churn.bands]]")],
         expect![[r#"
             p.toml:1: lateness_s: is missing
-            p.toml:4: latenes_s: is not known, expected one of `version`, `valid_from`, `currency`, `time_zone`, `lateness_s`, `future_skew_s_max`, `memory`, `window`, `ltv`, `tier`, `tier_policy`, `churn`, `segments`, `fraud`, `points`, `consent`, `challenge`, `collection`, `reactivation`, `discount`, `draw`, `partner`, `survey`, `survey_contact`, `complaints`, `engagement`, `value`
+            p.toml:4: latenes_s: is not known, expected one of `version`, `valid_from`, `currency`, `time_zone`, `lateness_s`, `future_skew_s_max`, `memory`, `window`, `ltv`, `tier`, `tier_policy`, `churn`, `segments`, `fraud`, `points`, `consent`, `challenge`, `collection`, `reactivation`, `discount`, `draw`, `partner`, `survey`, `survey_contact`, `complaints`, `engagement`, `groups`, `value`
             p.toml:22: tier.1.purchase_min: is not known, expected one of `name`, `match`, `purchases_min`, `spend_minor_min`, `points_min`, `ltv_minor_min`, `nps_min`, `tenure_days_min`, `keep_purchases_min`, `keep_spend_minor_min`, `keep_points_min`, `keep_ltv_minor_min`, `keep_nps_min`
             p.toml:33: churn.bands: is not known, expected one of `horizon_days`, `tau_days`, `shopping_days_min`, `r`, `alpha_days`, `a`, `b`, `band`"#]],
     );
@@ -148,6 +148,7 @@ fn what_can_be_switched_on_is_right() {
     assert_eq!(rules, [true; 6]);
     assert!(off.survey.is_empty() && off.complaints.is_none() && off.engagement.is_none() && off.value.is_none());
     assert!(on.survey.len() == 2 && on.survey_contact.is_some() && on.complaints.is_some());
+    assert!(off.groups.is_none() && on.groups.is_some());
     assert!(on.engagement.is_some() && on.value.is_some_and(|value| value.referral.is_some()));
 }
 

@@ -152,6 +152,15 @@ pub(super) fn said(known: Known<'_>, dimension: Dimension) -> Option<i128> {
     })
 }
 
+/// What the customer answers to pulse surveys, over all items.
+pub(super) fn pulse(known: Known<'_>) -> Option<i128> {
+    over(known, &[Instrument::Pulse], |answered| {
+        let share = |it: &Read| half_up((it.score - it.min * 1000) * 1000, it.width);
+        let sum = answered.answers.iter().map(share).sum();
+        Some(half_up(sum, answered.answers.len() as i128))
+    })
+}
+
 /// Would recommend the retailer.
 pub(super) fn recommends(known: Known<'_>) -> Option<i128> {
     over(known, &[Instrument::Nps], |answered| Some(answered.answers[0].score * 100))

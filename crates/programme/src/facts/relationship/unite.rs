@@ -22,6 +22,9 @@ impl Relationship {
             self.referrals.unite(&other.referrals, referral, zone);
         }
         self.role = self.role.max(other.role);
+        if let (Some(groups), Some(theirs)) = (&terms.groups, &other.membership) {
+            self.membership.get_or_insert_default().unite(theirs, groups);
+        }
     }
 }
 

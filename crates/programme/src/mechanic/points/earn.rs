@@ -254,6 +254,7 @@ fn suspicions(concluded: &[Conclusion]) -> impl Iterator<Item = &FraudSuspected>
         | Body::OfferSuggested(_)
         | Body::DiscountChanged(_)
         | Body::CustomerMerged(_)
+        | Body::GroupChanged(_)
         | Body::CustomerErased(_) => None,
     })
 }

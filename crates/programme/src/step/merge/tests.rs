@@ -453,7 +453,10 @@ fn totals(shop: &Shop) -> (i64, i64) {
         message::Body::HandedOver(handed) => {
             handed.given.as_ref().map(|given| given.customer.standing.points.totals("RUB"))
         }
-        message::Body::Happened(_) | message::Body::HandOver(_) | message::Body::Forget(_) => None,
+        message::Body::Happened(_)
+        | message::Body::HandOver(_)
+        | message::Body::Forget(_)
+        | message::Body::Contributed(_) => None,
     };
     let held = shop.customers.values().map(|customer| customer.standing.points.totals("RUB"));
     let all: Vec<crate::ledger::Totals> = held.chain(shop.mail.iter().filter_map(given)).collect();

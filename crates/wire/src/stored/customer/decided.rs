@@ -266,7 +266,7 @@ fn kind(number: u32) -> Result<Kind, CorruptState> {
     })
 }
 
-fn reason(number: i32) -> Result<Reason, CorruptState> {
+pub(in crate::stored) fn reason(number: i32) -> Result<Reason, CorruptState> {
     use decision::Reason as Message;
     let message = Message::try_from(number).ok();
     Ok(match message {

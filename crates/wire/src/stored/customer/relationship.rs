@@ -15,14 +15,14 @@ use programme::time::{Day, Timestamp};
 
 use super::{differences, or_zeros, parallel, unless_zero};
 use crate::proto::{StoredAnswer, StoredOptional, StoredRelationship, StoredRelationshipStanding};
-use crate::stored::CorruptState;
+use crate::stored::{CorruptState, group};
 
 /// Dimensions have 32 numbers for each aspect.
 const DIMENSIONS: u32 = 32;
 
 /// The stored form of `relationship`.
 pub(super) fn message(relationship: &Relationship) -> StoredRelationship {
-    let Relationship { answers, interactions, issues, referrals, assortment, role } = relationship;
+    let Relationship { answers, interactions, issues, referrals, assortment, role, membership } = relationship;
     let cells = &interactions.cells;
     let shelves = &assortment.shelves;
     StoredRelationship {
@@ -57,6 +57,7 @@ pub(super) fn message(relationship: &Relationship) -> StoredRelationship {
         shelf_minor: shelves.iter().map(|shelf| shelf.minor).collect(),
         role: role.map_or(0, |role| number(&ChannelRole::ALL, role.role)),
         role_at_ms: role.map_or(0, |role| role.at.0),
+        membership: membership.as_deref().map(group::membership_message),
     }
 }
 
@@ -69,6 +70,7 @@ pub(super) fn facts(stored: StoredRelationship) -> Result<Relationship, CorruptS
         referrals: referrals(&stored)?,
         assortment: assortment(&stored)?,
         role: role.map(|role| Role { at: Timestamp(stored.role_at_ms), role }),
+        membership: stored.membership.map(group::membership).transpose()?.map(Box::new),
         answers: Answers { given: stored.answers.into_iter().map(given).collect::<Result<_, _>>()? },
     })
 }
@@ -215,7 +217,7 @@ fn assortment(stored: &StoredRelationship) -> Result<Assortment, CorruptState> {
 
 /// The stored form of `standing`.
 pub(super) fn standing_message(standing: &RelationshipStanding) -> StoredRelationshipStanding {
-    let RelationshipStanding { classes, wake, negative, negative_wake, asked, asked_wake } = standing;
+    let RelationshipStanding { classes, wake, negative, negative_wake, asked, asked_wake, membership } = standing;
     let yes_or_no = |reached: Option<bool>| reached.map_or(0, |reached| if reached { 2 } else { 1 });
     StoredRelationshipStanding {
         satisfied: yes_or_no(classes.satisfied),
@@ -234,6 +236,7 @@ pub(super) fn standing_message(standing: &RelationshipStanding) -> StoredRelatio
         asked: asked.iter().map(|asked| asked.survey.clone()).collect(),
         asked_days: differences(asked.iter().map(|asked| asked.day.0), i32::wrapping_sub),
         asked_wake_day: asked_wake.map(|day| day.0),
+        membership: membership.as_deref().map(group::standing_message),
     }
 }
 
@@ -266,6 +269,7 @@ pub(super) fn standing(stored: StoredRelationshipStanding) -> Result<Relationshi
         negative_wake: stored.negative_wake_ms.map(Timestamp),
         asked,
         asked_wake: stored.asked_wake_day.map(Day),
+        membership: stored.membership.map(|stored| Box::new(group::standing(stored))),
     })
 }
 
@@ -274,13 +278,13 @@ fn optional(at: Option<Timestamp>) -> StoredOptional {
 }
 
 /// The number of `class`: 1 for the first of all. The lists are those of stored.proto, and only grow at their end.
-fn number<T: PartialEq>(all: &[T], class: T) -> u32 {
+pub(in crate::stored) fn number<T: PartialEq>(all: &[T], class: T) -> u32 {
     let place = all.iter().position(|other| *other == class).expect("all of them are listed");
     u32::try_from(place + 1).expect("a dozen or so")
 }
 
 /// The class that is stored as `stored`; none is stored as 0.
-fn class<T: Copy>(field: &str, stored: u32, all: &[T]) -> Result<Option<T>, CorruptState> {
+pub(in crate::stored) fn class<T: Copy>(field: &str, stored: u32, all: &[T]) -> Result<Option<T>, CorruptState> {
     let Some(place) = stored.checked_sub(1) else { return Ok(None) };
     match all.get(place as usize) {
         Some(class) => Ok(Some(*class)),
