@@ -39,5 +39,3 @@ pub mod agreement;
 pub mod calibration;
 pub mod cuts;
 pub mod verdict;
-
-mod special;

@@ -4,6 +4,9 @@
 //! whose rate is read from faded purchases brings one within the horizon. Every function comes from one pure-Rust
 //! maths library, so the same input gives the same bits on every machine.
 
+pub mod residual;
+pub mod special;
+
 use crate::facts::rhythm::Rhythm;
 use crate::terms::churn::Churn;
 use crate::time::Day;
