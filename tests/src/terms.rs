@@ -52,11 +52,12 @@ pub fn plain() -> Terms {
             a: 0.4,
             b: 2.0,
             band: vec![band("watch", 0.62), band("high", 0.8)],
-            calibration: Vec::new(),
+            ..Churn::default()
         },
         segments: None,
         fraud: None,
         consent: Consent::default(),
+        control: None,
         challenge: Vec::new(),
         collection: Vec::new(),
         reactivation: None,

@@ -2,16 +2,17 @@
 
 pub mod relationship;
 
-use crate::customer::{Customer, SegmentStanding, TierFloor};
+use crate::customer::{Customer, SegmentStanding, Standing, TierFloor};
 use crate::decision::{ExpiringPoints, Need};
 use crate::editions::Programme;
 use crate::facts::Facts;
 use crate::facts::seen::fingerprint;
 use crate::ledger::PointsStanding;
 use crate::measure::{self, InWindow};
+use crate::mechanic::Moment;
+use crate::mechanic::churn::Outlook;
 use crate::mechanic::segments::{self, Scores};
 use crate::mechanic::tiers;
-use crate::probability::{self, Score};
 use crate::terms::Terms;
 use crate::terms::partners::Partner;
 use crate::time::Timestamp;
@@ -57,8 +58,12 @@ pub struct Card {
     pub risk: Option<String>,
     /// Since when that band, or its absence, holds.
     pub risk_since: Timestamp,
-    /// The churn score; `None` below the terms' number of shopping days.
-    pub score: Option<Score>,
+    /// The churn score, why it is what it is, and what is at stake; `None` below the terms' number of shopping days.
+    pub outlook: Option<Outlook>,
+    /// The last warning of churn risk, and what came of it; `None` where there was none, or the terms do not ask.
+    pub warning: Option<Warning>,
+    /// The customer belongs to the control group.
+    pub control: bool,
     /// How the customer is classed; nothing where the terms do not class.
     pub segments: SegmentStanding,
     /// The scores of recency, frequency and monetary value; `None` before the first purchase, and where the terms do not
@@ -81,6 +86,20 @@ pub struct Card {
     pub wake_at: Option<Timestamp>,
     /// Whose this id is; nothing else is known under it then.
     pub merged_into: Option<String>,
+}
+
+/// A warning of churn risk, and what came of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Warning {
+    /// When it was given.
+    pub at: Timestamp,
+    /// The band that was entered.
+    pub band: String,
+    /// The first purchase after it; `None` while there is none that stands.
+    pub returned_at: Option<Timestamp>,
+    /// Net spend from the day of the warning on, for the terms' days, minor units: so far, where they are not over. `None` where
+    /// the terms do not ask, and where those days are not remembered any more.
+    pub spent_minor: Option<i64>,
 }
 
 /// What was bought from one of the companies that share the programme.
@@ -158,7 +177,6 @@ impl Programme {
         let terms = self.terms_at(at);
         let Customer { facts, standing, wake_at, .. } = customer;
         let tier = tiers::reading(&moment, &facts, &standing);
-        let judged = facts.rhythm.filter(|rhythm| rhythm.repeats + 1 >= terms.churn.shopping_days_min);
         Card {
             customer_id: customer_id.to_string(),
             as_of: at,
@@ -176,7 +194,9 @@ impl Programme {
             last_purchase_at: facts.last_purchase_at,
             nps: measure::counting_nps(&facts, &terms.ltv, self.zone(), moment.day).map(|(nps, _)| nps.score),
             risk_since: standing.risk.since,
-            score: judged.map(|rhythm| probability::score(&rhythm, &terms.churn, moment.day)),
+            outlook: Outlook::at(&moment, &facts, &standing),
+            warning: warning(&moment, &facts, &standing),
+            control: terms.control.as_ref().is_some_and(|control| control.holds(customer_id)),
             segments: standing.segments,
             scores: segments::scores_at(&moment, &facts),
             discount_permille: standing.discount.permille,
@@ -209,6 +229,23 @@ impl Programme {
         };
         std::iter::once(self.terms().currency.as_str()).chain(others).map(shown).collect()
     }
+}
+
+fn warning(moment: &Moment<'_>, facts: &Facts, standing: &Standing) -> Option<Warning> {
+    let warned = standing.risk.warned.as_deref()?;
+    let first = moment.zone.day(warned.at);
+    let days = i32::try_from(moment.terms.churn.follow_up_days).expect("terms bound it to 800");
+    let forgotten = facts.days.newest().is_some_and(|newest| newest.since(first) >= Facts::days_kept(moment.terms));
+    let spent = || {
+        let bought = facts.days.between(first, first.plus(days - 1));
+        bought.iter().fold(0_i64, |sum, day| sum.saturating_add(day.spend_minor))
+    };
+    Some(Warning {
+        at: warned.at,
+        band: warned.band.clone(),
+        returned_at: warned.returned_at,
+        spent_minor: (days > 0 && !forgotten).then(spent),
+    })
 }
 
 fn partners(terms: &Terms, facts: &Facts, points: &PointsStanding) -> Vec<PartnerShare> {

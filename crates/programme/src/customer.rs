@@ -197,6 +197,19 @@ pub struct RiskStanding {
     pub since: Timestamp,
     /// When the mechanic wants to look again: a lower bound of the day of crossing.
     pub wake: Option<Day>,
+    /// The last warning; `None` where there was none, or the terms do not ask what came of it.
+    pub warned: Option<Box<Warned>>,
+}
+
+/// A warning of churn risk, and what came of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Warned {
+    /// When it was given.
+    pub at: Timestamp,
+    /// The band that was entered.
+    pub band: String,
+    /// The first purchase after it; `None` while there is none that stands.
+    pub returned_at: Option<Timestamp>,
 }
 
 /// How a customer is classed.

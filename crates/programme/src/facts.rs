@@ -210,7 +210,7 @@ impl Facts {
         let segments = terms.segments.as_ref().map_or(0, |segments| segments.window_days);
         // Two whole periods, and the one that is not over yet.
         let loyalty = terms.engagement.as_ref().map_or(0, |engagement| engagement.loyalty.period_weeks * 21);
-        let days = tiers.max(terms.memory.returns_days).max(segments).max(loyalty);
+        let days = tiers.max(terms.memory.returns_days).max(segments).max(loyalty).max(terms.churn.follow_up_days);
         i32::try_from(days).expect("terms bound all of them to 1,300")
     }
 

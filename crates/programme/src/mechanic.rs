@@ -66,7 +66,8 @@ pub struct Mechanic {
     pub correct: fn(&Moment<'_>, &Facts, &Standing, &mut Standing, &mut Vec<Conclusion>),
 }
 
-/// All mechanics, in the order in which they judge.
+/// All mechanics, in the order in which they judge. What is bought of categories is noted before the risk is judged, which
+/// tells of those that were dropped.
 pub const MECHANICS: [Mechanic; 12] = [
     fraud::MECHANIC,
     challenges::MECHANIC,
@@ -75,8 +76,8 @@ pub const MECHANICS: [Mechanic; 12] = [
     discount::MECHANIC,
     draws::MECHANIC,
     segments::MECHANIC,
-    churn::MECHANIC,
     reactivation::MECHANIC,
+    churn::MECHANIC,
     negative::MECHANIC,
     engagement::MECHANIC,
     surveys::MECHANIC,

@@ -4,9 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use programme::editions::{EditionFinding, Programme};
+use programme::probability::residual::Spending;
 use programme::terms::Terms;
+use programme::terms::churn::value::ValueModel;
 use programme::time::{TIMESTAMP_MIN, Zone};
-use wire::model_file::{self, ModelFile, ReadModel, ScoreKind};
+use wire::model_file::{self, GammaGamma, ModelFile, ReadModel, ScoreKind};
 use wire::output::EditionStamp;
 use wire::terms::{self, Located, ReadTerms, TermsError};
 
@@ -235,6 +237,10 @@ impl ModelText {
         terms.churn.a = mbg_nbd.a;
         terms.churn.b = mbg_nbd.b;
         terms.churn.calibration = calibration.map_or(Vec::new(), |map| map.knots().to_vec());
+        terms.churn.value = self.read.file.gamma_gamma.as_ref().map(|fitted| {
+            let GammaGamma { p, q, gamma_minor: gamma, .. } = *fitted;
+            ValueModel { spending: Spending { p, q, gamma }, high_value_minor: self.read.file.high_value_minor }
+        });
         Ok(terms)
     }
 }

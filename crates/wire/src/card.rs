@@ -2,7 +2,7 @@
 
 mod relationship;
 
-use programme::card::{Balance, Card, PartnerShare, PartnerView};
+use programme::card::{Balance, Card, PartnerShare, PartnerView, Warning};
 use programme::classes::Score;
 use programme::customer::SegmentStanding;
 use programme::mechanic::segments::Scores;
@@ -10,7 +10,7 @@ use prost::Message;
 
 use crate::input::Encoding;
 use crate::output::body::expiring;
-use crate::output::{needs, window};
+use crate::output::{churn_cause, needs, window};
 use crate::{instant, json, proto};
 
 /// Appends `card` to `out`: the answer to a query, and the value in the topic of cards.
@@ -32,6 +32,8 @@ pub fn to_json(card: &Card) -> String {
 pub(crate) fn message(card: &Card) -> proto::CustomerCard {
     // Before the first event was judged there is no tier and no instant at which it began.
     let judged = |at| (!card.tier.is_empty()).then(|| instant::write(at));
+    let outlook = card.outlook.as_ref();
+    let at_risk = outlook.filter(|_| card.risk.is_some());
     proto::CustomerCard {
         customer_id: card.customer_id.clone(),
         as_of: Some(instant::write(card.as_of)),
@@ -51,8 +53,13 @@ pub(crate) fn message(card: &Card) -> proto::CustomerCard {
         risk: Some(proto::Risk {
             band: card.risk.clone(),
             since: judged(card.risk_since),
-            probability: card.score.map(|score| score.no_purchase),
-            alive: card.score.map(|score| score.alive),
+            probability: outlook.map(|outlook| outlook.score.no_purchase),
+            alive: outlook.map(|outlook| outlook.score.alive),
+            usual_probability: at_risk.map(|outlook| outlook.usual_probability),
+            causes: at_risk.iter().flat_map(|outlook| &outlook.reasons).map(churn_cause).collect(),
+            value_at_risk_minor: outlook.map(|outlook| outlook.value_at_risk_minor),
+            expected_next_purchase: outlook.and_then(|outlook| outlook.expected_next_purchase).map(instant::write),
+            last_warning: card.warning.as_ref().map(warning),
         }),
         lifetime_purchases: Some(card.lifetime_purchases),
         lifetime_spend_minor: Some(card.lifetime_spend_minor),
@@ -74,6 +81,18 @@ pub(crate) fn message(card: &Card) -> proto::CustomerCard {
         discount_permille: card.discount_permille,
         partners: card.partners.iter().map(share).collect(),
         relationship: card.relationship.as_ref().map(relationship::message),
+        residual_value_minor: outlook.and_then(|outlook| outlook.residual_value_minor),
+        high_value: outlook.and_then(|outlook| outlook.high_value),
+        control: card.control,
+    }
+}
+
+fn warning(warning: &Warning) -> proto::ChurnWarning {
+    proto::ChurnWarning {
+        at: Some(instant::write(warning.at)),
+        band: warning.band.clone(),
+        returned_at: warning.returned_at.map(instant::write),
+        spent_minor: warning.spent_minor,
     }
 }
 

@@ -6,7 +6,7 @@ use programme::classes::{Activity, BuyerGroup, Segment};
 use programme::customer::{
     CountedBasket, Customer, DiscountStanding, DrawStanding, DrawsStanding, FraudStanding, Held, Past,
     RecentPurchase, RecentRedemption, RecentReturn, RiskStanding, SegmentStanding, Standing, Suspected, TierFloor,
-    TierStanding, TierTold,
+    TierStanding, TierTold, Warned,
 };
 use programme::decision::{FraudPattern, FraudSuspected};
 use programme::event::{Body, Event, PurchaseVoided};
@@ -95,7 +95,12 @@ fn regular() -> Customer {
                 wake: Some(Day(17_197)),
                 ..TierStanding::default()
             },
-            risk: RiskStanding { band: None, since: at("2017-01-01T06:53:26Z"), wake: Some(Day(17_230)) },
+            risk: RiskStanding {
+                band: None,
+                since: at("2017-01-01T06:53:26Z"),
+                wake: Some(Day(17_230)),
+                warned: None,
+            },
             ..Standing::default()
         },
         wake_at: Some(at("2017-02-01T05:00:00Z")),
@@ -665,22 +670,18 @@ fn customers() -> impl Strategy<Value = Customer> {
         personal_held_minor: held,
         personal_next_minor: next,
     });
-    let risk = (prop::option::of("[a-z]{0,8}"), instants(), prop::option::of(days()));
+    let warned = ("[a-z]{0,8}", instants(), prop::option::of(instants()))
+        .prop_map(|(band, at, returned_at)| Box::new(Warned { at, band, returned_at }));
+    let risk = (prop::option::of("[a-z]{0,8}"), instants(), prop::option::of(days()), prop::option::of(warned));
+    let risk = risk.prop_map(|(band, since, wake, warned)| RiskStanding { band, since, wake, warned });
     let sections = (segments(), fraud(), points(), discount_and_draws());
     let standing = (any::<u64>(), instants(), any::<u32>(), tier, risk, sections).prop_map(
-        |(
+        |(sequence, clock, terms, tier, risk, (segments, fraud, points, (discount, draws)))| Standing {
             sequence,
             clock,
             terms,
             tier,
-            (band, risk_since, risk_wake),
-            (segments, fraud, points, (discount, draws)),
-        )| Standing {
-            sequence,
-            clock,
-            terms,
-            tier,
-            risk: RiskStanding { band, since: risk_since, wake: risk_wake },
+            risk,
             segments,
             fraud,
             points,

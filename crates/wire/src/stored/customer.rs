@@ -13,7 +13,7 @@ mod tier;
 
 use programme::customer::challenges::ChallengesStanding;
 use programme::customer::identity::Identity;
-use programme::customer::{Customer, DiscountStanding, RiskStanding, Standing, TierStanding};
+use programme::customer::{Customer, DiscountStanding, RiskStanding, Standing, TierStanding, Warned};
 use programme::facts::baskets::{Basket, Baskets};
 use programme::facts::days::{Bucket, Days};
 use programme::facts::rhythm::Rhythm;
@@ -22,7 +22,7 @@ use programme::facts::{Facts, Favourites, Lifetime, Nps};
 use programme::time::{Day, Timestamp};
 use prost::Message;
 
-use crate::proto::{StoredCustomer, StoredDiscount, StoredFavourites, StoredNps, StoredRhythm};
+use crate::proto::{StoredCustomer, StoredDiscount, StoredFavourites, StoredNps, StoredRhythm, StoredWarned};
 
 use super::{CorruptState, fraud, points, segments};
 
@@ -113,6 +113,7 @@ pub(super) fn message(customer: &Customer) -> StoredCustomer {
         awaited_ids: identity.awaited.clone(),
         absorbed_ids: identity.absorbed.clone(),
         past: past.as_ref().map_or_else(Vec::new, |past| self::past::message(past).encode_to_vec()),
+        risk_warned: standing.risk.warned.as_deref().map(|warned| warned_message(warned, clock_ms)),
     }
 }
 
@@ -156,6 +157,7 @@ pub(super) fn customer(message: StoredCustomer, past_until: Option<Timestamp>) -
             band: message.risk,
             since: before_clock(message.risk_since_before_clock_ms),
             wake: message.risk_wake_day.map(Day),
+            warned: message.risk_warned.map(|warned| Box::new(self::warned(warned, message.clock_ms))),
         },
         segments: segments::standing(message.segments.unwrap_or_default())?,
         fraud: fraud::standing(message.fraud.unwrap_or_default())?,
@@ -249,6 +251,20 @@ fn nps(stored: StoredNps) -> Result<Nps, CorruptState> {
         Ok(score @ 0..=10) => Ok(Nps { score, at: Timestamp(stored.at_ms) }),
         _ => Err(CorruptState::Contradiction(format!("nps score {} above 10", stored.score))),
     }
+}
+
+fn warned_message(warned: &Warned, clock_ms: i64) -> StoredWarned {
+    StoredWarned {
+        before_clock_ms: clock_ms.wrapping_sub(warned.at.0),
+        band: warned.band.clone(),
+        returned_after_ms: warned.returned_at.map(|at| at.0.wrapping_sub(warned.at.0)),
+    }
+}
+
+fn warned(stored: StoredWarned, clock_ms: i64) -> Warned {
+    let at = Timestamp(clock_ms.wrapping_sub(stored.before_clock_ms));
+    let returned_at = stored.returned_after_ms.map(|after| Timestamp(at.0.wrapping_add(after)));
+    Warned { at, band: stored.band, returned_at }
 }
 
 fn discount_message(standing: &DiscountStanding) -> Option<StoredDiscount> {
