@@ -2,7 +2,7 @@
 
 pub mod relationship;
 
-use crate::customer::{Customer, SegmentStanding, Standing, TierFloor};
+use crate::customer::{Customer, Outcome, SegmentStanding, Standing, TierFloor};
 use crate::decision::{ExpiringPoints, Need};
 use crate::editions::Programme;
 use crate::facts::Facts;
@@ -10,7 +10,7 @@ use crate::facts::seen::fingerprint;
 use crate::ledger::PointsStanding;
 use crate::measure::{self, InWindow};
 use crate::mechanic::Moment;
-use crate::mechanic::churn::Outlook;
+use crate::mechanic::churn::{self, Outlook};
 use crate::mechanic::segments::{self, Scores};
 use crate::mechanic::tiers;
 use crate::terms::Terms;
@@ -88,18 +88,15 @@ pub struct Card {
     pub merged_into: Option<String>,
 }
 
-/// A warning of churn risk, and what came of it.
+/// The last warning of churn risk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Warning {
-    /// When it was given.
-    pub at: Timestamp,
     /// The band that was entered.
     pub band: String,
-    /// The first purchase after it; `None` while there is none that stands.
-    pub returned_at: Option<Timestamp>,
-    /// Net spend from the day of the warning on, for the terms' days, minor units: so far, where they are not over. `None` where
-    /// the terms do not ask, and where those days are not remembered any more.
-    pub spent_minor: Option<i64>,
+    /// What came of it.
+    pub outcome: Outcome,
+    /// What came of the last warning before the risk was last cleared.
+    pub earlier: Option<Outcome>,
 }
 
 /// What was bought from one of the companies that share the programme.
@@ -233,19 +230,8 @@ impl Programme {
 
 fn warning(moment: &Moment<'_>, facts: &Facts, standing: &Standing) -> Option<Warning> {
     let warned = standing.risk.warned.as_deref()?;
-    let first = moment.zone.day(warned.at);
-    let days = i32::try_from(moment.terms.churn.follow_up_days).expect("terms bound it to 800");
-    let forgotten = facts.days.newest().is_some_and(|newest| newest.since(first) >= Facts::days_kept(moment.terms));
-    let spent = || {
-        let bought = facts.days.between(first, first.plus(days - 1));
-        bought.iter().fold(0_i64, |sum, day| sum.saturating_add(day.spend_minor))
-    };
-    Some(Warning {
-        at: warned.at,
-        band: warned.band.clone(),
-        returned_at: warned.returned_at,
-        spent_minor: (days > 0 && !forgotten).then(spent),
-    })
+    let outcome = churn::outcome(moment, facts, warned);
+    Some(Warning { band: warned.band.clone(), outcome, earlier: warned.earlier })
 }
 
 fn partners(terms: &Terms, facts: &Facts, points: &PointsStanding) -> Vec<PartnerShare> {

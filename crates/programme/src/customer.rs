@@ -210,6 +210,20 @@ pub struct Warned {
     pub band: String,
     /// The first purchase after it; `None` while there is none that stands.
     pub returned_at: Option<Timestamp>,
+    /// The last warning before the risk was last cleared, and what had come of it when the next one was given.
+    pub earlier: Option<Outcome>,
+}
+
+/// What came of a warning.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// When the warning was given.
+    pub at: Timestamp,
+    /// The first purchase after it; `None` where there was none that stood.
+    pub returned_at: Option<Timestamp>,
+    /// Net spend from the day of the warning on, for the terms' days, minor units: so far, where they are not over. `None`
+    /// where the terms do not ask, and where those days are not remembered any more.
+    pub spent_minor: Option<i64>,
 }
 
 /// How a customer is classed.

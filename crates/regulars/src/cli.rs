@@ -12,7 +12,7 @@ use crate::config::{Config, LogConfig};
 use crate::fault::Fault;
 use crate::telemetry::{self, LogFormat};
 use crate::{
-    customers, draw, explain, fit, load, partners, programme_check, replay, run, topics, weights, what_if,
+    at_risk, customers, draw, explain, fit, load, partners, programme_check, replay, run, topics, weights, what_if,
 };
 
 /// Turns a retailer's events into tier changes and churn warnings, exactly once.
@@ -56,6 +56,11 @@ const CUSTOMERS_EXAMPLE: &str = "\
 Examples:
   regulars customers --data data/ | head -3
   regulars customers --data data/ --id 900 --as-of 2024-01-01T00:00:00Z";
+
+const AT_RISK_EXAMPLE: &str = "\
+Examples:
+  regulars at-risk --data data/ --limit 20
+  regulars at-risk --data data/ --sort since --format csv > calls.csv";
 
 const EXPLAIN_EXAMPLE: &str = "\
 Example:
@@ -106,6 +111,9 @@ enum Command {
     /// Shows customers as JSON lines
     #[command(after_help = CUSTOMERS_EXAMPLE)]
     Customers(customers::Args),
+    /// Lists whom to call first: customers of whom there is a warning, with why and what is at stake
+    #[command(after_help = AT_RISK_EXAMPLE)]
+    AtRisk(at_risk::Args),
     /// Shows what each company of a coalition sold, and what they owe each other for points
     #[command(after_help = PARTNERS_EXAMPLE)]
     Partners(partners::Args),
@@ -200,6 +208,7 @@ impl Cli {
             Command::WhatIf(args) => what_if::run(args),
             Command::Fit(args) => fit::run(args),
             Command::Customers(args) => customers::run(args),
+            Command::AtRisk(args) => at_risk::run(&args),
             Command::Partners(args) => partners::run(&args),
             Command::Explain(args) => explain::run(args),
             Command::Draw(args) => draw::run(args),

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use programme::card::Card;
 use programme::card::relationship::RelationshipCard;
-use programme::customer::{Customer, TierFloor};
+use programme::customer::{Customer, Outcome, TierFloor};
 use programme::decided::{PastDecision, PastEvidence};
 use programme::decision::{Body, ChurnReason, Decision, Need, Reason, Value};
 use programme::editions::Programme;
@@ -324,15 +324,24 @@ impl Telling<'_> {
             self.line(format_args!("  Still to be expected of this customer: {residual}{high}"));
         }
         if let Some(warning) = &card.warning {
-            let (day, band) = (self.day(warning.at), &warning.band);
-            let came = warning.returned_at.map(|at| format!("came back on {}", self.day(at)));
-            let came = came.unwrap_or_else(|| "has not come back yet".to_string());
-            let spent = warning.spent_minor.map(|minor| format!(", spent {}", self.money(minor)));
-            self.line(format_args!("  Last warning: {band} on {day}, {came}{}", spent.unwrap_or_default()));
+            let (band, last) = (&warning.band, self.outcome(&warning.outcome));
+            self.line(format_args!("  Last warning: {band}, {last}"));
+            if let Some(earlier) = &warning.earlier {
+                let earlier = self.outcome(earlier);
+                self.line(format_args!("  And before: {earlier}"));
+            }
         }
         if card.control {
             self.line(format_args!("  In the control group: nothing is done about warnings, nothing is offered"));
         }
+    }
+
+    /// When a warning was given, and what came of it.
+    fn outcome(&self, outcome: &Outcome) -> String {
+        let came = outcome.returned_at.map(|at| format!("came back on {}", self.day(at)));
+        let came = came.unwrap_or_else(|| "did not come back so far".to_string());
+        let spent = outcome.spent_minor.map(|minor| format!(", spent {}", self.money(minor)));
+        format!("{}, {came}{}", self.day(outcome.at), spent.unwrap_or_default())
     }
 
     /// Why the risk is what it is: how much of the probability each reason explains, with its figure.

@@ -4,7 +4,7 @@
 
 use programme::classes::{Activity, BuyerGroup, Segment};
 use programme::customer::{
-    CountedBasket, Customer, DiscountStanding, DrawStanding, DrawsStanding, FraudStanding, Held, Past,
+    CountedBasket, Customer, DiscountStanding, DrawStanding, DrawsStanding, FraudStanding, Held, Outcome, Past,
     RecentPurchase, RecentRedemption, RecentReturn, RiskStanding, SegmentStanding, Standing, Suspected, TierFloor,
     TierStanding, TierTold, Warned,
 };
@@ -670,8 +670,10 @@ fn customers() -> impl Strategy<Value = Customer> {
         personal_held_minor: held,
         personal_next_minor: next,
     });
-    let warned = ("[a-z]{0,8}", instants(), prop::option::of(instants()))
-        .prop_map(|(band, at, returned_at)| Box::new(Warned { at, band, returned_at }));
+    let outcome = (instants(), prop::option::of(instants()), prop::option::of(any::<i64>()))
+        .prop_map(|(at, returned_at, spent_minor)| Outcome { at, returned_at, spent_minor });
+    let warned = ("[a-z]{0,8}", instants(), prop::option::of(instants()), prop::option::of(outcome))
+        .prop_map(|(band, at, returned_at, earlier)| Box::new(Warned { at, band, returned_at, earlier }));
     let risk = (prop::option::of("[a-z]{0,8}"), instants(), prop::option::of(days()), prop::option::of(warned));
     let risk = risk.prop_map(|(band, since, wake, warned)| RiskStanding { band, since, wake, warned });
     let sections = (segments(), fraud(), points(), discount_and_draws());

@@ -8,7 +8,7 @@ mod reading;
 mod reasons;
 mod worth;
 
-use crate::customer::{RiskStanding, Standing, Warned};
+use crate::customer::{Outcome, RiskStanding, Standing, Warned};
 use crate::decision::{Body, ChurnCause, ChurnRiskChanged, Evidence, Value};
 use crate::facts::Facts;
 use crate::facts::rhythm::Rhythm;
@@ -46,7 +46,13 @@ fn judge(moment: &Moment<'_>, facts: &Facts, standing: &mut Standing, concluded:
     standing.risk.since = moment.at;
     if told > held && (churn.cool_down_days > 0 || churn.follow_up_days > 0) {
         let band = to.cloned().unwrap_or_default();
-        standing.risk.warned = Some(Box::new(Warned { at: moment.at, band, returned_at: None }));
+        let before = standing.risk.warned.take();
+        // A higher band goes on with the same silence; a new one begins where there was no risk.
+        let earlier = match from {
+            Some(_) => before.and_then(|warned| warned.earlier),
+            None => before.map(|warned| outcome(moment, facts, &warned)),
+        };
+        standing.risk.warned = Some(Box::new(Warned { at: moment.at, band, returned_at: None, earlier }));
     }
     concluded.push(changed(moment, facts, standing, reading.as_ref(), from));
 }
@@ -92,6 +98,18 @@ fn note_return(moment: &Moment<'_>, facts: &Facts, risk: &mut RiskStanding) {
     }
     let since = facts.last_purchase_at.filter(|at| *at > warned.at);
     warned.returned_at = since.map(|last| warned.returned_at.unwrap_or(last));
+}
+
+/// What has come of a warning up to `moment`.
+pub fn outcome(moment: &Moment<'_>, facts: &Facts, warned: &Warned) -> Outcome {
+    let first = moment.zone.day(warned.at);
+    let days = i32::try_from(moment.terms.churn.follow_up_days).expect("terms bound it to 800");
+    let forgotten = facts.days.newest().is_some_and(|newest| newest.since(first) >= Facts::days_kept(moment.terms));
+    let spent_minor = (days > 0 && !forgotten).then(|| {
+        let bought = facts.days.between(first, first.plus(days - 1));
+        bought.iter().fold(0_i64, |sum, day| sum.saturating_add(day.spend_minor))
+    });
+    Outcome { at: warned.at, returned_at: warned.returned_at, spent_minor }
 }
 
 /// The day on which an answer that shifts the probability ends to count.

@@ -13,7 +13,7 @@ mod tier;
 
 use programme::customer::challenges::ChallengesStanding;
 use programme::customer::identity::Identity;
-use programme::customer::{Customer, DiscountStanding, RiskStanding, Standing, TierStanding, Warned};
+use programme::customer::{Customer, DiscountStanding, Outcome, RiskStanding, Standing, TierStanding, Warned};
 use programme::facts::baskets::{Basket, Baskets};
 use programme::facts::days::{Bucket, Days};
 use programme::facts::rhythm::Rhythm;
@@ -254,17 +254,28 @@ fn nps(stored: StoredNps) -> Result<Nps, CorruptState> {
 }
 
 fn warned_message(warned: &Warned, clock_ms: i64) -> StoredWarned {
+    let after = |at: Timestamp, later: Option<Timestamp>| later.map(|later| later.0.wrapping_sub(at.0));
+    let earlier = warned.earlier.as_ref();
     StoredWarned {
         before_clock_ms: clock_ms.wrapping_sub(warned.at.0),
         band: warned.band.clone(),
-        returned_after_ms: warned.returned_at.map(|at| at.0.wrapping_sub(warned.at.0)),
+        returned_after_ms: after(warned.at, warned.returned_at),
+        earlier_before_clock_ms: earlier.map(|earlier| clock_ms.wrapping_sub(earlier.at.0)),
+        earlier_returned_after_ms: earlier.and_then(|earlier| after(earlier.at, earlier.returned_at)),
+        earlier_spent_minor: earlier.and_then(|earlier| earlier.spent_minor),
     }
 }
 
 fn warned(stored: StoredWarned, clock_ms: i64) -> Warned {
-    let at = Timestamp(clock_ms.wrapping_sub(stored.before_clock_ms));
-    let returned_at = stored.returned_after_ms.map(|after| Timestamp(at.0.wrapping_add(after)));
-    Warned { at, band: stored.band, returned_at }
+    let before = |ms: i64| Timestamp(clock_ms.wrapping_sub(ms));
+    let after = |at: Timestamp, ms: Option<i64>| ms.map(|ms| Timestamp(at.0.wrapping_add(ms)));
+    let at = before(stored.before_clock_ms);
+    let earlier = stored.earlier_before_clock_ms.map(before).map(|at| Outcome {
+        at,
+        returned_at: after(at, stored.earlier_returned_after_ms),
+        spent_minor: stored.earlier_spent_minor,
+    });
+    Warned { at, band: stored.band, returned_at: after(at, stored.returned_after_ms), earlier }
 }
 
 fn discount_message(standing: &DiscountStanding) -> Option<StoredDiscount> {

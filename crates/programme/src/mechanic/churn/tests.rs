@@ -2,7 +2,7 @@
 
 use expect_test::{Expect, expect};
 
-use crate::customer::Customer;
+use crate::customer::{Customer, Outcome};
 use crate::decision::{Body, Value};
 use crate::editions::Programme;
 use crate::event::Event;
@@ -332,8 +332,8 @@ fn what_comes_of_a_warning_is_remembered_while_the_terms_ask() {
     let warning = |programme: &Programme, customer: &Customer| {
         let warning = programme.card("c", customer, customer.standing.clock).warning;
         warning.map(|warning| {
-            let returned = warning.returned_at.map(|at| at.to_string());
-            (warning.at.to_string(), warning.band, returned, warning.spent_minor)
+            let Outcome { at, returned_at, spent_minor } = warning.outcome;
+            (at.to_string(), warning.band, returned_at.map(|at| at.to_string()), spent_minor)
         })
     };
     let watch = |returned: Option<&str>, spent| {
@@ -345,6 +345,13 @@ fn what_comes_of_a_warning_is_remembered_while_the_terms_ask() {
     // Beyond the days that count.
     fold("2024-03-20 purchase b4 9.00", &asks, &mut customer);
     assert_eq!(warning(&asks, &customer), watch(Some("2024-03-02T12:00:00Z"), Some(25_00)));
+    // The next warning keeps what came of this one, when its time was over.
+    asks.wake_until("c", &mut customer, history::instant("2024-07-20"), &mut Vec::new());
+    let card = asks.card("c", &customer, customer.standing.clock);
+    let again = card.warning.expect("silent for months");
+    assert_eq!((again.outcome.returned_at, again.outcome.spent_minor), (None, Some(0)));
+    let earlier = again.earlier.map(|earlier| (earlier.returned_at.map(|at| at.to_string()), earlier.spent_minor));
+    assert_eq!(earlier, Some((Some("2024-03-02T12:00:00Z".to_string()), Some(25_00))));
     fold("2024-08-01 purchase b5 9.00", &does_not_ask, &mut customer);
     assert_eq!(warning(&does_not_ask, &customer), None);
     assert_eq!(customer.standing.risk.warned, None);
