@@ -62,6 +62,8 @@ pub struct Card {
     pub outlook: Option<Outlook>,
     /// The last warning of churn risk, and what came of it; `None` where there was none, or the terms do not ask.
     pub warning: Option<Warning>,
+    /// The customer is lost in part, as was announced.
+    pub partial: bool,
     /// The customer belongs to the control group.
     pub control: bool,
     /// How the customer is classed; nothing where the terms do not class.
@@ -193,6 +195,7 @@ impl Programme {
             risk_since: standing.risk.since,
             outlook: Outlook::at(&moment, &facts, &standing),
             warning: warning(&moment, &facts, &standing),
+            partial: standing.risk.partial.is_some_and(|partial| partial.holds),
             control: terms.control.as_ref().is_some_and(|control| control.holds(customer_id)),
             segments: standing.segments,
             scores: segments::scores_at(&moment, &facts),

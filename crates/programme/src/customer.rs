@@ -199,6 +199,17 @@ pub struct RiskStanding {
     pub wake: Option<Day>,
     /// The last warning; `None` where there was none, or the terms do not ask what came of it.
     pub warned: Option<Box<Warned>>,
+    /// Whether the customer is lost in part; `None` where that was never said, or the terms do not ask.
+    pub partial: Option<PartialStanding>,
+}
+
+/// Whether a customer who still comes is lost in part.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PartialStanding {
+    /// So it was announced, and was not taken back.
+    pub holds: bool,
+    /// The last day on which anything was bought when it was announced last.
+    pub raised: Day,
 }
 
 /// A warning of churn risk, and what came of it.

@@ -169,7 +169,9 @@ pub struct Need {
 /// The customer's churn risk moved to another band.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ChurnRiskChanged {
-    /// The band before; absent when there was no risk to speak of.
+    /// Of what the customer is lost.
+    pub kind: ChurnKind,
+    /// The band before; absent when there was no risk to speak of. `partial` where it is about a part.
     pub from: Option<String>,
     /// The band now; absent when the risk is cleared.
     pub to: Option<String>,
@@ -186,11 +188,11 @@ pub struct ChurnRiskChanged {
     /// faded one, whichever is less. A good mood lowers it with all the rest (`churn.shift.mood`).
     pub usual_probability: f64,
     /// Why, largest contribution first; none where the risk is cleared. `usual_probability` and the contributions add up to
-    /// `probability`.
+    /// `probability`; where it is about a part, the contributions are shares of the usual spend, and add up to what is missing.
     pub reasons: Vec<ChurnCause>,
     /// What is lost with the customer, minor units. Under a model that knows spend: the margin on all that is still to be
     /// expected, discounted (residual CLV). Otherwise the margin that the horizon would bring at the customer's own rate of
-    /// spend.
+    /// spend. Where it is about a part: the margin that is missing over the horizon.
     pub value_at_risk_minor: i64,
     /// The customer belongs to the control group: nothing is done about it.
     pub control: bool,
@@ -369,7 +371,8 @@ pub struct OfferSuggested {
     pub points: i64,
     /// Absent where it has no end.
     pub valid_until: Option<Timestamp>,
-    /// The customer belongs to the control group: it is recorded, and nothing is offered.
+    /// The customer belongs to the control group: it is recorded, and nothing is offered. Never of what was earned, nor of a
+    /// survey. A mechanic says so of what may be withheld, and it is left standing for that group alone.
     pub withheld: bool,
 }
 
@@ -442,6 +445,16 @@ pub struct MergedBalance {
 pub struct CustomerErased {
     /// The request that was met.
     pub request_id: String,
+}
+
+/// Of what a customer is lost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ChurnKind {
+    /// All of it: purchases have ended, or will.
+    #[default]
+    Whole,
+    /// A part: visits go on, and spend or categories have fallen.
+    Partial,
 }
 
 /// One reason of a warning, with its figures.

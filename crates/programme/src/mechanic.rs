@@ -10,6 +10,7 @@ pub mod draws;
 pub mod engagement;
 pub mod fraud;
 pub mod negative;
+pub mod partial;
 pub mod points;
 pub mod reactivation;
 pub mod segments;
@@ -68,7 +69,7 @@ pub struct Mechanic {
 
 /// All mechanics, in the order in which they judge. What is bought of categories is noted before the risk is judged, which
 /// tells of those that were dropped.
-pub const MECHANICS: [Mechanic; 12] = [
+pub const MECHANICS: [Mechanic; 13] = [
     fraud::MECHANIC,
     challenges::MECHANIC,
     points::MECHANIC,
@@ -78,6 +79,7 @@ pub const MECHANICS: [Mechanic; 12] = [
     segments::MECHANIC,
     reactivation::MECHANIC,
     churn::MECHANIC,
+    partial::MECHANIC,
     negative::MECHANIC,
     engagement::MECHANIC,
     surveys::MECHANIC,

@@ -210,7 +210,7 @@ impl Terms {
         findings.range("ltv.nps_days", self.ltv.nps_days, 1, 3660);
         tiers::check(self, &mut findings);
         self.tier_policy.check(&self.tier, &mut findings);
-        self.churn.check(self.complaints.is_some(), &mut findings);
+        self.churn.check(self.complaints.is_some(), self.reactivation.is_some(), &mut findings);
         if let Some(segments) = &self.segments {
             segments.check(&mut findings);
         }

@@ -10,7 +10,7 @@ use programme::card::Card;
 use programme::card::relationship::RelationshipCard;
 use programme::customer::{Customer, Outcome, TierFloor};
 use programme::decided::{PastDecision, PastEvidence};
-use programme::decision::{Body, ChurnReason, Decision, Need, Reason, Value};
+use programme::decision::{Body, ChurnKind, ChurnReason, Decision, Need, Reason, Value};
 use programme::editions::Programme;
 use programme::explanation::Explanation;
 use programme::facts::rhythm::Rhythm;
@@ -331,6 +331,9 @@ impl Telling<'_> {
                 self.line(format_args!("  And before: {earlier}"));
             }
         }
+        if card.partial {
+            self.line(format_args!("  Still comes, and is lost in part: less is bought than was usual"));
+        }
         if card.control {
             self.line(format_args!("  In the control group: nothing is done about warnings, nothing is offered"));
         }
@@ -464,6 +467,9 @@ fn change(decision: &Decision) -> String {
         Body::ChurnRiskChanged(changed) => {
             let name = |band: &Option<String>| band.clone().unwrap_or_else(|| "none".to_string());
             let probability = percent(changed.probability);
+            if changed.kind == ChurnKind::Partial {
+                return decision.body.to_string();
+            }
             format!("churn risk {} -> {} ({probability})", name(&changed.from), name(&changed.to))
         }
         Body::PointsChanged(_)

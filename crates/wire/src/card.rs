@@ -110,6 +110,7 @@ fn risk(card: &Card) -> proto::Risk {
         causes: at_risk.iter().flat_map(|outlook| &outlook.reasons).map(churn_cause).collect(),
         value_at_risk_minor: outlook.map(|outlook| outlook.value_at_risk_minor),
         expected_next_purchase: outlook.and_then(|outlook| outlook.expected_next_purchase).map(instant::write),
+        partial: card.partial,
         last_warning: warning.map(|warning| outcome(&warning.band, &warning.outcome)),
         earlier_warning: warning.and_then(|warning| warning.earlier).map(|earlier| outcome("", &earlier)),
     }

@@ -7,7 +7,9 @@ pub mod published;
 
 use std::fmt::{self, Write};
 
-use programme::decision::{Body, ChurnCause, ChurnReason, Decision, Direction, Evidence, Need, Reason, Value};
+use programme::decision::{
+    Body, ChurnCause, ChurnKind, ChurnReason, Decision, Direction, Evidence, Need, Reason, Value,
+};
 use programme::time::{Day, Timestamp};
 use prost::Message;
 
@@ -187,6 +189,11 @@ fn body(body: &Body) -> proto::decision::Body {
             usual_probability: changed.to.is_some().then_some(changed.usual_probability),
             causes: changed.reasons.iter().map(churn_cause).collect(),
             control: changed.control,
+            kind: match changed.kind {
+                ChurnKind::Whole => proto::churn_risk_changed::Kind::Whole,
+                ChurnKind::Partial => proto::churn_risk_changed::Kind::Partial,
+            }
+            .into(),
         }),
         Body::PointsChanged(changed) => proto::decision::Body::PointsChanged(body::points(changed)),
         Body::EngagementChanged(changed) => proto::decision::Body::EngagementChanged(body::classes(changed)),

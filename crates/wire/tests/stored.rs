@@ -4,9 +4,9 @@
 
 use programme::classes::{Activity, BuyerGroup, Segment};
 use programme::customer::{
-    CountedBasket, Customer, DiscountStanding, DrawStanding, DrawsStanding, FraudStanding, Held, Outcome, Past,
-    RecentPurchase, RecentRedemption, RecentReturn, RiskStanding, SegmentStanding, Standing, Suspected, TierFloor,
-    TierStanding, TierTold, Warned,
+    CountedBasket, Customer, DiscountStanding, DrawStanding, DrawsStanding, FraudStanding, Held, Outcome,
+    PartialStanding, Past, RecentPurchase, RecentRedemption, RecentReturn, RiskStanding, SegmentStanding, Standing,
+    Suspected, TierFloor, TierStanding, TierTold, Warned,
 };
 use programme::decision::{FraudPattern, FraudSuspected};
 use programme::event::{Body, Event, PurchaseVoided};
@@ -100,6 +100,7 @@ fn regular() -> Customer {
                 since: at("2017-01-01T06:53:26Z"),
                 wake: Some(Day(17_230)),
                 warned: None,
+                partial: None,
             },
             ..Standing::default()
         },
@@ -675,7 +676,15 @@ fn customers() -> impl Strategy<Value = Customer> {
     let warned = ("[a-z]{0,8}", instants(), prop::option::of(instants()), prop::option::of(outcome))
         .prop_map(|(band, at, returned_at, earlier)| Box::new(Warned { at, band, returned_at, earlier }));
     let risk = (prop::option::of("[a-z]{0,8}"), instants(), prop::option::of(days()), prop::option::of(warned));
-    let risk = risk.prop_map(|(band, since, wake, warned)| RiskStanding { band, since, wake, warned });
+    let partial =
+        prop::option::of((any::<bool>(), days()).prop_map(|(holds, raised)| PartialStanding { holds, raised }));
+    let risk = (risk, partial).prop_map(|((band, since, wake, warned), partial)| RiskStanding {
+        band,
+        since,
+        wake,
+        warned,
+        partial,
+    });
     let sections = (segments(), fraud(), points(), discount_and_draws());
     let standing = (any::<u64>(), instants(), any::<u32>(), tier, risk, sections).prop_map(
         |(sequence, clock, terms, tier, risk, (segments, fraud, points, (discount, draws)))| Standing {

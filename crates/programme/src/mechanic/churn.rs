@@ -9,7 +9,7 @@ mod reasons;
 mod worth;
 
 use crate::customer::{Outcome, RiskStanding, Standing, Warned};
-use crate::decision::{Body, ChurnCause, ChurnRiskChanged, Evidence, Value};
+use crate::decision::{Body, ChurnCause, ChurnKind, ChurnRiskChanged, Evidence, Value};
 use crate::facts::Facts;
 use crate::facts::rhythm::Rhythm;
 use crate::measure;
@@ -154,6 +154,7 @@ fn changed(
     evidence.extend(reasons::mean_gap_days(&rhythm).map(|gap| row("own_gap_days", Value::Ratio(gap), None)));
     let outlook = reading.map(|reading| Outlook::of(moment, facts, standing, reading)).unwrap_or_default();
     let changed = ChurnRiskChanged {
+        kind: ChurnKind::Whole,
         from,
         to: to.map(|band| band.name.clone()),
         probability: score.no_purchase,

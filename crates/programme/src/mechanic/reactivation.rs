@@ -149,7 +149,8 @@ fn offer(moment: &Moment<'_>, terms: &Reactivation, category: &CategoryStanding)
         discount_permille: terms.discount_permille,
         points: terms.points,
         valid_until: Some(moment.zone.start(moment.day.plus(valid_days))),
-        withheld: false,
+        // Of whoever is in the control group; nobody else's is.
+        withheld: moment.terms.control.is_some(),
     };
     Conclusion { body: Body::OfferSuggested(offer), evidence }
 }

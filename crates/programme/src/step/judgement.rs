@@ -3,7 +3,7 @@
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::customer::{Customer, Standing};
-use crate::decision::{Body, Decision, Direction, Reason};
+use crate::decision::{Body, ChurnKind, Decision, Direction, Reason};
 use crate::event;
 use crate::mechanic::{Conclusion, Happened, MECHANICS, Moment};
 use crate::terms::control::Control;
@@ -80,11 +80,12 @@ impl Programme {
     }
 }
 
-/// Marks what is to be done about a customer of the control group: somebody else decides whether anything is done.
+/// Marks what would be done about a customer of the control group, and is not. Which offers those are, the mechanics say: what
+/// was earned is given to everybody, and a question is asked of everybody, or the groups could not be compared by answers.
 fn mark(body: &mut Body, control: &Control, customer_id: &str) {
     match body {
         Body::ChurnRiskChanged(changed) => changed.control = control.holds(customer_id),
-        Body::OfferSuggested(offer) => offer.withheld = control.holds(customer_id),
+        Body::OfferSuggested(offer) => offer.withheld = offer.withheld && control.holds(customer_id),
         Body::TierChanged(_)
         | Body::PointsChanged(_)
         | Body::EngagementChanged(_)
@@ -200,7 +201,10 @@ impl Cause<'_> {
 pub(super) fn kind(body: &Body) -> &'static str {
     match body {
         Body::TierChanged(_) => "tier",
-        Body::ChurnRiskChanged(_) => "churn_risk",
+        Body::ChurnRiskChanged(changed) => match changed.kind {
+            ChurnKind::Whole => "churn_risk",
+            ChurnKind::Partial => "churn_risk_partial",
+        },
         Body::PointsChanged(_) => "points",
         Body::EngagementChanged(_) => "engagement",
         Body::ChallengeChanged(_) => "challenge",

@@ -1,5 +1,6 @@
 //! The numbers of the churn mechanic.
 
+pub mod partial;
 pub mod shift;
 pub mod value;
 
@@ -7,7 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::finding::Findings;
 use super::is_default;
+use crate::mechanic::partial as partial_warning;
 use crate::probability;
+use partial::Partial;
 use shift::Shift;
 use value::ValueModel;
 
@@ -45,6 +48,9 @@ pub struct Churn {
     /// How much less money is worth a year later, thousandths, where value at risk is told by a model; 1 to 10,000.
     #[serde(default = "discount_permille", skip_serializing_if = "is_usual_discount")]
     pub discount_permille: u32,
+    /// When a customer who still comes is lost in part; absent where nobody looks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partial: Option<Partial>,
     /// How what is felt shifts the probability; absent where it does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shift: Option<Shift>,
@@ -114,6 +120,7 @@ impl Default for Churn {
             cool_down_days: 0,
             follow_up_days: 0,
             discount_permille: discount_permille(),
+            partial: None,
             shift: None,
             calibration: Vec::new(),
             value: None,
@@ -135,7 +142,7 @@ pub struct Band {
 }
 
 impl Churn {
-    pub(super) fn check(&self, has_complaints: bool, findings: &mut Findings) {
+    pub(super) fn check(&self, has_complaints: bool, follows_categories: bool, findings: &mut Findings) {
         findings.range("churn.horizon_days", self.horizon_days, 1, 3660);
         findings.range("churn.shopping_days_min", self.shopping_days_min, 1, 1000);
         for (key, value, max) in [
@@ -155,6 +162,9 @@ impl Churn {
         findings.range("churn.cool_down_days", self.cool_down_days, 0, 3660);
         findings.range("churn.follow_up_days", self.follow_up_days, 0, 800);
         findings.range("churn.discount_permille", self.discount_permille, 1, 10_000);
+        if let Some(partial) = &self.partial {
+            partial.check(follows_categories, findings);
+        }
         if let Some(shift) = &self.shift {
             shift.check(has_complaints, findings);
         }
@@ -178,7 +188,11 @@ impl Churn {
             });
             below = p;
             let earlier = self.band[..i].iter().any(|other| other.name == band.name);
-            findings.name(&format!("churn.band.{i}.name"), &band.name, earlier);
+            let key = format!("churn.band.{i}.name");
+            findings.name(&key, &band.name, earlier);
+            findings.check(band.name != partial_warning::NAME, &key, || {
+                format!("{:?} is what warnings of customers who are lost in part are called", partial_warning::NAME)
+            });
         }
     }
 }

@@ -59,6 +59,7 @@ fn cards_as_json() {
                 spent_minor: None,
             }),
         }),
+        partial: true,
         control: true,
         segments: SegmentStanding {
             segment: Some(Held { class: Segment::Loyal, since: Day(17_190) }),
@@ -90,7 +91,7 @@ fn cards_as_json() {
     };
     let view = card.view_of("pharmacy").expect("it is on the card");
     expect![[r#"{"customerId":"c1","asOf":"2017-01-30T00:00:00Z","tier":"regular","currency":"USD","balance":"120","share":{"partner":"pharmacy","purchases":0,"spendMinor":"0","pointsEarned":"0","pointsSpent":"30"}}"#]].assert_eq(&view_to_json(&view));
-    expect![[r#"{"customerId":"c1","asOf":"2017-01-30T00:00:00Z","since":"2017-01-01T06:53:26Z","tier":"regular","tierSince":"2017-01-05T00:00:00Z","tierUntil":"2017-02-01T05:00:00Z","toKeep":[{"measure":"purchases","required":"4","current":"5"}],"rfm":{"recencyDays":0,"frequency":5,"monetaryMinor":"1500000","window":"2017-01-01..2017-01-30"},"currency":"USD","risk":{"band":"high","since":"2017-01-20T00:00:00Z","probability":0.5,"alive":0.75,"usualProbability":0.25,"causes":[{"reason":"SILENCE","contribution":0.25,"measure":"silence_days","value":"60"}],"valueAtRiskMinor":"4200","expectedNextPurchase":"2017-02-03T00:00:00Z","lastWarning":{"at":"2017-01-10T00:00:00Z","band":"watch","spentMinor":"0"},"earlierWarning":{"at":"2016-07-10T00:00:00Z","returnedAt":"2016-07-20T00:00:00Z"}},"lifetimePurchases":7,"lifetimeSpendMinor":"1700000","ltvMinor":"3600000","lastPurchaseAt":"2017-01-30T00:00:00Z","nps":9,"sequence":"3","wakeAt":"2017-02-01T05:00:00Z","classes":{"segment":"loyal","activity":"active","recencyScore":4,"frequencyScore":5,"monetaryScore":1},"balances":[{"currency":"USD","balance":"120","pending":"0","expiresNext":{"points":"20","at":"2017-03-01T05:00:00Z"}}],"discountPermille":70,"partners":[{"partner":"pharmacy","purchases":0,"spendMinor":"0","pointsEarned":"0","pointsSpent":"30"}],"residualValueMinor":"4200","highValue":false,"control":true}"#]].assert_eq(&to_json(&card));
+    expect![[r#"{"customerId":"c1","asOf":"2017-01-30T00:00:00Z","since":"2017-01-01T06:53:26Z","tier":"regular","tierSince":"2017-01-05T00:00:00Z","tierUntil":"2017-02-01T05:00:00Z","toKeep":[{"measure":"purchases","required":"4","current":"5"}],"rfm":{"recencyDays":0,"frequency":5,"monetaryMinor":"1500000","window":"2017-01-01..2017-01-30"},"currency":"USD","risk":{"band":"high","since":"2017-01-20T00:00:00Z","probability":0.5,"alive":0.75,"usualProbability":0.25,"causes":[{"reason":"SILENCE","contribution":0.25,"measure":"silence_days","value":"60"}],"valueAtRiskMinor":"4200","expectedNextPurchase":"2017-02-03T00:00:00Z","lastWarning":{"at":"2017-01-10T00:00:00Z","band":"watch","spentMinor":"0"},"earlierWarning":{"at":"2016-07-10T00:00:00Z","returnedAt":"2016-07-20T00:00:00Z"},"partial":true},"lifetimePurchases":7,"lifetimeSpendMinor":"1700000","ltvMinor":"3600000","lastPurchaseAt":"2017-01-30T00:00:00Z","nps":9,"sequence":"3","wakeAt":"2017-02-01T05:00:00Z","classes":{"segment":"loyal","activity":"active","recencyScore":4,"frequencyScore":5,"monetaryScore":1},"balances":[{"currency":"USD","balance":"120","pending":"0","expiresNext":{"points":"20","at":"2017-03-01T05:00:00Z"}}],"discountPermille":70,"partners":[{"partner":"pharmacy","purchases":0,"spendMinor":"0","pointsEarned":"0","pointsSpent":"30"}],"residualValueMinor":"4200","highValue":false,"control":true}"#]].assert_eq(&to_json(&card));
 
     card = Card {
         partners: Vec::new(),
@@ -110,6 +111,7 @@ fn cards_as_json() {
         risk_since: Timestamp(0),
         outlook: None,
         warning: None,
+        partial: false,
         control: false,
         segments: SegmentStanding::default(),
         scores: None,

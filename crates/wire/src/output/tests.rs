@@ -75,6 +75,7 @@ fn churn_risk_changed() -> Decision {
         correction: true,
         edition: 0,
         body: Body::ChurnRiskChanged(ChurnRiskChanged {
+            kind: ChurnKind::Whole,
             from: None,
             to: Some("high".into()),
             probability: 0.500_000_001,

@@ -13,7 +13,9 @@ mod tier;
 
 use programme::customer::challenges::ChallengesStanding;
 use programme::customer::identity::Identity;
-use programme::customer::{Customer, DiscountStanding, Outcome, RiskStanding, Standing, TierStanding, Warned};
+use programme::customer::{
+    Customer, DiscountStanding, Outcome, PartialStanding, RiskStanding, Standing, TierStanding, Warned,
+};
 use programme::facts::baskets::{Basket, Baskets};
 use programme::facts::days::{Bucket, Days};
 use programme::facts::rhythm::Rhythm;
@@ -113,6 +115,8 @@ pub(super) fn message(customer: &Customer) -> StoredCustomer {
         awaited_ids: identity.awaited.clone(),
         absorbed_ids: identity.absorbed.clone(),
         past: past.as_ref().map_or_else(Vec::new, |past| self::past::message(past).encode_to_vec()),
+        partial_raised_day: standing.risk.partial.map(|partial| partial.raised.0),
+        partial_ended: standing.risk.partial.is_some_and(|partial| !partial.holds),
         risk_warned: standing.risk.warned.as_deref().map(|warned| warned_message(warned, clock_ms)),
     }
 }
@@ -157,6 +161,9 @@ pub(super) fn customer(message: StoredCustomer, past_until: Option<Timestamp>) -
             band: message.risk,
             since: before_clock(message.risk_since_before_clock_ms),
             wake: message.risk_wake_day.map(Day),
+            partial: message
+                .partial_raised_day
+                .map(|raised| PartialStanding { holds: !message.partial_ended, raised: Day(raised) }),
             warned: message.risk_warned.map(|warned| Box::new(self::warned(warned, message.clock_ms))),
         },
         segments: segments::standing(message.segments.unwrap_or_default())?,
