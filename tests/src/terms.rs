@@ -127,6 +127,7 @@ pub fn segments(chance: &mut Chance) -> Option<Segments> {
         window_days: chance.one_of(&[1, 14, 45, 200]),
         settle_days: chance.one_of(&[0, 0, 1, 10]),
         active_days: chance.permille(700).then(|| chance.one_of(&[1, 30, 365])),
+        rfm_by_model: false,
         rfm: chance.permille(700).then_some(rfm),
         buyer_groups: chance.permille(700).then_some(groups),
     };

@@ -290,7 +290,7 @@ fn report(args: &Args) -> Result<Report, Fault> {
         score: kind,
         horizon_days: args.horizon_days,
         tau_days: churn.tau_days,
-        margin_permille: latest.ltv.margin_permille,
+        ltv: &latest.ltv,
         calibration,
         holdout,
     };
