@@ -19,6 +19,7 @@ use crate::terms::churn::Churn;
 use crate::time::{Day, Timestamp};
 
 use reading::Reading;
+use worth::Prospect;
 
 /// Raises and clears the risk of losing a customer.
 pub const MECHANIC: Mechanic = Mechanic { judge, correct };
@@ -192,8 +193,7 @@ impl Outlook {
     /// Reads `facts` at `moment`; `None` below the terms' number of shopping days.
     pub fn at(moment: &Moment<'_>, facts: &Facts, standing: &Standing) -> Option<Outlook> {
         let reading = Reading::at(moment, facts)?;
-        let high_value = worth::has_high_value(moment, facts, &reading);
-        Some(Outlook { high_value, ..Outlook::of(moment, facts, standing, &reading) })
+        Some(Outlook::of(moment, facts, standing, &reading))
     }
 
     fn of(moment: &Moment<'_>, facts: &Facts, standing: &Standing, reading: &Reading) -> Outlook {
@@ -201,7 +201,8 @@ impl Outlook {
             true => reasons::reasons(moment, facts, standing, reading),
             false => (reading.score.no_purchase, Vec::new()),
         };
-        let residual_value_minor = worth::residual_minor(moment, facts, reading);
+        let prospect = Prospect::of(moment, facts, reading);
+        let residual_value_minor = prospect.as_ref().map(Prospect::residual_minor);
         Outlook {
             score: reading.score,
             usual_probability,
@@ -210,7 +211,7 @@ impl Outlook {
             value_at_risk_minor: residual_value_minor
                 .unwrap_or_else(|| worth::of_horizon_minor(moment, facts, reading)),
             residual_value_minor,
-            high_value: None,
+            high_value: prospect.and_then(|prospect| prospect.has_high_value()),
         }
     }
 }

@@ -3,7 +3,7 @@
 //! The closed forms of BG/NBD, MBG/NBD and gamma-gamma. They stand here because the programme uses them live; `model`,
 //! which fits their parameters, uses these too.
 
-use super::special::{beta_mean, exponential_integral};
+use super::special::{beta_mean, exponential_integral, ln_1p_exp};
 
 /// What is known of a customer who has not left: nothing that is known of the purchase rate says anything about the
 /// chance to leave, so each stays in its own family, gamma(`shape`, `scale`) and beta(`a`, `b`). All above 0.
@@ -39,6 +39,98 @@ impl Staying {
         // Mean over the rate of rate / (discount + rate p).
         let of_chance = |p: f64, _: f64| shape * exponential_integral_over(shape, discount * scale, p);
         beta_mean(a, b, of_chance)
+    }
+}
+
+/// How many points the quick sums below take of the chance to leave, and of the rate.
+const CHANCES: usize = 48;
+const RATES: usize = 32;
+/// Weights below e to minus this are left out of them.
+const LN_WEIGHT_MAX: f64 = 20.0;
+
+/// A few points of a customer's chance to leave, with their weights: enough for an amount of money, and quick enough for
+/// every card (20 µs). Where `model` asks for twelve digits, this gives four, and two or three at the ends of what is fitted.
+#[derive(Clone, Copy, Debug)]
+pub struct Quick {
+    staying: Staying,
+    chances: [f64; CHANCES],
+    weights: [f64; CHANCES],
+}
+
+impl Quick {
+    /// Takes the points: those of the trapezoidal rule over sinh of the logit, as in [`beta_mean`].
+    pub fn of(staying: Staying) -> Quick {
+        let Staying { a, b, .. } = staying;
+        let (middle, width) = (libm::log(a / b), libm::sqrt(1.0 / a + 1.0 / b));
+        let end = |rate: f64| libm::asinh(LN_WEIGHT_MAX / rate / width + 5.0);
+        let (from, to) = (-end(a), end(b));
+        let step = (to - from) / (CHANCES - 1) as f64;
+        let ln_density = |logit: f64| -(a * ln_1p_exp(-logit)) - b * ln_1p_exp(logit);
+        let ln_highest = ln_density(middle);
+        let (mut chances, mut weights) = ([0.0; CHANCES], [0.0; CHANCES]);
+        let mut sum = 0.0;
+        for (place, (chance, weight)) in chances.iter_mut().zip(&mut weights).enumerate() {
+            let u = from + step * place as f64;
+            let grown = libm::exp(u);
+            let (sinh, cosh) = ((grown - 1.0 / grown) / 2.0, (grown + 1.0 / grown) / 2.0);
+            let logit = middle + width * sinh;
+            *chance = 1.0 / (1.0 + libm::exp(-logit));
+            *weight = libm::exp(ln_density(logit) - ln_highest) * cosh;
+            sum += *weight;
+        }
+        weights.iter_mut().for_each(|weight| *weight /= sum);
+        Quick { staying, chances, weights }
+    }
+
+    /// [`Staying::purchases`].
+    pub fn purchases(&self, horizon: f64) -> f64 {
+        let Staying { shape, scale, .. } = self.staying;
+        let ratio = horizon / scale;
+        let of_chance = |p: f64| match p * ratio > 1e-9 {
+            true => -libm::expm1(-shape * libm::log1p(p * ratio)) / p,
+            false => shape * ratio,
+        };
+        self.chances.iter().zip(&self.weights).map(|(p, weight)| weight * of_chance(*p)).sum()
+    }
+
+    /// [`Staying::discounted_purchases`]: of each rate and chance, rate / (discount + rate chance).
+    pub fn discounted_purchases(&self, discount: f64) -> f64 {
+        let Staying { shape, scale, .. } = self.staying;
+        // v = rate scale is distributed as gamma(shape, 1). Around its mean where that is narrow, on a logarithmic scale; otherwise
+        // ln v = t - e^-t, which makes the long tail towards 0 end as quickly as the other.
+        let is_narrow = shape > 4.0;
+        let (from, to) = match is_narrow {
+            true => {
+                let near = libm::sqrt(2.0 * LN_WEIGHT_MAX / shape);
+                (-near - LN_WEIGHT_MAX / (3.0 * shape), near)
+            }
+            false => (-libm::log(LN_WEIGHT_MAX / shape + 5.0), libm::log(LN_WEIGHT_MAX + 4.0 * shape)),
+        };
+        let step = (to - from) / (RATES - 1) as f64;
+        let (mut sum, mut weights) = (0.0, 0.0);
+        for place in 0..RATES {
+            let t = from + step * place as f64;
+            let (v, weight) = match is_narrow {
+                true => {
+                    let grown = libm::exp(t);
+                    (shape * grown, libm::exp(shape * (t - grown + 1.0)))
+                }
+                false => {
+                    let bend = libm::exp(-t);
+                    let v = libm::exp(t - bend);
+                    (v, libm::exp(shape * (t - bend) - v) * (1.0 + bend))
+                }
+            };
+            if weight == 0.0 {
+                continue;
+            }
+            // rate / (discount + rate p) = 1 / (discount / rate + p)
+            let less = discount * scale / v;
+            let of_rate: f64 = self.chances.iter().zip(&self.weights).map(|(p, weight)| weight / (less + p)).sum();
+            sum += weight * of_rate;
+            weights += weight;
+        }
+        sum / weights
     }
 }
 
@@ -100,6 +192,31 @@ mod tests {
             assert!((sum / mean - 1.0).abs() < 1e-4, "{shape} {scale}: {sum} beside {mean}");
         }
         assert_eq!(mean_wait(1.0, 5.0), None);
+    }
+
+    // What is told of a customer has to be the amount, whoever it is and whatever population was fitted.
+    #[test]
+    fn quick_sums_agree_with_the_exact_ones() {
+        let mut worst: f64 = 0.0;
+        for shape in [0.1, 0.5, 1.4, 6.0, 50.0, 400.0, 20_000.0] {
+            for scale in [1.0, 20.0, 400.0, 5_000.0] {
+                for (a, b) in
+                    [(0.02, 6.0), (0.05, 60.0), (0.8, 2.4), (1.0, 1.0), (0.001, 1.5), (3.0, 400.0), (0.3, 5e4)]
+                {
+                    let staying = Staying { shape, scale, a, b };
+                    let quick = Quick::of(staying);
+                    for (quick, exact) in [
+                        (quick.discounted_purchases(3.8e-4), staying.discounted_purchases(3.8e-4)),
+                        (quick.purchases(365.0), staying.purchases(365.0)),
+                    ] {
+                        let error = (quick / exact - 1.0).abs();
+                        assert!(error < 5e-3, "{staying:?}: {quick} beside {exact}");
+                        worst = worst.max(error);
+                    }
+                }
+            }
+        }
+        println!("relative error at most {worst:e}");
     }
 
     // `science.md`: BG/NBD at its published parameters and about 15 % a year, and gamma-gamma's 24.66.

@@ -3,7 +3,7 @@
 use crate::facts::Facts;
 use crate::mechanic::Moment;
 use crate::mechanic::churn::reading::Reading;
-use crate::probability::residual::{Staying, mean_wait};
+use crate::probability::residual::{Quick, Staying, mean_wait};
 use crate::probability::{self, SILENCE_DAYS_MAX};
 use crate::terms::churn::value::ValueModel;
 use crate::time::Timestamp;
@@ -31,49 +31,60 @@ pub(super) fn of_horizon_minor(moment: &Moment<'_>, facts: &Facts, reading: &Rea
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 
-/// Residual CLV, minor units: the margin on all purchases that are still to be expected, discounted. `None` without a model
-/// that knows what is spent.
-pub(super) fn residual_minor(moment: &Moment<'_>, facts: &Facts, reading: &Reading) -> Option<i64> {
-    let permille = f64::from(moment.terms.churn.discount_permille);
-    let discount_a_day = libm::log1p(permille / 1000.0) / YEAR_DAYS;
-    margin_minor(moment, facts, reading, |staying| staying.discounted_purchases(discount_a_day))
+/// What is still to come of one customer. Made where it is asked for: it takes a hundred times as long as a score.
+pub(super) struct Prospect {
+    quick: Quick,
+    /// Margin on a shopping day, times P(alive), minor units.
+    margin_minor: f64,
+    value: ValueModel,
+    discount_a_day: f64,
 }
 
-/// Whether more is to be expected of the customer within a year than of four in five; `None` without a model that says from
-/// where on that is.
-pub(super) fn has_high_value(moment: &Moment<'_>, facts: &Facts, reading: &Reading) -> Option<bool> {
-    let high_value_minor = moment.terms.churn.value?.high_value_minor?;
-    let minor = margin_minor(moment, facts, reading, |staying| staying.purchases(YEAR_DAYS))?;
-    Some(minor > high_value_minor)
-}
+impl Prospect {
+    /// `None` without a model that knows what is spent.
+    pub(super) fn of(moment: &Moment<'_>, facts: &Facts, reading: &Reading) -> Option<Prospect> {
+        let churn = &moment.terms.churn;
+        let value = churn.value?;
+        let rhythm = &reading.rhythm;
+        let repeats = f64::from(rhythm.repeats);
+        let staying = Staying {
+            shape: churn.r + repeats,
+            scale: churn.alpha_days + f64::from(moment.day.since(rhythm.first).max(0)),
+            a: churn.a,
+            // MBG/NBD: the first purchase was a chance to leave too.
+            b: churn.b + repeats + 1.0,
+        };
+        // The first shopping day with the others: the state has no sum without it.
+        let days = repeats + 1.0;
+        let mean_minor = facts.lifetime.spend_minor as f64 / days;
+        let expected = match mean_minor > 0.0 {
+            true => value.spending.expected(days, mean_minor),
+            false => value.spending.expected(0.0, 0.0),
+        }?;
+        let margin = f64::from(moment.terms.ltv.margin_permille) / 1000.0;
+        let permille = f64::from(churn.discount_permille);
+        Some(Prospect {
+            quick: Quick::of(staying),
+            margin_minor: reading.score.alive * expected * margin,
+            value,
+            discount_a_day: libm::log1p(permille / 1000.0) / YEAR_DAYS,
+        })
+    }
 
-/// The margin on what `purchases` says is to come of a customer who has not left, times P(alive).
-fn margin_minor(
-    moment: &Moment<'_>,
-    facts: &Facts,
-    reading: &Reading,
-    purchases: impl Fn(&Staying) -> f64,
-) -> Option<i64> {
-    let churn = &moment.terms.churn;
-    let ValueModel { spending, .. } = churn.value?;
-    let rhythm = &reading.rhythm;
-    let repeats = f64::from(rhythm.repeats);
-    let staying = Staying {
-        shape: churn.r + repeats,
-        scale: churn.alpha_days + f64::from(moment.day.since(rhythm.first).max(0)),
-        a: churn.a,
-        // MBG/NBD: the first purchase was a chance to leave too.
-        b: churn.b + repeats + 1.0,
-    };
-    // The first shopping day with the others: the state has no sum without it.
-    let days = repeats + 1.0;
-    let mean_minor = facts.lifetime.spend_minor as f64 / days;
-    let expected = match mean_minor > 0.0 {
-        true => spending.expected(days, mean_minor),
-        false => spending.expected(0.0, 0.0),
-    }?;
-    let margin = f64::from(moment.terms.ltv.margin_permille) / 1000.0;
-    let minor = reading.score.alive * purchases(&staying) * expected * margin;
-    // Beyond the largest number a cast gives that number.
-    Some(libm::round(minor).max(0.0) as i64)
+    /// Residual CLV, minor units: the margin on all purchases that are still to be expected, discounted.
+    pub(super) fn residual_minor(&self) -> i64 {
+        self.minor(self.quick.discounted_purchases(self.discount_a_day))
+    }
+
+    /// Whether more is to be expected of the customer within a year than of four in five; `None` where the model does not say
+    /// from where on that is.
+    pub(super) fn has_high_value(&self) -> Option<bool> {
+        let high_value_minor = self.value.high_value_minor?;
+        Some(self.minor(self.quick.purchases(YEAR_DAYS)) > high_value_minor)
+    }
+
+    fn minor(&self, purchases: f64) -> i64 {
+        // Beyond the largest number a cast gives that number.
+        libm::round(self.margin_minor * purchases).max(0.0) as i64
+    }
 }
