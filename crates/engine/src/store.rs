@@ -249,7 +249,12 @@ impl Store {
 
     /// Begins what one transaction changes.
     pub fn changes(&self) -> Changes<'_> {
-        Changes { store: self, batch: WriteBatch::default(), suppresses: false, erases: false }
+        self.changes_of_about(0)
+    }
+
+    /// The same with room for so many bytes.
+    pub fn changes_of_about(&self, bytes: usize) -> Changes<'_> {
+        Changes { store: self, batch: WriteBatch::with_capacity_bytes(bytes), suppresses: false, erases: false }
     }
 
     /// When the last commit was applied by this process; `None` before the first.
@@ -310,12 +315,15 @@ pub struct StagedChanges {
 impl Changes<'_> {
     /// Puts a customer with the entry of the wakeup index that counts.
     pub fn put(&mut self, id: &[u8], indexed_at: Option<Timestamp>, stored: &[u8]) {
-        let indexed_at = wakeups::indexed_at_bytes(indexed_at);
-        let family = self.store.family(CUSTOMERS);
         let mut value = Vec::with_capacity(INDEXED_AT_BYTES + stored.len());
-        value.extend_from_slice(&indexed_at);
+        value.extend_from_slice(&wakeups::indexed_at_bytes(indexed_at));
         value.extend_from_slice(stored);
-        self.batch.put_cf(family, id, value);
+        self.put_value(id, &value);
+    }
+
+    /// The same for whoever has put both together: [`wakeups::indexed_at_bytes`] and the stored form.
+    pub fn put_value(&mut self, id: &[u8], value: &[u8]) {
+        self.batch.put_cf(self.store.family(CUSTOMERS), id, value);
     }
 
     /// Forgets a customer, but for the entry in the wakeup index.

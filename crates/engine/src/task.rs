@@ -3,30 +3,31 @@
 //! Nothing here writes: the changes to the store are set aside until the transaction is committed. When a turn is
 //! given up, the task is thrown away and recovered.
 
+mod calls;
+
 use std::ops::Range;
 use std::sync::Arc;
 
-use hashbrown::HashMap;
-use programme::customer::Customer;
 use programme::decision::Decision;
 use programme::editions::Programme;
-use programme::facts::Folded;
+use programme::facts::Folded as Outcome;
 use programme::message::Message as Told;
 use programme::time::Timestamp;
 use wire::input::{Decoder, Encoding};
 use wire::output::{self, Encodings, Stamp};
 use wire::stored::{self, InputPosition, Marker};
 
-use crate::holding::{Arrival, HeldEvent, Holding, SourceProgress};
+use crate::holding::{Arrival, Holding, SourceProgress};
 use crate::limits::Limits;
 use crate::log::{
     ChangelogMessage, ChangelogOffset, Failure, InputId, Message, OutputTopic, Polled, Record, Staged, TaskCommit,
     TaskId,
 };
 use crate::mistakes::{Mistake, makes};
-use crate::store::wakeups::DueWakeup;
+use crate::store::wakeups::{self, DueWakeup, INDEXED_AT_BYTES};
 use crate::store::{Changes, CommittedAt, Position, StagedChanges, Store};
 use crate::tally::Tally;
+use calls::{CUSTOMERS_AT_ONCE, Call, Called, Touched, Why};
 
 /// What every task of a worker works by.
 pub struct Rules {
@@ -72,6 +73,8 @@ pub struct Task {
     dead_letters: u64,
     tally: Tally,
     changes: StagedChanges,
+    /// How large they were last time.
+    changes_bytes: usize,
 }
 
 /// What the former life of a task read of one input.
@@ -124,6 +127,7 @@ impl Task {
             dead_letters: 0,
             tally: Tally::default(),
             changes: StagedChanges::default(),
+            changes_bytes: 0,
         })
     }
 
@@ -140,6 +144,13 @@ impl Task {
     /// Wakeups were due, or customers wait to be judged by other terms, that did not fit into the last transaction.
     pub fn overdue(&self) -> bool {
         self.overdue || self.rejudged_through.is_some()
+    }
+
+    /// The programme has become another one than that of the last turn: every customer is to be seen to. Also where it is
+    /// the one of the marker again, since some may have been told of another meanwhile.
+    pub(crate) fn programme_changed(&mut self, rules: &Rules) {
+        tracing::info!(task = self.id.0, programme = rules.programme.id(), "every customer will be seen to");
+        self.rejudged_through = Some(Vec::new());
     }
 
     /// Records that the task's former life read are still to come again. Until then the clock stands still: the marker
@@ -270,7 +281,8 @@ impl Task {
             return Ok(false);
         }
         let store = Arc::clone(&self.store);
-        let mut changes = store.changes();
+        // About as much as last time, so that the batch need not grow by copying itself.
+        let mut changes = store.changes_of_about(self.changes_bytes);
         let mut changed = false;
         if let Some(clock) = self.holding.clock().filter(|_| !idle || rejudged.is_some()) {
             let called = Called { events: &events, due: &due, rejudged: rejudged.as_deref().unwrap_or_default() };
@@ -295,6 +307,7 @@ impl Task {
         if timers_alone && makes(Mistake::OffsetsLeftOut) {
             staged.commits.last_mut().expect("it was staged").offsets.clear();
         }
+        self.changes_bytes = changes.size_bytes();
         self.changes = changes.stage();
         Ok(true)
     }
@@ -308,44 +321,22 @@ impl Task {
         changes: &mut Changes<'_>,
         staged: &mut Staged,
     ) -> Result<bool, Failure> {
-        let mut working = Working::load(&self.store, called, &rules.programme)?;
-        let (mut decisions, mut told) = (Vec::new(), Vec::new());
-        for HeldEvent { arrival, .. } in called.events {
-            let touched = working.of(arrival.customer_id());
-            let unknown = touched.customer.is_unknown();
-            let (customer, programme) = (&mut touched.customer, &rules.programme);
-            let folded = match arrival {
-                Arrival::Event(event) => programme.take_event(customer, event, &mut decisions, &mut told),
-                Arrival::Message(message) => programme.take_message(customer, message, &mut decisions, &mut told),
-            };
-            touched.changed |= match folded {
-                Folded::New | Folded::Duplicate => true,
-                // The event that asked for it was seen; who was asked is as before.
-                Folded::Declined => arrival.event().is_some(),
-                Folded::Suppressed | Folded::PassedOn => false,
-            };
-            self.tally.arrival(arrival.event(), folded);
-            self.tally.customers += u64::from(unknown && !touched.customer.is_unknown());
-        }
-        for entry in called.due {
-            let touched = working.of(id_text(&entry.id));
-            if touched.indexed_at != Some(entry.at) {
-                // Of a store that an earlier version restored, which left entries over.
-                changes.unindex(entry.at, &entry.id);
+        let past_until = called.first_at().map(|at| rules.programme.past_until(at));
+        let calls = called.calls();
+        let by_customer: Vec<&[Call<'_>]> = calls.chunk_by(|one, next| one.id == next.id).collect();
+        let mut folded = Folded { clock, decisions: Vec::new(), told: Vec::new(), changed: false };
+        for by_customer in by_customer.chunks(CUSTOMERS_AT_ONCE) {
+            for (mut touched, calls) in
+                Touched::load(&self.store, by_customer, past_until)?.into_iter().zip(by_customer)
+            {
+                self.fold_customer(&mut touched, calls, called, rules, changes, &mut folded);
+                self.stage_customer(rules, &touched, clock, changes, staged);
+                folded.changed |= touched.changed;
             }
-        }
-        for touched in &mut working.touched {
-            // Once all were seen to, every judgement sets this itself.
-            if self.rejudged_through.is_some() {
-                touched.changed |= rules.programme.arm(&mut touched.customer);
-            }
-            let fires = touched.customer.wake_at.is_some_and(|wake_at| wake_at <= clock);
-            self.tally.wakeups += u64::from(fires);
-            touched.changed |= fires;
-            rules.programme.wake_until(&touched.id, &mut touched.customer, clock, &mut decisions);
         }
 
-        // Decisions of one turn go out in order of time, so the output does not show how events were batched.
+        // Decisions and messages of one turn go out in order of time, so the output does not show how events were batched.
+        let Folded { mut decisions, mut told, changed, .. } = folded;
         decisions.sort_by(|a, b| {
             (a.effective_at, &a.customer_id, a.sequence).cmp(&(b.effective_at, &b.customer_id, b.sequence))
         });
@@ -353,14 +344,66 @@ impl Task {
             self.tally.decision(decision);
             stage_decision(self.id, rules, decision, now, staged);
         }
-        for touched in &working.touched {
-            self.stage_customer(rules, touched, clock, changes, staged);
-        }
+        told.sort_by_key(|(place, _)| *place);
         self.tally.messages += told.len() as u64;
-        for message in &told {
+        for (_, message) in &told {
             stage_message(self.id, message, staged);
         }
-        Ok(!told.is_empty() || working.touched.iter().any(|touched| touched.changed))
+        Ok(changed || !told.is_empty())
+    }
+
+    /// Folds what one customer is called for.
+    fn fold_customer(
+        &mut self,
+        touched: &mut Touched<'_>,
+        calls: &[Call<'_>],
+        called: &Called<'_>,
+        rules: &Rules,
+        changes: &mut Changes<'_>,
+        folded: &mut Folded,
+    ) {
+        let (customer, programme) = (&mut touched.customer, &rules.programme);
+        let Folded { clock, decisions, told, .. } = folded;
+        let mut tells = Vec::new();
+        for call in calls {
+            match call.why {
+                Why::Arrival(place) => {
+                    let arrival = &called.events[place].arrival;
+                    let unknown = customer.is_unknown();
+                    let outcome = match arrival {
+                        Arrival::Event(event) => programme.take_event(customer, event, decisions, &mut tells),
+                        Arrival::Message(message) => {
+                            programme.take_message(customer, message, decisions, &mut tells)
+                        }
+                    };
+                    told.extend(tells.drain(..).map(|message| (place, message)));
+                    touched.changed |= match outcome {
+                        Outcome::New | Outcome::Duplicate => true,
+                        // The event that asked for it was seen; who was asked is as before.
+                        Outcome::Declined => arrival.event().is_some(),
+                        Outcome::Suppressed | Outcome::PassedOn => false,
+                    };
+                    self.tally.arrival(arrival.event(), outcome);
+                    self.tally.customers += u64::from(unknown && !customer.is_unknown());
+                }
+                Why::Due(place) => {
+                    let entry = &called.due[place];
+                    if touched.indexed_at != Some(entry.at) {
+                        // Of a store that an earlier version restored, which left entries over.
+                        changes.unindex(entry.at, &entry.id);
+                    }
+                }
+                Why::Rejudged => {}
+            }
+        }
+        // Once all were seen to, every judgement sets this itself.
+        if self.rejudged_through.is_some() {
+            touched.changed |= programme.arm(customer);
+        }
+        let fires = customer.wake_at.is_some_and(|wake_at| wake_at <= *clock);
+        self.tally.wakeups += u64::from(fires);
+        touched.changed |= fires;
+        programme.wake_until(touched.id, customer, *clock, decisions);
     }
 
     /// The next customers to see to because the programme has become another one; none when all were seen to, and
@@ -407,7 +450,7 @@ impl Task {
     fn stage_customer(
         &self,
         rules: &Rules,
-        touched: &Touched,
+        touched: &Touched<'_>,
         clock: Timestamp,
         changes: &mut Changes<'_>,
         staged: &mut Staged,
@@ -430,10 +473,12 @@ impl Task {
             changes.put(id, indexed_at, &touched.stored);
             return;
         }
+        // The store's value is that of the changelog with the entry in front.
         let start = staged.bytes.len();
+        staged.bytes.extend_from_slice(&wakeups::indexed_at_bytes(indexed_at));
         stored::encode_customer(&touched.customer, &mut staged.bytes);
-        let value = start..staged.bytes.len();
-        changes.put(id, indexed_at, &staged.bytes[value.clone()]);
+        changes.put_value(id, &staged.bytes[start..]);
+        let value = start + INDEXED_AT_BYTES..staged.bytes.len();
         let key = staged.push(id);
         staged.changelog.push(ChangelogMessage { task: self.id, key, value: Some(value) });
         if touched.customer.is_unknown() {
@@ -441,7 +486,7 @@ impl Task {
             stage_no_card(self.id, rules, id, staged);
         } else if rules.limits.publish_cards {
             let at = touched.customer.standing.clock;
-            let card = rules.programme.card(&touched.id, &touched.customer, at);
+            let card = rules.programme.card(touched.id, &touched.customer, at);
             let start = staged.bytes.len();
             let encoding = rules.output_encodings.of(wire::topics::CUSTOMER_STATE);
             wire::card::encode_card(&card, encoding, &mut staged.bytes);
@@ -454,7 +499,7 @@ impl Task {
 
     /// Takes the customer out of store, changelog and cards, and leaves a suppression. Whoever came back within the turn is
     /// put in again afterwards.
-    fn stage_erasure(&self, rules: &Rules, touched: &Touched, changes: &mut Changes<'_>, staged: &mut Staged) {
+    fn stage_erasure(&self, rules: &Rules, touched: &Touched<'_>, changes: &mut Changes<'_>, staged: &mut Staged) {
         let erased_at = touched.customer.erased_at.expect("an erasure leaves its instant");
         let id = touched.id.as_bytes();
         let suppression = stored::suppression_key(id);
@@ -509,96 +554,15 @@ impl Task {
     }
 }
 
-/// Why customers are looked at in one turn.
-struct Called<'a> {
-    /// Something happened.
-    events: &'a [HeldEvent],
-    /// They asked for it.
-    due: &'a [DueWakeup],
-    /// The programme has become another one: ids, ascending.
-    rejudged: &'a [Vec<u8>],
-}
-
-impl Called<'_> {
-    /// The earliest instant at which anything is judged; `None` where that is not known.
-    fn first_at(&self) -> Option<Timestamp> {
-        let first = |arrival: &Arrival| arrival.event().map_or(arrival.at(), |event| event.at.min(arrival.at()));
-        let events = self.events.iter().map(|held| first(&held.arrival));
-        let first = events.chain(self.due.iter().map(|entry| entry.at)).min();
-        first.filter(|_| self.rejudged.is_empty())
-    }
-}
-
-/// The customers that one turn touches, in memory.
-struct Working {
-    touched: Vec<Touched>,
-    places: HashMap<String, usize>,
-}
-
-struct Touched {
-    id: String,
-    customer: Customer,
-    /// The stored form as loaded; empty for a new customer.
-    stored: Vec<u8>,
-    indexed_at: Option<Timestamp>,
-    /// Until when events were suppressed before this turn.
-    erased_before: Option<Timestamp>,
+/// What one turn has folded so far.
+struct Folded {
+    /// Up to when wakeups fire.
+    clock: Timestamp,
+    decisions: Vec<Decision>,
+    /// What customers tell others, each with the place of the event that led to it.
+    told: Vec<(usize, Told)>,
+    /// Something is another than it was stored.
     changed: bool,
-}
-
-impl Touched {
-    fn is_new(&self) -> bool {
-        self.stored.is_empty() && !self.changed
-    }
-}
-
-impl Working {
-    fn load(store: &Store, called: &Called<'_>, programme: &Programme) -> Result<Working, Failure> {
-        let past_until = called.first_at().map(|at| programme.past_until(at));
-        let of_events = called.events.iter().map(|held| held.arrival.customer_id());
-        let of_due = called.due.iter().map(|entry| id_text(&entry.id));
-        let of_rejudged = called.rejudged.iter().map(|id| id_text(id));
-        let mut ids: Vec<&str> = of_events.chain(of_due).chain(of_rejudged).collect();
-        ids.sort_unstable();
-        ids.dedup();
-        let loaded = store.load(ids.iter().map(|id| id.as_bytes()))?;
-        let mut working =
-            Working { touched: Vec::with_capacity(ids.len()), places: HashMap::with_capacity(ids.len()) };
-        for (place, (id, loaded)) in ids.into_iter().zip(loaded).enumerate() {
-            let (customer, stored, indexed_at) = match loaded {
-                None => (Customer { erased_at: suppressed(store, id)?, ..Customer::default() }, Vec::new(), None),
-                Some(loaded) => {
-                    let decoded = match past_until {
-                        Some(past_until) => stored::decode_customer_to_judge(&loaded.stored, past_until),
-                        None => stored::decode_customer(&loaded.stored),
-                    };
-                    let customer = decoded.map_err(|corrupt| {
-                        Failure::Crash(format!("stored customer of {} bytes: {corrupt}", loaded.stored.len()))
-                    })?;
-                    (customer, loaded.stored, loaded.indexed_at)
-                }
-            };
-            working.places.insert(id.to_string(), place);
-            let (id, erased_before) = (id.to_string(), customer.erased_at);
-            working.touched.push(Touched { id, customer, stored, indexed_at, erased_before, changed: false });
-        }
-        Ok(working)
-    }
-
-    fn of(&mut self, id: &str) -> &mut Touched {
-        let place = self.places[id];
-        &mut self.touched[place]
-    }
-}
-
-/// Until when events of an unknown customer are not taken in.
-fn suppressed(store: &Store, id: &str) -> Result<Option<Timestamp>, Failure> {
-    let suppression = store.suppression(id.as_bytes())?;
-    let read = |bytes: Vec<u8>| {
-        stored::decode_suppression(&bytes)
-            .map_err(|corrupt| Failure::Crash(format!("stored suppression of {} bytes: {corrupt}", bytes.len())))
-    };
-    suppression.map(read).transpose()
 }
 
 /// Keeps the wakeup index in step with a deadline and returns the entry that counts afterwards. A deadline that
@@ -656,9 +620,4 @@ fn stage_no_card(task: TaskId, rules: &Rules, id: &[u8], staged: &mut Staged) {
         let key = Some(staged.push(id));
         staged.outputs.push(Message { task, topic, key, value: None, headers: Vec::new() });
     }
-}
-
-/// Ids come from decoded events, which are text.
-fn id_text(id: &[u8]) -> &str {
-    std::str::from_utf8(id).expect("customer ids were text when they were stored")
 }

@@ -8,7 +8,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use programme::editions::Programme;
 use programme::time::Timestamp;
+use wire::output::Stamp;
 use wire::stored::{InputPosition, Marker};
 
 use crate::holding::Holding;
@@ -140,6 +142,22 @@ impl<L: Log> Worker<L> {
     /// [`ClockRule::until`], or to the last event's time without one. For logs that end.
     pub fn drain(&mut self) {
         self.draining = true;
+    }
+
+    /// Goes on by another programme, between two turns: every customer is seen to once, and judged by it from its instants
+    /// on.
+    ///
+    /// # Panics
+    ///
+    /// Where the other programme has another lateness: the events that are held wait by that of this one.
+    pub fn govern(&mut self, programme: Arc<Programme>, stamp: Stamp) {
+        let lateness_s = self.rules.programme.terms().lateness_s;
+        assert_eq!(programme.terms().lateness_s, lateness_s, "what is held waits by the lateness of the terms");
+        self.rules.programme = programme;
+        self.rules.stamp = stamp;
+        for task in self.tasks.values_mut() {
+            task.programme_changed(&self.rules);
+        }
     }
 
     fn try_turn(&mut self, now: Timestamp) -> Result<Turn, Failure> {

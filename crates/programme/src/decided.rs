@@ -3,14 +3,28 @@
 //!
 //! Decisions are kept as words and rows, so that what is kept can still be read when the programme decides otherwise.
 
+use std::borrow::Cow;
+
 use crate::decision::{Body, Decision, Evidence, Reason, Value};
 use crate::time::{Day, Timestamp};
 
 /// The latest decisions about one customer.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Decided {
-    /// Oldest first; at most `memory.explain_decisions_max` of the terms.
+    /// Oldest first; at most `memory.explain_decisions_max` of the terms. Where there are `earlier` ones, all that came
+    /// after those.
     pub decisions: Vec<PastDecision>,
+    /// Those before, where they were left as they are stored.
+    pub earlier: Option<Earlier>,
+}
+
+/// Decisions that nobody has read: judging a customer does not ask for them, and most events only carry them on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Earlier {
+    /// Their form is the business of whoever stores them.
+    pub stored: Vec<u8>,
+    /// How many are kept in all, as of each of the decisions after these.
+    pub max: Vec<usize>,
 }
 
 /// A decision of the past.
@@ -65,7 +79,7 @@ pub enum Kind {
 #[derive(Clone, Debug, PartialEq)]
 pub struct PastEvidence {
     /// The measure's name with its unit.
-    pub measure: String,
+    pub measure: Cow<'static, str>,
     /// Its value.
     pub value: Value,
     /// What it was held against.
@@ -78,24 +92,43 @@ impl Decided {
     /// Keeps `decision`, taken under the terms `terms_version`, and forgets what goes beyond `max`: the oldest of the
     /// kind that most are of, so that the points of every basket do not push out why a tier is held.
     pub fn keep(&mut self, decision: &Decision, terms_version: &str, max: usize) {
+        self.keep_past(PastDecision::of(decision, terms_version), max);
+    }
+
+    /// The same for a decision that was kept before.
+    pub fn keep_past(&mut self, decision: PastDecision, max: usize) {
         if max == 0 {
-            self.decisions.clear();
+            *self = Decided::default();
             return;
         }
-        self.decisions.push(PastDecision::of(decision, terms_version));
+        self.decisions.push(decision);
+        if let Some(earlier) = &mut self.earlier {
+            earlier.max.push(max);
+            return;
+        }
         while self.decisions.len() > max {
-            let of_kind = |kind: Kind| self.decisions.iter().filter(|other| other.kind == kind).count();
-            // Of kinds that are equally many, the one whose oldest is oldest.
-            let mut forgotten = (0, 0);
-            for (place, decision) in self.decisions.iter().enumerate() {
-                let many = of_kind(decision.kind);
-                if many > forgotten.0 {
-                    forgotten = (many, place);
-                }
-            }
-            self.decisions.remove(forgotten.1);
+            let place = forgotten(self.decisions.iter().map(|decision| decision.kind));
+            self.decisions.remove(place);
         }
     }
+}
+
+/// Which of the decisions of these kinds, oldest first, is the next to be forgotten.
+///
+/// # Panics
+///
+/// Where there is none.
+pub fn forgotten(kinds: impl Iterator<Item = Kind> + Clone) -> usize {
+    let many = |kind: Kind| kinds.clone().filter(|other| *other == kind).count();
+    // Of kinds that are equally many, the one whose oldest is oldest: the first place that is not exceeded.
+    let mut most = None;
+    for (place, kind) in kinds.clone().enumerate() {
+        let many = many(kind);
+        if most.is_none_or(|(most, _)| many > most) {
+            most = Some((many, place));
+        }
+    }
+    most.expect("there is a decision to forget").1
 }
 
 impl PastDecision {
@@ -117,7 +150,7 @@ impl PastDecision {
 impl PastEvidence {
     fn of(row: &Evidence) -> PastEvidence {
         PastEvidence {
-            measure: row.measure.to_string(),
+            measure: Cow::Borrowed(row.measure),
             value: row.value,
             threshold: row.threshold,
             window: row.window,

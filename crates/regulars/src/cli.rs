@@ -12,7 +12,8 @@ use crate::config::{Config, LogConfig};
 use crate::fault::Fault;
 use crate::telemetry::{self, LogFormat};
 use crate::{
-    at_risk, customers, draw, explain, fit, load, partners, programme_check, replay, run, topics, weights, what_if,
+    at_risk, customers, draw, explain, fit, load, model, partners, programme_check, replay, run, topics, weights,
+    what_if,
 };
 
 /// Turns a retailer's events into tier changes and churn warnings, exactly once.
@@ -90,6 +91,19 @@ const LOAD_EXAMPLE: &str = "\
 Example:
   regulars load --config regulars.toml --input events/";
 
+const MODEL_PUBLISH_EXAMPLE: &str = "\
+Examples:
+  regulars model publish --config regulars.toml --model fitted/model.toml
+  regulars model publish --config regulars.toml --model fitted/model.toml --valid-from 2026-01-01T00:00:00Z";
+
+const MODEL_LIST_EXAMPLE: &str = "\
+Example:
+  regulars model list --config regulars.toml --output models/";
+
+const MODEL_WITHDRAW_EXAMPLE: &str = "\
+Example:
+  regulars model withdraw --config regulars.toml --version 2025-12-31";
+
 const PROGRAMME_CHECK_EXAMPLE: &str = "\
 Example:
   regulars programme check programme.toml";
@@ -126,6 +140,11 @@ enum Command {
     /// Makes weights for the terms of what experts hold to be important, where they agree
     #[command(after_help = WEIGHTS_EXAMPLE)]
     Weights(weights::Args),
+    /// Publishes fitted models to every process of an application
+    Model {
+        #[command(subcommand)]
+        command: ModelCommand,
+    },
     /// Works on the terms of a programme
     Programme {
         #[command(subcommand)]
@@ -146,6 +165,19 @@ enum ProgrammeCommand {
     /// Accepts or refuses a file of terms, with a line for each finding
     #[command(after_help = PROGRAMME_CHECK_EXAMPLE)]
     Check(programme_check::Args),
+}
+
+#[derive(Debug, Subcommand)]
+enum ModelCommand {
+    /// Puts a model in force everywhere, from its instant on
+    #[command(after_help = MODEL_PUBLISH_EXAMPLE)]
+    Publish(model::PublishArgs),
+    /// Shows the models that are published
+    #[command(after_help = MODEL_LIST_EXAMPLE)]
+    List(model::ListArgs),
+    /// Takes a model back
+    #[command(after_help = MODEL_WITHDRAW_EXAMPLE)]
+    Withdraw(model::WithdrawArgs),
 }
 
 #[derive(Debug, Subcommand)]
@@ -214,6 +246,9 @@ impl Cli {
             Command::Draw(args) => draw::run(args),
             Command::Weights(args) => weights::run(&args),
             Command::Programme { command: ProgrammeCommand::Check(args) } => programme_check::run(args),
+            Command::Model { command: ModelCommand::Publish(args) } => model::publish(&args),
+            Command::Model { command: ModelCommand::List(args) } => model::list(&args),
+            Command::Model { command: ModelCommand::Withdraw(args) } => model::withdraw(&args),
             Command::Topics { command: TopicsCommand::Create(args) } => {
                 let kafka = kafka_of(&args.config)?;
                 let creation = topics::Creation {

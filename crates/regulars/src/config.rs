@@ -37,7 +37,7 @@ pub struct Config {
     /// The files of the terms, one for each edition; at least one.
     pub programme: Vec<PathBuf>,
     /// The file of fitted parameters, where there is one.
-    pub model: Option<PathBuf>,
+    pub model: Vec<PathBuf>,
     /// Directory of the customers' state.
     pub data: PathBuf,
     /// Where records come from and decisions go.
@@ -103,7 +103,7 @@ impl Config {
     pub fn of_files(programme: Vec<PathBuf>, data: PathBuf, files: Files) -> Config {
         Config {
             programme,
-            model: None,
+            model: Vec::new(),
             data,
             log: LogConfig::Files(files),
             output_encodings: Encodings::new(Encoding::Json, Vec::new()),
@@ -148,7 +148,7 @@ impl Config {
         match log {
             Some(log) if findings.found.is_empty() => Ok(Config {
                 programme: file.programme.paths().iter().map(|path| folder.join(path)).collect(),
-                model: file.model.file.map(|path| folder.join(path)),
+                model: file.model.file.iter().map(|path| folder.join(path)).collect(),
                 data: folder.join(file.data),
                 source: file.output.source.unwrap_or_else(|| match &log {
                     LogConfig::Kafka(kafka) => default_source(&kafka.settings.application_id),

@@ -29,10 +29,10 @@ use axum::routing::get;
 use axum::{Json, Router};
 use engine::store::stores::Stores;
 use metrics_exporter_prometheus::PrometheusHandle;
-use programme::editions::Programme;
 use programme::time::Timestamp;
 use serde_json::json;
 
+use crate::run::governing::Governing;
 use crate::run::status::Status;
 use crate::telemetry;
 
@@ -42,8 +42,8 @@ pub struct Shared {
     pub status: Arc<Status>,
     /// The customers' state.
     pub stores: Arc<Stores>,
-    /// Reads cards.
-    pub programme: Arc<Programme>,
+    /// By what cards are read.
+    pub governing: Arc<Governing>,
     /// What was counted.
     pub metrics: PrometheusHandle,
     /// The wall clock.
@@ -67,7 +67,8 @@ pub fn router(shared: Arc<Shared>) -> Router {
 }
 
 async fn status_page(State(shared): State<Arc<Shared>>) -> Response {
-    let facts = page::Facts { terms_version: &shared.programme.terms().version, now: (shared.now)() };
+    let programme = shared.governing.programme();
+    let facts = page::Facts { terms_version: &programme.terms().version, now: (shared.now)() };
     Html(page::page(&shared.status, &facts)).into_response()
 }
 

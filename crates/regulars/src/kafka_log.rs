@@ -22,6 +22,7 @@ pub(crate) mod startup;
 mod writer;
 
 pub mod client;
+pub(crate) mod control;
 
 mod librdkafka;
 mod membership;

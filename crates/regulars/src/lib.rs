@@ -23,6 +23,7 @@ pub mod draw;
 pub mod explain;
 pub mod fit;
 pub mod load;
+pub mod model;
 pub mod partners;
 pub mod programme_check;
 pub mod replay;

@@ -35,9 +35,10 @@ pub struct Args {
     /// The terms of the programme; several editions, each from its own `valid_from`, stand side by side
     #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
     programme: Vec<PathBuf>,
-    /// The parameters that `regulars fit` has found, in place of those of the terms from its `valid_from` on
-    #[arg(long, value_name = "FILE")]
-    model: Option<PathBuf>,
+    /// The parameters that `regulars fit` has found, in place of those of the terms from its `valid_from` on; several
+    /// models stand side by side
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    model: Vec<PathBuf>,
     /// Files or directories of events: JSON lines in .jsonl or .jsonl.zst
     #[arg(long, value_name = "PATH", required = true, num_args = 1..)]
     input: Vec<PathBuf>,
@@ -75,7 +76,7 @@ pub fn run(args: Args) -> Result<(), Fault> {
 /// Replays the inputs; returns the summary, which is empty when everything was replayed before.
 fn replay(args: Args) -> Result<String, Fault> {
     let began = Instant::now();
-    let terms = TermsFiles::read(&args.programme)?.with_model(args.model.as_deref())?;
+    let terms = TermsFiles::read(&args.programme)?.with_models(&args.model)?;
     let inputs = inputs::found_in(&args.input, &wire::topics::INPUTS).map_err(refused)?;
     let data = args.data.clone().unwrap_or_else(|| args.output.join(".data"));
     let stores = Stores::new(data.clone(), StoreOptions::default());

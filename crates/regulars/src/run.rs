@@ -9,6 +9,7 @@ pub mod status;
 
 mod assembly;
 mod drive;
+pub mod governing;
 mod watched;
 
 use std::net::SocketAddr;
@@ -89,7 +90,7 @@ pub fn run(args: Args) -> Result<(), Fault> {
     let shared = Arc::new(http::Shared {
         status: Arc::clone(&assembly.status),
         stores: Arc::clone(&assembly.stores),
-        programme: Arc::clone(&assembly.programme),
+        governing: Arc::clone(&assembly.governing),
         metrics: metrics.clone(),
         now: wall_clock,
     });
@@ -123,8 +124,10 @@ pub fn run(args: Args) -> Result<(), Fault> {
                 metrics.run_upkeep();
             }
         });
+        threads.extend(assembly.follow_control()?);
+        let beside_workers = threads.len();
         let ended = assembly.start_workers(&mut threads)?;
-        supervise(threads.len(), ended, signals, &assembly.status, settled).await
+        supervise(threads.len() - beside_workers, ended, signals, &assembly.status, settled).await
     });
     // Every thread that can touch a store must be gone before the process exits: RocksDB and librdkafka take
     // themselves down at the exit, and a store that is closed meanwhile on another thread corrupts memory.
@@ -137,7 +140,8 @@ pub fn run(args: Args) -> Result<(), Fault> {
     let tally = assembly.status.tally();
     match args.until {
         Some(_) if assembly.status.all_done() => {
-            let terms = assembly.programme.terms();
+            let programme = assembly.governing.programme();
+            let terms = programme.terms();
             let (took, usage) = (assembly.status.running_for(), Usage::of_this_process());
             print!("{}", Summary { tally: &tally, terms, took, usage }.write(SummaryFormat::Text));
         }

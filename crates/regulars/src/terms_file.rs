@@ -7,7 +7,7 @@ use programme::editions::{EditionFinding, Programme};
 use programme::probability::residual::Spending;
 use programme::terms::Terms;
 use programme::terms::churn::value::ValueModel;
-use programme::time::{TIMESTAMP_MIN, Zone};
+use programme::time::{TIMESTAMP_MIN, Timestamp, Zone};
 use wire::model_file::{self, GammaGamma, ModelFile, ReadModel, ScoreKind};
 use wire::output::EditionStamp;
 use wire::terms::{self, Located, ReadTerms, TermsError};
@@ -33,15 +33,19 @@ pub struct TermsFiles {
     programme: Programme,
     /// One for each edition of the programme.
     stamps: Vec<EditionStamp>,
-    model: Option<ModelText>,
+    /// Ascending by the instant from which they hold.
+    models: Vec<ModelText>,
 }
 
 /// A file of fitted parameters that was read and checked.
 #[derive(Clone, Debug)]
-struct ModelText {
-    path: PathBuf,
-    text: String,
-    read: ReadModel,
+pub struct ModelText {
+    /// What it is called in messages: its path, where it has one.
+    pub name: String,
+    /// As it was written, comments included.
+    pub text: String,
+    /// The numbers and their hash.
+    pub read: ReadModel,
 }
 
 impl TermsFile {
@@ -78,17 +82,9 @@ impl TermsFiles {
         let zone = files.first().and_then(|file| Zone::named(&file.read.terms.time_zone));
         let zone = zone.ok_or_else(|| Fault::Refused("no terms are named".to_string()))?;
         files.sort_by_key(|file| file.read.terms.starts_at(&zone).unwrap_or(TIMESTAMP_MIN));
-        let editions = files.iter().map(|file| (file.read.terms.clone(), file.read.id())).collect();
-        match Programme::of(editions) {
-            Ok(programme) => {
-                let stamps = files.iter().map(|file| file.stamp("")).collect();
-                Ok(TermsFiles { files, programme, stamps, model: None })
-            }
-            Err(findings) => {
-                let located = findings.into_iter().map(|finding| files[finding.edition].located(finding));
-                Err(Fault::Refused(TermsError::of(located.collect()).to_string()))
-            }
-        }
+        let programme = plain(&files)?;
+        let stamps = files.iter().map(|file| file.stamp("")).collect();
+        Ok(TermsFiles { files, programme, stamps, models: Vec::new() })
     }
 
     /// The terms at `paths` or, without any, the copies in the data directory.
@@ -96,78 +92,84 @@ impl TermsFiles {
         if !paths.is_empty() {
             return TermsFiles::read(paths);
         }
-        let copies: Vec<PathBuf> =
-            (0..).map(|edition| copy(data, edition)).take_while(|copy| copy.exists()).collect();
+        let copies = kept(data, TERMS_COPY);
         if copies.is_empty() {
             return Err(Fault::Refused(format!(
                 "{} is not there: {} holds no state of regulars, or name the terms with --programme",
-                copy(data, 0).display(),
+                copy(data, TERMS_COPY, 0).display(),
                 data.display()
             )));
         }
-        let model = data.join(MODEL_COPY);
-        TermsFiles::read(&copies)?.with_model(model.exists().then_some(model.as_path()))
+        TermsFiles::read(&copies)?.with_models(&kept(data, MODEL_COPY))
     }
 
-    /// The same terms with the churn parameters of the model at `path`, from the instant on from which it holds.
-    pub fn with_model(self, path: Option<&Path>) -> Result<TermsFiles, Fault> {
-        let Some(path) = path else { return Ok(self) };
-        let model = ModelText::read(path)?;
-        let from = model.read.file.starts_at().expect("a model that was read says from when it holds");
-        let (mut given, mut stamps) = (Vec::new(), Vec::new());
-        let editions = self.programme.editions();
-        for (place, (edition, file)) in editions.iter().zip(&self.files).enumerate() {
-            let ends_before = editions.get(place + 1).is_some_and(|next| next.from <= from);
-            if edition.from < from {
-                given.push((edition.terms.clone(), edition.id));
-                stamps.push(file.stamp(""));
-            }
-            if !ends_before {
-                let mut terms = model.in_place_of(&edition.terms)?;
-                if edition.from < from {
-                    terms.valid_from = Some(model.read.file.valid_from.clone());
-                    // Editions have names of their own; decisions are stamped with that of the terms.
-                    terms.version = format!("{} under {}", terms.version, model.read.stamp());
-                }
-                given.push((terms, (edition.id ^ model.read.id()).max(1)));
-                stamps.push(file.stamp(&model.read.stamp()));
+    /// The same terms with the parameters of the models at `paths`, each from the instant on from which it holds and until
+    /// the next one does.
+    pub fn with_models(self, paths: &[PathBuf]) -> Result<TermsFiles, Fault> {
+        let models = paths.iter().map(|path| ModelText::read(path)).collect::<Result<Vec<_>, Fault>>()?;
+        self.under(models)
+    }
+
+    /// The same with models that were read, in any order, beside those that are known already. One that is known is not
+    /// taken in twice.
+    pub fn under(self, more: Vec<ModelText>) -> Result<TermsFiles, Fault> {
+        let mut models = self.models;
+        for model in more {
+            if models.iter().all(|known| known.read.hash != model.read.hash) {
+                models.push(model);
             }
         }
+        models.sort_by_key(ModelText::from);
+        if let Some((one, other)) =
+            models.iter().zip(models.iter().skip(1)).find(|(one, other)| one.from() == other.from())
+        {
+            return Err(Fault::Refused(format!(
+                "the models {} and {} both hold from {}",
+                one.name, other.name, one.read.file.valid_from
+            )));
+        }
+        let files = self.files;
+        let plain = plain(&files)?;
+        let mut begins: Vec<Timestamp> = plain.editions().iter().map(|edition| edition.from).collect();
+        begins.extend(models.iter().map(ModelText::from));
+        begins.sort_unstable();
+        begins.dedup();
+        let (mut given, mut stamps) = (Vec::new(), Vec::new());
+        for from in begins {
+            let place = plain.edition_at(from);
+            let (edition, file) = (&plain.editions()[place], &files[place]);
+            let Some(model) = models.iter().rfind(|model| model.from() <= from) else {
+                given.push((edition.terms.clone(), edition.id));
+                stamps.push(file.stamp(""));
+                continue;
+            };
+            let mut terms = model.in_place_of(&edition.terms)?;
+            if edition.from < from {
+                terms.valid_from = Some(model.read.file.valid_from.clone());
+                // Editions have names of their own; decisions are stamped with that of the terms.
+                terms.version = format!("{} under {}", terms.version, model.read.stamp());
+            }
+            given.push((terms, (edition.id ^ model.read.id()).max(1)));
+            stamps.push(file.stamp(&model.read.stamp()));
+        }
         match Programme::of(given) {
-            Ok(programme) => Ok(TermsFiles { programme, stamps, model: Some(model), ..self }),
+            Ok(programme) => Ok(TermsFiles { files, programme, stamps, models }),
             Err(findings) => {
                 let told = |found: &EditionFinding| format!("{}: {}", found.finding.key, found.finding.message);
                 let told: Vec<String> = findings.iter().map(told).collect();
-                Err(Fault::Refused(format!("under the model {}: {}", path.display(), told.join("; "))))
+                let names: Vec<&str> = models.iter().map(|model| model.name.as_str()).collect();
+                Err(Fault::Refused(format!("under the model {}: {}", names.join(", "), told.join("; "))))
             }
         }
     }
 
     /// Leaves copies in the data directory, so that what lies there can be explained later.
     pub fn keep_copies(&self, data: &Path) -> Result<(), Fault> {
-        let failed = |copy: &Path, error| Fault::Failed(format!("cannot write {}: {error}", copy.display()));
-        fs::create_dir_all(data).map_err(|error| failed(data, error))?;
-        for (edition, file) in self.files.iter().enumerate() {
-            let copy = copy(data, edition);
-            // A disk that is full leaves the former copy as it was.
-            let part = copy.with_extension("part");
-            fs::write(&part, &file.text)
-                .and_then(|()| fs::rename(&part, &copy))
-                .map_err(|error| failed(&copy, error))?;
-        }
-        for former in (self.files.len()..).map(|edition| copy(data, edition)).take_while(|copy| copy.exists()) {
-            fs::remove_file(&former).map_err(|error| failed(&former, error))?;
-        }
-        let copy = data.join(MODEL_COPY);
-        match &self.model {
-            Some(model) => {
-                let part = copy.with_extension("part");
-                fs::write(&part, &model.text).and_then(|()| fs::rename(&part, &copy))
-            }
-            None if copy.exists() => fs::remove_file(&copy),
-            None => Ok(()),
-        }
-        .map_err(|error| failed(&copy, error))
+        fs::create_dir_all(data).map_err(|error| not_written(data, error))?;
+        let texts: Vec<&str> = self.files.iter().map(|file| file.text.as_str()).collect();
+        keep(data, TERMS_COPY, &texts)?;
+        let texts: Vec<&str> = self.models.iter().map(|model| model.text.as_str()).collect();
+        keep(data, MODEL_COPY, &texts)
     }
 
     /// The programme of these terms.
@@ -185,21 +187,45 @@ impl TermsFiles {
         self.stamps.clone()
     }
 
-    /// The hashes of all editions and of the model, a space between them.
+    /// The models, ascending by the instant from which they hold.
+    pub fn models(&self) -> &[ModelText] {
+        &self.models
+    }
+
+    /// The hashes of all editions and of the models, a space between them.
     pub fn hashes(&self) -> String {
         let files = self.files.iter().map(|file| file.read.hash.as_str());
-        let hashes: Vec<&str> = files.chain(self.model.iter().map(|model| model.read.hash.as_str())).collect();
+        let hashes: Vec<&str> = files.chain(self.models.iter().map(|model| model.read.hash.as_str())).collect();
         hashes.join(" ")
     }
 }
 
+/// The programme of the editions in `files`, without any model.
+fn plain(files: &[TermsFile]) -> Result<Programme, Fault> {
+    let editions = files.iter().map(|file| (file.read.terms.clone(), file.read.id())).collect();
+    Programme::of(editions).map_err(|findings| {
+        let located = findings.into_iter().map(|finding| files[finding.edition].located(finding));
+        Fault::Refused(TermsError::of(located.collect()).to_string())
+    })
+}
+
 impl ModelText {
-    fn read(path: &Path) -> Result<ModelText, Fault> {
+    /// Reads and checks the file at `path`.
+    pub fn read(path: &Path) -> Result<ModelText, Fault> {
         let text = fs::read_to_string(path)
             .map_err(|error| Fault::Refused(format!("model {}: {error}", path.display())))?;
-        let read = model_file::read(&text, &path.display().to_string())
-            .map_err(|error| Fault::Refused(error.to_string()))?;
-        Ok(ModelText { path: path.to_path_buf(), text, read })
+        ModelText::of(path.display().to_string(), text)
+    }
+
+    /// Checks `text`, which is called `name` in messages.
+    pub fn of(name: String, text: String) -> Result<ModelText, Fault> {
+        let read = model_file::read(&text, &name).map_err(|error| Fault::Refused(error.to_string()))?;
+        Ok(ModelText { name, text, read })
+    }
+
+    /// From when it holds.
+    pub fn from(&self) -> Timestamp {
+        self.read.file.starts_at().expect("a model that was read says from when it holds")
     }
 
     /// `terms` with the churn parameters of the model. Refused where it was fitted to something else.
@@ -237,7 +263,7 @@ impl ModelText {
                 )),
             });
         if let Some((key, message)) = found {
-            let file = self.path.display().to_string();
+            let file = self.name.clone();
             let (_, places) = terms::parse::<ModelFile>(&self.text, &file).expect("the file was read before");
             let located = Located { line: places.line_of_key(&key), file, key, message };
             return Err(Fault::Refused(TermsError::of(vec![located]).to_string()));
@@ -269,15 +295,41 @@ impl ModelText {
     }
 }
 
-/// The name of the copy of a model in a data directory.
-const MODEL_COPY: &str = "model.toml";
+/// What the copies in a data directory are called.
+const TERMS_COPY: &str = "programme";
+const MODEL_COPY: &str = "model";
 
 /// The name of a copy in a data directory: `programme.toml`, `programme.1.toml`, ...
-fn copy(data: &Path, edition: usize) -> PathBuf {
-    match edition {
-        0 => data.join("programme.toml"),
-        edition => data.join(format!("programme.{edition}.toml")),
+fn copy(data: &Path, kind: &str, number: usize) -> PathBuf {
+    match number {
+        0 => data.join(format!("{kind}.toml")),
+        number => data.join(format!("{kind}.{number}.toml")),
     }
+}
+
+/// The copies of one kind that are there.
+fn kept(data: &Path, kind: &str) -> Vec<PathBuf> {
+    (0..).map(|number| copy(data, kind, number)).take_while(|copy| copy.exists()).collect()
+}
+
+/// Makes `texts` the copies of one kind.
+fn keep(data: &Path, kind: &str, texts: &[&str]) -> Result<(), Fault> {
+    for (number, text) in texts.iter().enumerate() {
+        let copy = copy(data, kind, number);
+        // A disk that is full leaves the former copy as it was.
+        let part = copy.with_extension("part");
+        fs::write(&part, text)
+            .and_then(|()| fs::rename(&part, &copy))
+            .map_err(|error| not_written(&copy, error))?;
+    }
+    for former in (texts.len()..).map(|number| copy(data, kind, number)).take_while(|copy| copy.exists()) {
+        fs::remove_file(&former).map_err(|error| not_written(&former, error))?;
+    }
+    Ok(())
+}
+
+fn not_written(path: &Path, error: std::io::Error) -> Fault {
+    Fault::Failed(format!("cannot write {}: {error}", path.display()))
 }
 
 #[cfg(test)]

@@ -55,6 +55,7 @@ enum Role {
     Input,
     Changelog,
     Messages,
+    Control,
     Output,
     Cards,
     DeadLetters,
@@ -66,15 +67,25 @@ impl Role {
             Role::Input => "input",
             Role::Changelog => "changelog",
             Role::Messages => "messages",
+            Role::Control => "control",
             Role::Output => "output",
             Role::Cards => "cards",
             Role::DeadLetters => "dead letters",
         }
     }
 
+    /// How many partitions a topic has where the customers are spread over so many.
+    fn partitions(self, of_customers: i32) -> i32 {
+        match self {
+            // Every process reads all of it, and one thing after the other.
+            Role::Control => 1,
+            _ => of_customers,
+        }
+    }
+
     fn compacted(self) -> bool {
         match self {
-            Role::Changelog | Role::Cards => true,
+            Role::Changelog | Role::Control | Role::Cards => true,
             Role::Input | Role::Messages | Role::Output | Role::DeadLetters => false,
         }
     }
@@ -98,8 +109,8 @@ pub fn create(settings: &KafkaSettings, creation: &Creation) -> Result<(), Fault
     let replicas = creation.replication_factor.map_or(-1, i32::from);
     let new: Vec<NewTopic<'_>> = missing
         .iter()
-        .map(|(topic, _, config)| {
-            let mut new = NewTopic::new(topic, partitions, TopicReplication::Fixed(replicas));
+        .map(|(topic, role, config)| {
+            let mut new = NewTopic::new(topic, role.partitions(partitions), TopicReplication::Fixed(replicas));
             new.config = config.iter().map(|(key, value)| (*key, value.as_str())).collect();
             new
         })
@@ -119,7 +130,7 @@ pub fn create(settings: &KafkaSettings, creation: &Creation) -> Result<(), Fault
                     format!("not created: {code}")
                 }
             };
-            println!("{}", line(topic, *role, Some(partitions), &outcome));
+            println!("{}", line(topic, *role, Some(role.partitions(partitions)), &outcome));
         }
     }
     if !failures.is_empty() {
@@ -184,6 +195,7 @@ fn needed(settings: &KafkaSettings) -> Vec<(String, Role)> {
         settings.inputs.iter().map(|topic| (topic.clone(), Role::Input)).collect();
     needed.push((settings.changelog_topic(), Role::Changelog));
     needed.push((settings.messages_topic(), Role::Messages));
+    needed.push((settings.control_topic(), Role::Control));
     for topic in &settings.outputs {
         let role = if topic == topics::CUSTOMER_STATE { Role::Cards } else { Role::Output };
         needed.push((topic.clone(), role));
@@ -231,6 +243,8 @@ fn input_message_bytes(settings: &KafkaSettings, existing: &Topics) -> Result<BT
 fn topic_config(topic: &str, role: Role, input_bytes: &BTreeMap<String, u64>) -> Vec<(&'static str, String)> {
     match role {
         Role::Input | Role::Output => Vec::new(),
+        // What holds is never too old; what was replaced may go at any time.
+        Role::Control => vec![("cleanup.policy", "compact".to_owned())],
         Role::Cards => {
             vec![("cleanup.policy", "compact".to_owned()), ("max.compaction.lag.ms", COMPACTION_LAG_MS.to_string())]
         }
@@ -275,7 +289,8 @@ fn wrong_config(role: Role, config: &BTreeMap<String, String>) -> Option<String>
             "delete.retention.ms={ms}, less than {DELETE_RETENTION_MS_MIN}: stores would be rebuilt too late"
         ));
     }
-    let lag_ms = number("max.compaction.lag.ms").filter(|ms| role.compacted() && *ms > COMPACTION_LAG_MS_MAX)?;
+    let keeps_people = role.compacted() && role != Role::Control;
+    let lag_ms = number("max.compaction.lag.ms").filter(|ms| keeps_people && *ms > COMPACTION_LAG_MS_MAX)?;
     Some(format!(
         "max.compaction.lag.ms={lag_ms}, more than {COMPACTION_LAG_MS_MAX}: erased customers would stay in it"
     ))
@@ -334,7 +349,7 @@ mod tests {
             .into_iter()
             .map(|(topic, role)| {
                 let config = topic_config(&topic, role, &sizes);
-                line(&topic, role, Some(8), &format!("created{}", listed(&config)))
+                line(&topic, role, Some(role.partitions(8)), &format!("created{}", listed(&config)))
             })
             .collect();
         expect![[r#"
@@ -342,6 +357,7 @@ mod tests {
             retail.survey.answered.v1                input        8 partitions   created
             regulars-changelog                       changelog    8 partitions   created with cleanup.policy=compact, delete.retention.ms=604800000, max.compaction.lag.ms=86400000
             regulars-messages                        messages     8 partitions   created with cleanup.policy=delete, retention.ms=2419200000, segment.ms=86400000, max.message.bytes=10065536
+            regulars-control                         control      1 partition    created with cleanup.policy=compact
             loyalty.tier.changed.v1                  output       8 partitions   created
             loyalty.customer.state.v1                cards        8 partitions   created with cleanup.policy=compact, max.compaction.lag.ms=86400000
             retail.purchase.recorded.v1.dlq          dead letters 8 partitions   created with max.message.bytes=10065536

@@ -24,7 +24,7 @@ fn message(explanation: &Explanation) -> proto::CustomerExplanation {
 
 fn past(decision: &PastDecision) -> proto::ExplainedDecision {
     let row = |row: &programme::decided::PastEvidence| proto::Evidence {
-        measure: row.measure.clone(),
+        measure: row.measure.to_string(),
         value: decimal(row.value),
         threshold: row.threshold.map(decimal),
         window: row.window.map(|(first, last)| window(first, last)),

@@ -85,7 +85,7 @@ pub fn decode_customer(bytes: &[u8]) -> Result<Customer, CorruptState> {
 }
 
 /// The same for whoever judges no earlier than needs the past of customers that were judged last after `past_until`
-/// ([`Programme::past_until`]): that of others is not read.
+/// ([`Programme::past_until`]): that of others is not read. Nor are earlier decisions, which judging does not ask for.
 ///
 /// [`Programme::past_until`]: programme::editions::Programme::past_until
 pub fn decode_customer_to_judge(bytes: &[u8], past_until: Timestamp) -> Result<Customer, CorruptState> {

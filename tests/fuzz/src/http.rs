@@ -17,11 +17,13 @@ use programme::customer::Customer;
 use programme::event::{Body, Event, Purchase};
 use programme::time::Timestamp;
 use regulars::http::{Shared, router};
+use regulars::run::governing::Governing;
 use regulars::run::status::{Status, TaskView};
 use serde_json::Value;
 use tokio::net::UnixStream as Served;
 use tokio::net::unix::SocketAddr;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use wire::output::Stamp;
 
 use crate::event::PROGRAMME;
 
@@ -95,7 +97,7 @@ impl Service {
         let shared = Shared {
             status: Arc::new(status),
             stores,
-            programme: Arc::new(PROGRAMME.clone()),
+            governing: Arc::new(Governing::new(PROGRAMME.clone(), Stamp::default())),
             metrics: PrometheusBuilder::new().build_recorder().handle(),
             now: || NOON,
         };

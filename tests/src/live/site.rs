@@ -78,7 +78,7 @@ impl Default for Setup<'_> {
 /// Partitions of every topic, where nothing else is said.
 pub const PARTITIONS: i32 = 8;
 /// The configuration of commands that are no part of what is tested, and are spared what is done to it.
-const APART: &str = "apart.toml";
+pub const APART: &str = "apart.toml";
 
 /// The topics of decisions.
 pub const DECISIONS: [&str; 2] = [wire::topics::TIER_CHANGED, wire::topics::CHURN_RISK_CHANGED];
@@ -232,10 +232,15 @@ impl Site {
 
     /// Runs the same events from files, without a broker; returns the decisions with their topics.
     pub fn replay(&self, input: &Path, until: &str) -> Vec<(&'static str, Vec<u8>)> {
+        self.replay_with(input, until, &[])
+    }
+
+    /// The same with `more` arguments.
+    pub fn replay_with(&self, input: &Path, until: &str, more: &[&str]) -> Vec<(&'static str, Vec<u8>)> {
         let input = input.to_str().expect("a plain path");
         let order =
             ["replay", "--programme", "programme.toml", "--input", input, "--output", "replay", "--until", until];
-        self.succeed(&order);
+        self.succeed(&[&order, more].concat());
         let mut decisions = Vec::new();
         for topic in DECISIONS {
             let path = self.path("replay").join(format!("{topic}.jsonl"));

@@ -79,7 +79,8 @@ fn page(shared: &Shared, wanted: &Wanted) -> Response {
     let Some(partitions) = shared.status.partitions() else {
         return later("starting: the number of partitions is not known yet".to_string());
     };
-    let mut listing = Listing::new(&shared.programme, wanted);
+    let programme = shared.governing.programme();
+    let mut listing = Listing::new(&programme, wanted);
     let mut here = Vec::new();
     for (task, view) in shared.status.tasks() {
         // A list without some of the customers would be taken for all of them.

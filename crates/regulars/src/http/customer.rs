@@ -61,7 +61,7 @@ pub(super) async fn partner(
         Ok(Path((partner, id))) => (partner, Ok(Path(id))),
         Err(rejection) => return error(StatusCode::BAD_REQUEST, format!("path: {rejection}")),
     };
-    if shared.programme.terms().partner.iter().all(|known| known.name != partner) {
+    if shared.governing.programme().terms().partner.iter().all(|known| known.name != partner) {
         return error(StatusCode::NOT_FOUND, "no such company in the programme".to_string());
     }
     answer(shared, id, move |shared, id, found| view(shared, &partner, id, found)).await
@@ -147,12 +147,12 @@ fn find(shared: &Shared, store: &Store, id: &str) -> Result<Found, Box<Response>
 }
 
 fn card(shared: &Shared, id: &str, found: &Found) -> Response {
-    let card = shared.programme.card(id, &found.customer, found.as_of);
+    let card = shared.governing.programme().card(id, &found.customer, found.as_of);
     json(with_age(&wire::card::to_json(&card), found.age_ms))
 }
 
 fn view(shared: &Shared, partner: &str, id: &str, found: &Found) -> Response {
-    let card = shared.programme.card(id, &found.customer, found.as_of);
+    let card = shared.governing.programme().card(id, &found.customer, found.as_of);
     match card.view_of(partner) {
         Some(view) => json(with_age(&wire::card::view_to_json(&view), found.age_ms)),
         // Whether the others know the customer is not for this one to learn.
@@ -161,12 +161,12 @@ fn view(shared: &Shared, partner: &str, id: &str, found: &Found) -> Response {
 }
 
 fn explanation_json(shared: &Shared, id: &str, found: &Found) -> Response {
-    let explanation = shared.programme.explain(id, &found.customer, found.as_of);
+    let explanation = shared.governing.programme().explain(id, &found.customer, found.as_of);
     json(with_age(&wire::explanation::to_json(&explanation), found.age_ms))
 }
 
 fn explanation_text(shared: &Shared, id: &str, found: &Found) -> Response {
-    let text = crate::explain::explanation(&shared.programme, id, &found.customer, found.as_of);
+    let text = crate::explain::explanation(&shared.governing.programme(), id, &found.customer, found.as_of);
     (StatusCode::OK, [(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response()
 }
 

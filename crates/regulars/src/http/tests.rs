@@ -13,8 +13,10 @@ use metrics_exporter_prometheus::PrometheusBuilder;
 use programme::customer::Customer;
 use programme::event::{Body, Event, Purchase};
 use serde_json::Value;
+use wire::output::Stamp;
 
 use super::*;
+use crate::run::governing::Governing;
 use crate::run::status::TaskView;
 use crate::terms_file::TermsFiles;
 
@@ -41,10 +43,11 @@ fn service_of(programme: &str) -> Service {
     let options = StoreOptions { cache_bytes: 8 << 20, write_buffer_bytes: 4 << 20 };
     let stores = Stores::new(data.path().to_path_buf(), options);
     let terms = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy").join(programme);
+    let programme = TermsFiles::read(&[terms]).unwrap().programme();
     let shared = Arc::new(Shared {
         status: Arc::new(Status::new(1, Duration::from_secs(60))),
         stores,
-        programme: Arc::new(TermsFiles::read(&[terms]).unwrap().programme()),
+        governing: Arc::new(Governing::new(programme, Stamp::default())),
         metrics: PrometheusBuilder::new().build_recorder().handle(),
         now: || noon().plus_ms(1_500),
     });
@@ -99,7 +102,7 @@ impl Service {
             ..Purchase::default()
         };
         let event = Event { id: "e".into(), customer_id: id.into(), at: noon(), body: Body::Purchase(purchase) };
-        self.shared.programme.fold(&mut customer, &event, &mut Vec::new());
+        self.shared.governing.programme().fold(&mut customer, &event, &mut Vec::new());
         let mut stored = Vec::new();
         wire::stored::encode_customer(&customer, &mut stored);
         let store = self.shared.stores.get(self.task_of(id)).unwrap();

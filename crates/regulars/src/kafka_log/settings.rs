@@ -159,7 +159,7 @@ impl KafkaSettings {
             if self.inputs[..place].contains(topic) {
                 return refuse(format!("kafka: input topic `{topic}` is given twice"));
             }
-            let own = [self.changelog_topic(), self.messages_topic()];
+            let own = [self.changelog_topic(), self.messages_topic(), self.control_topic()];
             if self.outputs.contains(topic) || own.contains(topic) {
                 return refuse(format!("kafka: topic `{topic}` is read and written"));
             }
@@ -206,6 +206,11 @@ impl KafkaSettings {
     /// The topic by which tasks tell each other.
     pub fn messages_topic(&self) -> String {
         format!("{}-messages", self.application_id)
+    }
+
+    /// The topic by which models are published.
+    pub fn control_topic(&self) -> String {
+        format!("{}-control", self.application_id)
     }
 
     /// The topics that are read, by `InputId`: the inputs, and last that of the messages.

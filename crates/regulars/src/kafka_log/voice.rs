@@ -52,6 +52,10 @@ impl ClientContext for Voice {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
+        // Whoever asked to be told of ends is told as well, and it is no trouble.
+        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::PartitionEOF) {
+            return;
+        }
         let mut last = self.last_error.lock().unwrap_or_else(PoisonError::into_inner);
         // That all brokers are down follows from what was said of each, and says less.
         if error.rdkafka_error_code() != Some(RDKafkaErrorCode::AllBrokersDown) {

@@ -9,7 +9,6 @@ use engine::log::Log;
 use engine::store::stores::Stores;
 use engine::task::Rules;
 use engine::worker::{ClockRule, Worker};
-use programme::editions::Programme;
 use programme::time::Timestamp;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use wire::input::{Decoder, Encoding};
@@ -17,6 +16,7 @@ use wire::output::Stamp;
 use wire::topics;
 
 use super::drive::{Course, drive};
+use super::governing::{self, Governing};
 use super::status::Status;
 use super::watched::Watched;
 use crate::config::{Config, LogConfig};
@@ -24,6 +24,7 @@ use crate::fault::Fault;
 use crate::files_log::inputs::of_topics;
 use crate::files_log::{FilesLog, FilesSettings};
 use crate::kafka_log::KafkaLog;
+use crate::kafka_log::control::Control;
 use crate::terms_file::TermsFiles;
 
 /// Longer than any turn over files may take.
@@ -32,9 +33,10 @@ const FILES_SILENCE_MAX: Duration = Duration::from_secs(120);
 /// What a running service is made of.
 pub(super) struct Assembly {
     pub(super) config: Config,
-    pub(super) programme: Arc<Programme>,
+    pub(super) governing: Arc<Governing>,
     pub(super) stores: Arc<Stores>,
     pub(super) status: Arc<Status>,
+    /// Without the models that were published.
     terms: TermsFiles,
     stamp: Stamp,
     until: Option<Timestamp>,
@@ -49,7 +51,7 @@ pub(super) struct Ended {
 impl Assembly {
     /// Reads the terms; nothing is opened yet.
     pub(super) fn new(config: Config, until: Option<Timestamp>) -> Result<Assembly, Fault> {
-        let terms = TermsFiles::read(&config.programme)?.with_model(config.model.as_deref())?;
+        let terms = TermsFiles::read(&config.programme)?.with_models(&config.model)?;
         let stamp = Stamp { source: config.source.clone(), editions: terms.stamps(), replay: false };
         let (workers, silence_max) = match &config.log {
             LogConfig::Kafka(kafka) => {
@@ -59,7 +61,7 @@ impl Assembly {
             LogConfig::Files(_) => (1, FILES_SILENCE_MAX),
         };
         Ok(Assembly {
-            programme: Arc::new(terms.programme()),
+            governing: Arc::new(Governing::new(terms.programme(), stamp.clone())),
             terms,
             stamp,
             stores: Stores::new(config.data.clone(), config.store),
@@ -75,8 +77,6 @@ impl Assembly {
         self: &Arc<Assembly>,
         threads: &mut Vec<JoinHandle<()>>,
     ) -> Result<UnboundedReceiver<Ended>, Fault> {
-        // Whoever looks at the state later finds the terms beside it.
-        self.terms.keep_copies(&self.config.data)?;
         let (end, ended) = unbounded_channel();
         match &self.config.log {
             LogConfig::Kafka(kafka) => {
@@ -109,6 +109,27 @@ impl Assembly {
         }
     }
 
+    /// Puts what was published so far in force, and follows what is published from now on, on a thread of its own. Over files
+    /// nothing is published.
+    pub(super) fn follow_control(&self) -> Result<Option<JoinHandle<()>>, Fault> {
+        // Whoever looks at the state later finds the terms beside it.
+        self.terms.keep_copies(&self.config.data)?;
+        let LogConfig::Kafka(kafka) = &self.config.log else { return Ok(None) };
+        let control = Control::read(&kafka.settings)?;
+        let under = governing::under_published(&self.terms, &control)?;
+        under.keep_copies(&self.config.data)?;
+        self.governing.put(under.programme(), Stamp { editions: under.stamps(), ..self.stamp.clone() });
+        let data = self.config.data.clone();
+        let keep = move |under: &TermsFiles| {
+            // Only who looks at the state without the service asks for the copies.
+            if let Err(fault) = under.keep_copies(&data) {
+                tracing::error!("{fault}");
+            }
+        };
+        let (governing, status) = (Arc::clone(&self.governing), Arc::clone(&self.status));
+        governing::follow(control, self.terms.clone(), self.stamp.clone(), governing, status, keep).map(Some)
+    }
+
     /// `open` makes the log, on the worker's own thread, and says how many partitions its topics have.
     fn start_worker<L: Log>(
         self: &Arc<Assembly>,
@@ -138,7 +159,10 @@ impl Assembly {
     ) -> Result<(), Fault> {
         let (log, partitions) = open()?;
         self.status.set_partitions(partitions);
-        let decoder = Decoder::new(self.programme.terms(), self.config.limits.record_bytes_max);
+        let mut rule_number = 0;
+        // Whichever it is by now.
+        let rule = self.governing.since(&mut rule_number).unwrap_or_else(|| self.governing.rule());
+        let decoder = Decoder::new(rule.programme.terms(), self.config.limits.record_bytes_max);
         let mut limits = self.config.limits.clone();
         let messages = match &self.config.log {
             LogConfig::Kafka(kafka) => kafka.settings.messages_topic(),
@@ -153,9 +177,9 @@ impl Assembly {
             }
         };
         let rules = Rules {
-            programme: Arc::clone(&self.programme),
+            programme: rule.programme,
             decoder,
-            stamp: self.stamp.clone(),
+            stamp: rule.stamp,
             inputs,
             messages,
             output_encodings: self.config.output_encodings.clone(),
@@ -169,6 +193,6 @@ impl Assembly {
             worker.drain();
         }
         let course = Course { worker: number, until: self.until, aborts_max: self.config.aborts_max };
-        drive(&mut worker, course, &self.status)
+        drive(&mut worker, course, &self.status, &self.governing, rule_number)
     }
 }

@@ -7,6 +7,7 @@ use engine::task::Task;
 use engine::worker::{Turn, Worker};
 use programme::time::Timestamp;
 
+use super::governing::Governing;
 use super::status::{Status, TaskView};
 use super::wall_clock;
 use crate::fault::Fault;
@@ -28,10 +29,19 @@ pub(super) struct Course {
 }
 
 /// Drives `worker` until [`Status::stopping`]. It goes on turning after it is done: another process may end and leave
-/// its tasks.
-pub(super) fn drive<L: Log>(worker: &mut Worker<L>, course: Course, status: &Status) -> Result<(), Fault> {
+/// its tasks. It begins by the `rule_number`th rule, and goes on by whichever is in force.
+pub(super) fn drive<L: Log>(
+    worker: &mut Worker<L>,
+    course: Course,
+    status: &Status,
+    governing: &Governing,
+    mut rule_number: u64,
+) -> Result<(), Fault> {
     let mut aborts_in_a_row = 0;
     while !status.stopping() {
+        if let Some(rule) = governing.since(&mut rule_number) {
+            worker.govern(rule.programme, rule.stamp);
+        }
         match worker.turn(wall_clock()) {
             Ok(turn) => {
                 // A recovery that succeeds says nothing yet about the commit that failed.

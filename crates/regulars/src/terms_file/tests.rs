@@ -17,7 +17,7 @@ fn under(changes: &[(&str, &str)]) -> Result<TermsFiles, Fault> {
         text = text.replacen(good, bad, 1);
     }
     fs::write(&path, text).unwrap();
-    TermsFiles::read(&[PathBuf::from(PROGRAMME)])?.with_model(Some(&path)).map_err(|fault| {
+    TermsFiles::read(&[PathBuf::from(PROGRAMME)])?.with_models(std::slice::from_ref(&path)).map_err(|fault| {
         let shown = fault.to_string().replace(&format!("{}/", directory.path().display()), "");
         Fault::Refused(shown)
     })
@@ -58,7 +58,7 @@ fn bounds_by_model_come_with_the_model() {
         let (before, rfm) = text.split_once("[rfm]\n").unwrap();
         let after = rfm.split_once("\n[").map_or(String::new(), |(_, rest)| format!("\n[{rest}"));
         fs::write(&model, format!("{before}[rfm]\nwindow_days = 365\n{cuts}\n{after}")).unwrap();
-        let read = TermsFiles::read(std::slice::from_ref(&programme))?.with_model(Some(&model));
+        let read = TermsFiles::read(std::slice::from_ref(&programme))?.with_models(std::slice::from_ref(&model));
         let folder = format!("{}/", directory.path().display());
         read.map_err(|fault| Fault::Refused(fault.to_string().replace(&folder, "")))
     };
@@ -77,6 +77,22 @@ fn bounds_by_model_come_with_the_model() {
     let equal = cuts.replace("[1, 5, 20, 60]", "[1, 1, 20, 60]");
     let told = under("high_ltv_minor = 5000", &equal).unwrap_err().to_string();
     assert!(told.contains("segments.rfm.purchases.1: 1 must be above 1"), "{told}");
+}
+
+// Each model is in force until the next one is, and published twice it is one.
+#[test]
+fn models_follow_each_other() {
+    let first = under(&[]).unwrap();
+    let second =
+        under(&[("2018-01-01", "2018-02-01"), ("b = 7", "b = 8"), ("\"2017-12-31\"", "\"january\"")]).unwrap();
+    let same_day = under(&[("b = 7", "b = 9")]).unwrap();
+    let both = second.clone().under(first.models().to_vec()).unwrap();
+    let b = |at: &str| both.programme().terms_at(Timestamp::parse(at).unwrap()).churn.b;
+    assert_eq!(["2017-12-31T12:00:00Z", "2018-01-31T12:00:00Z", "2018-02-01T12:00:00Z"].map(b), [5.0, 7.0, 8.0]);
+    let again = both.clone().under(second.models().to_vec()).unwrap();
+    assert_eq!((again.models().len(), again.programme().id()), (2, both.programme().id()));
+    let refused = first.under(same_day.models().to_vec()).unwrap_err().to_string();
+    assert!(refused.contains("both hold from 2018-01-01"), "{refused}");
 }
 
 // What lies in a data directory is explained by what it was reached by.

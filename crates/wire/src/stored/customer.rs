@@ -54,7 +54,6 @@ pub(super) fn message(customer: &Customer) -> StoredCustomer {
     let baskets = &baskets.baskets;
     let since_ms = since.map(|at| at.0);
     let clock_ms = standing.clock.0;
-    let (decided, decided_texts) = self::decided::messages(decided);
     StoredCustomer {
         since_ms,
         last_purchase_after_since_ms: last_purchase_at.map(|at| at.0.wrapping_sub(since_ms.unwrap_or(0))),
@@ -109,8 +108,9 @@ pub(super) fn message(customer: &Customer) -> StoredCustomer {
         wake_at_ms: wake_at.map(|at| at.0),
         erased_at_ms: erased_at.map(|at| at.0),
         terms: standing.terms,
-        decided,
-        decided_texts,
+        decided_kept: self::decided::stored(decided),
+        decided: Vec::new(),
+        decided_texts: Vec::new(),
         merged_into: identity.merged_into.as_ref().map(identity::into_message),
         awaited_ids: identity.awaited.clone(),
         absorbed_ids: identity.absorbed.clone(),
@@ -121,7 +121,8 @@ pub(super) fn message(customer: &Customer) -> StoredCustomer {
     }
 }
 
-/// The customer whose stored form is `message`. The past of whoever was judged last at or before `past_until` is left out.
+/// The customer whose stored form is `message`. With `past_until`, the past of whoever was judged last at or before it is
+/// left out, and earlier decisions are left as they are stored.
 pub(super) fn customer(message: StoredCustomer, past_until: Option<Timestamp>) -> Result<Customer, CorruptState> {
     let days = days(&message)?;
     let baskets = baskets(&message)?;
@@ -182,7 +183,11 @@ pub(super) fn customer(message: StoredCustomer, past_until: Option<Timestamp>) -
     let wake_at = message.wake_at_ms.map(Timestamp);
     let is_needed = past_until.is_none_or(|until| standing.clock > until) && !message.past.is_empty();
     let past = is_needed.then(|| self::past::past(&message.past).map(Box::new)).transpose()?;
-    let decided = self::decided::decided(message.decided, &message.decided_texts)?;
+    let decided = match (message.decided.is_empty(), past_until) {
+        (false, _) => self::decided::read_differences(message.decided, &message.decided_texts)?,
+        (true, None) => self::decided::read(&message.decided_kept)?,
+        (true, Some(_)) => self::decided::leave(message.decided_kept)?,
+    };
     let identity = Identity {
         merged_into: message.merged_into.map(identity::into),
         awaited: message.awaited_ids,
