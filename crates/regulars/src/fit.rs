@@ -372,6 +372,7 @@ fn rules(watch: &Watch, people: &[Person], population: Population, churn: &Churn
     for (name, scorer, wanted) in [
         ("MBG/NBD alive x faded rate", &faded, wanted),
         ("MBG/NBD P(no purchase)", &mbg_nbd, wanted),
+        ("faded rate", &Scorer::Faded { tau_days: f64::from(churn.horizon_days) }, wanted),
         ("silence", &Scorer::Silence, wanted),
         ("silence / own 95th percentile", &Scorer::AgainstOwnGaps, wanted),
         ("MBG/NBD alive x faded rate, as many as 60 days", &faded, as_many),
