@@ -77,6 +77,35 @@ pub fn totals(terms: &Terms, zone: &Zone, accepted: &[Accepted], until: Timestam
     totals
 }
 
+/// Numbers by their names; what is not known, or not allowed, is not among them.
+pub type Numbers = BTreeMap<String, i128>;
+
+/// What the cards of customers should show of their relationships at each of the instants by which they were heard of; of
+/// histories without an erasure.
+pub fn numbers(
+    terms: &Terms,
+    zone: &Zone,
+    accepted: &[Accepted],
+    instants: &[Timestamp],
+) -> BTreeMap<(String, Timestamp), Numbers> {
+    let mut all = BTreeMap::new();
+    for (customer_id, events) in by_customer(accepted) {
+        for at in instants {
+            let events: Vec<&Event> = events.iter().copied().filter(|event| event.at <= *at).collect();
+            if events.is_empty() {
+                continue;
+            }
+            let events = memory::found(terms, zone, &events);
+            let (baskets, earned) = (standing_baskets(&events, zone), BTreeMap::new());
+            let (sums, day) = (Sums::of(zone, &events, &baskets), zone.day(*at));
+            let own_minor = Known { terms, zone, sums: &sums, earned: &earned }.ltv_minor(day);
+            let seen = relationship::Known { terms, zone, events: &events, baskets: &baskets, at: *at, day };
+            all.insert((customer_id.to_string(), *at), relationship::numbers::numbers(seen, own_minor));
+        }
+    }
+    all
+}
+
 /// Customers of whom the programme does not promise to know when they were last there: a day on which nothing stands any
 /// more lies further behind the one before it than purchases are remembered.
 pub fn forgetful(terms: &Terms, zone: &Zone, accepted: &[Accepted]) -> BTreeSet<String> {
@@ -276,10 +305,15 @@ impl<'a> Audit<'a> {
             self.discount_permille = permille;
             self.tell(at, Kind::Discount, from, to, String::new());
         }
-        if let Some(segments) = &self.terms.segments
-            && let Some((from, to)) = self.classed.look(segments, baskets, day)
-        {
-            self.tell(at, Kind::Engagement, from, to, String::new());
+        if let Some(segments) = &self.terms.segments {
+            let allowed = |purpose: &String| consents::allowed(self.terms, known, purpose);
+            let moved = match segments.purpose.as_ref().is_none_or(allowed) {
+                true => self.classed.look(segments, baskets, day),
+                false => self.classed.take_back(),
+            };
+            if let Some((from, to)) = moved {
+                self.tell(at, Kind::Engagement, from, to, String::new());
+            }
         }
         for (kind, from, to) in self.reactivation.look(self.terms, self.zone, known, day) {
             let withheld = if self.is_control() { "control" } else { "" };

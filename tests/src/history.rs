@@ -14,10 +14,12 @@ use programme::event::{
     PurchaseReturned, PurchaseVoided, SurveyAnswered, TierOverridden,
 };
 use programme::terms::Terms;
+use programme::terms::surveys::Survey;
 use programme::time::Timestamp;
 
 use crate::chance::Chance;
-use crate::json;
+use crate::feedback::nonsense;
+use crate::{json, relationships};
 
 /// One record on its way to the log.
 #[derive(Clone, Debug)]
@@ -70,6 +72,21 @@ pub fn make(chance: &mut Chance, shape: &Shape, terms: &Terms) -> Vec<Arrival> {
     }
     arrivals.sort_by_key(|arrival| arrival.wall);
     arrivals
+}
+
+/// Adds to a history what its customers say and do beside buying, where the terms ask for any of it.
+pub fn add_said(chance: &mut Chance, shape: &Shape, terms: &Terms, arrivals: &mut Vec<Arrival>) {
+    if terms.survey.is_empty() && terms.complaints.is_none() && terms.engagement.is_none() {
+        return;
+    }
+    for customer in 0..shape.customers {
+        let many = chance.one_of(&[3, 20, 60]);
+        let id = format!("c{customer}");
+        let said = relationships::said_by(chance, terms, &id, BEGINNING, shape.days.into(), many);
+        let mut author = Author { chance, shape, terms, customer, next: 0, arrivals };
+        said.into_iter().for_each(|event| author.deliver(event));
+    }
+    arrivals.sort_by_key(|arrival| arrival.wall);
 }
 
 /// The lines of a basket of so much: none from a till that sends totals only, and now and then a discount with a line of
@@ -156,12 +173,16 @@ impl Author<'_> {
             }
             75..=84 => {
                 let score = self.chance.within(0..=10).max(self.chance.within(0..=10)) as u8;
-                self.send(at, Body::SurveyAnswered(SurveyAnswered::nps(score)));
+                let survey_id = self.survey(Instrument::Nps).map_or(String::new(), |survey| survey.id.clone());
+                self.send(at, Body::SurveyAnswered(SurveyAnswered { survey_id, ..SurveyAnswered::nps(score) }));
             }
-            85..=87 => self.send(
-                at,
-                Body::SurveyAnswered(SurveyAnswered { instrument: Instrument::Csi, ..SurveyAnswered::default() }),
-            ),
+            85..=87 => {
+                let answered = match self.survey(Instrument::Csi) {
+                    Some(survey) => relationships::answers_to(&mut self.apart(), survey),
+                    None => SurveyAnswered { instrument: Instrument::Csi, ..SurveyAnswered::default() },
+                };
+                self.send(at, Body::SurveyAnswered(answered));
+            }
             88..=89 => self.send(at, Body::Enrolled(Enrolled::default())),
             90..=91 => {
                 let granted = self.apart().permille(700);
@@ -242,6 +263,11 @@ impl Author<'_> {
         self.send(at, Body::TierOverridden(TierOverridden { tier, until, reason, operator_id }));
     }
 
+    /// The survey that the terms declare of an instrument.
+    fn survey(&self, instrument: Instrument) -> Option<&Survey> {
+        self.terms.survey.iter().find(|survey| survey.instrument == instrument)
+    }
+
     /// A source of chance for what is in the next event.
     fn apart(&self) -> Chance {
         Chance::seeded(u64::from(self.customer) << 32 | u64::from(self.next))
@@ -265,7 +291,11 @@ impl Author<'_> {
     fn send(&mut self, at: Timestamp, body: Body) {
         let id = format!("c{}-{}", self.customer, self.next);
         self.next += 1;
-        let event = Event { id, customer_id: format!("c{}", self.customer), at, body };
+        self.deliver(Event { id, customer_id: format!("c{}", self.customer), at, body });
+    }
+
+    fn deliver(&mut self, event: Event) {
+        let at = event.at;
         let lateness_ms = i64::from(self.terms.lateness_s) * 1000;
         let skew_ms = i64::from(self.terms.future_skew_s_max) * 1000;
         let delay_ms = match self.chance.permille(self.shape.late_permille) {
@@ -297,13 +327,21 @@ impl Author<'_> {
     /// A record that no customer's till should have sent, beside a good one.
     fn bad(&mut self, good: &Arrival) -> Arrival {
         let mut bad = Arrival { event: None, ..good.clone() };
+        let event = good.event.as_ref().expect("the good one has an event");
+        // What the terms do not declare is not looked at.
+        let declared = matches!(&event.body, Body::SurveyAnswered(answered) if !answered.survey_id.is_empty());
+        if declared {
+            let line = String::from_utf8(good.value.clone()).expect("JSON is text");
+            let nonsense = nonsense::beside(self.chance, self.terms, event, &line);
+            bad.value = nonsense.expect("an answer can be nonsense").0.into_bytes();
+            return bad;
+        }
         let text = String::from_utf8(good.value.clone()).expect("JSON is text");
         match self.chance.within(0..=4) {
             0 => bad.key = None,
             1 => bad.value.truncate(good.value.len() / 2),
             2 => bad.key = Some(b"somebody else".to_vec()),
             3 => {
-                let event = good.event.as_ref().expect("the good one has an event");
                 let ahead_ms = i64::from(self.terms.future_skew_s_max) * 1000 + DAY_MS;
                 let ahead = Event { at: good.wall.plus_ms(ahead_ms), ..event.clone() };
                 bad.value = json::line(&ahead).into_bytes();

@@ -17,6 +17,7 @@ use programme::terms::value::{ReferralValue, Value};
 use programme::time::Timestamp;
 
 use crate::chance::Chance;
+use crate::terms::segments;
 
 const HOUR_MS: i64 = 3_600_000;
 const DAY_MS: i64 = 24 * HOUR_MS;
@@ -65,6 +66,12 @@ pub fn draw(chance: &mut Chance, terms: &mut Terms) {
         escalated: issues * aside.one_of(&[0.0, 1.5]),
         answered: issues * aside.one_of(&[0.0, 0.2]),
     });
+    if chance.permille(400) {
+        terms.segments = terms.segments.take().or_else(|| segments(chance));
+        if let Some(segments) = &mut terms.segments {
+            segments.purpose = chance.permille(700).then(|| chance.one_of(&["marketing", "profiling"]).into());
+        }
+    }
 }
 
 fn surveys(chance: &mut Chance) -> Vec<Survey> {
@@ -147,6 +154,7 @@ fn engagement(chance: &mut Chance) -> Engagement {
         points,
         points_full: chance.one_of(&[20, 60]),
         weights: weights(chance),
+        agreement_permille_min: None,
         role: BTreeMap::from([(ChannelRole::Distributor, weights(chance))]),
         medium_permille: chance.one_of(&[200, 350]),
         high_permille: chance.one_of(&[500, 650]),
@@ -178,55 +186,68 @@ pub fn add(chance: &mut Chance, terms: &Terms, events: &mut Vec<Event>, beginnin
     customers.sort();
     customers.dedup();
     for customer_id in customers {
-        let mut raised: Vec<String> = Vec::new();
         let many = chance.one_of(&[5, 40, 120]);
-        for number in 0..many {
-            let mut at = beginning.plus_ms(chance.within(0..=days * DAY_MS));
-            if chance.permille(300) {
-                // Full hours, and so now and then midnights and the very instant at which an answer is due.
-                at = Timestamp(at.0.div_euclid(HOUR_MS) * HOUR_MS);
-            }
-            let id = format!("{customer_id}-said-{number}");
-            let body = match chance.within(0..=9) {
-                0..=3 => answered(chance, terms),
-                4 => {
-                    raised.push(id.clone());
-                    Body::Interacted(Interacted::plain(Interaction::Complaint))
-                }
-                5 => {
-                    let last = raised.last().cloned().unwrap_or_else(|| "nothing".into());
-                    let refers_to = chance.permille(900).then_some(last);
-                    Body::Interacted(Interacted { refers_to, ..Interacted::plain(Interaction::ComplaintAnswered) })
-                }
-                6 => {
-                    let purpose = chance.one_of(&["marketing", "profiling"]).into();
-                    Body::ConsentChanged(ConsentChanged { purpose, granted: chance.permille(600) })
-                }
-                7 if chance.permille(300) => {
-                    let role = chance.one_of(&ChannelRole::ALL);
-                    Body::Enrolled(Enrolled { channel_role: chance.permille(800).then_some(role) })
-                }
-                _ => {
-                    let kind = chance.one_of(&Interaction::ALL);
-                    let sentiment = chance.permille(500).then(|| chance.within(-1000..=1000) as f64 / 1000.0);
-                    if kind == Interaction::Review {
-                        raised.push(id.clone());
-                    }
-                    let value_minor = chance.permille(200).then(|| chance.within(0..=10_00));
-                    let whom = chance.permille(700).then(|| format!("friend-{}", chance.within(0..=3)));
-                    Body::Interacted(Interacted {
-                        kind,
-                        sentiment,
-                        value_minor,
-                        refers_to: None,
-                        referred_customer_id: whom,
-                    })
-                }
-            };
-            events.push(Event { id, customer_id: customer_id.clone(), at, body });
-        }
+        events.extend(said_by(chance, terms, &customer_id, beginning, days, many));
     }
     events.sort_by(|one, other| one.order().cmp(&other.order()));
+}
+
+/// So many things that a customer says and does beside buying, over `days` from `beginning`.
+pub fn said_by(
+    chance: &mut Chance,
+    terms: &Terms,
+    customer_id: &str,
+    beginning: Timestamp,
+    days: i64,
+    many: i64,
+) -> Vec<Event> {
+    let (mut said, mut raised) = (Vec::new(), Vec::<String>::new());
+    for number in 0..many {
+        let mut at = beginning.plus_ms(chance.within(0..=days * DAY_MS));
+        if chance.permille(300) {
+            // Full hours, and so now and then midnights and the very instant at which an answer is due.
+            at = Timestamp(at.0.div_euclid(HOUR_MS) * HOUR_MS);
+        }
+        let id = format!("{customer_id}-said-{number}");
+        let body = match chance.within(0..=9) {
+            0..=3 => answered(chance, terms),
+            4 => {
+                raised.push(id.clone());
+                Body::Interacted(Interacted::plain(Interaction::Complaint))
+            }
+            5 => {
+                let last = raised.last().cloned().unwrap_or_else(|| "nothing".into());
+                let refers_to = chance.permille(900).then_some(last);
+                Body::Interacted(Interacted { refers_to, ..Interacted::plain(Interaction::ComplaintAnswered) })
+            }
+            6 => {
+                let purpose = chance.one_of(&["marketing", "profiling"]).into();
+                Body::ConsentChanged(ConsentChanged { purpose, granted: chance.permille(600) })
+            }
+            7 if chance.permille(300) => {
+                let role = chance.one_of(&ChannelRole::ALL);
+                Body::Enrolled(Enrolled { channel_role: chance.permille(800).then_some(role) })
+            }
+            _ => {
+                let kind = chance.one_of(&Interaction::ALL);
+                let sentiment = chance.permille(500).then(|| chance.within(-1000..=1000) as f64 / 1000.0);
+                if kind == Interaction::Review {
+                    raised.push(id.clone());
+                }
+                let value_minor = chance.permille(200).then(|| chance.within(0..=10_00));
+                let whom = chance.permille(700).then(|| format!("friend-{}", chance.within(0..=3)));
+                Body::Interacted(Interacted {
+                    kind,
+                    sentiment,
+                    value_minor,
+                    refers_to: None,
+                    referred_customer_id: whom,
+                })
+            }
+        };
+        said.push(Event { id, customer_id: customer_id.to_string(), at, body });
+    }
+    said
 }
 
 /// Answers, in part or whole, to a survey of the terms, or to NPS where they have none.
@@ -235,6 +256,11 @@ fn answered(chance: &mut Chance, terms: &Terms) -> Body {
         return Body::SurveyAnswered(SurveyAnswered::nps(chance.within(0..=10) as u8));
     }
     let survey = &terms.survey[chance.index(terms.survey.len())];
+    Body::SurveyAnswered(answers_to(chance, survey))
+}
+
+/// Answers to `survey`, in part or whole.
+pub fn answers_to(chance: &mut Chance, survey: &Survey) -> SurveyAnswered {
     let items: Vec<String> = match survey.instrument {
         Instrument::Nps | Instrument::Tnps => vec!["nps".into()],
         Instrument::Servqual | Instrument::Servperf => (1..=22).map(|number| format!("q{number}")).collect(),
@@ -269,5 +295,5 @@ fn answered(chance: &mut Chance, terms: &Terms) -> Body {
         false => survey.touchpoints[chance.index(survey.touchpoints.len())].clone(),
     };
     let (survey_id, instrument) = (survey.id.clone(), survey.instrument);
-    Body::SurveyAnswered(SurveyAnswered { survey_id, instrument, touchpoint, answers })
+    SurveyAnswered { survey_id, instrument, touchpoint, answers }
 }

@@ -22,6 +22,8 @@
 //! return CUSTOMER WHEN BASKET AMOUNT|whole [lines=CATEGORY[*]:PIECES:AMOUNT,..] [id=ID]
 //! void CUSTOMER WHEN BASKET [id=ID]
 //! survey CUSTOMER WHEN SCORE [id=ID]          the answer to "would you recommend us"
+//! answer CUSTOMER WHEN SURVEY ITEM:SCORE[/EXPECTED][*IMPORTANCE],.. [about=TOUCHPOINT] [arrives=WHEN] [id=ID]
+//! did CUSTOMER WHEN KIND [mood=-1..1] [of=ID] [whom=ID] [id=ID]     something other than to buy, such as complaint
 //! redeem CUSTOMER WHEN POINTS [basket=ID] [id=ID]   the customer wants to pay the basket with points
 //! floor CUSTOMER WHEN TIER|none [until=WHEN] [reason=WORD] [by=OPERATOR] [id=ID]   an operator overrides the tier
 //! merge CUSTOMER WHEN ABSORBED [id=ID]        the absorbed customer turns out to be this one
@@ -30,8 +32,11 @@
 //! consent CUSTOMER WHEN PURPOSE yes|no [id=ID]
 //! watermark WHEN                              time passes for everybody
 //! card CUSTOMER WHEN                          what a query would answer
+//! feels CUSTOMER WHEN                         the same of the relationship: numbers, by the names of `auditor::numbers`
 //! tier CUSTOMER WHEN                          the same of the tier alone: what keeps it, and what is missing to the next
 //! ```
+//!
+//! An answer is read as JSON, as the service reads it; what is refused becomes a line with the reason.
 //!
 //! Events are folded in the order of the text, so a line dated before its neighbours is a late event. What one customer tells
 //! another, as in a merge, is heard before the next line.
@@ -53,8 +58,9 @@ use programme::mechanic::segments::Scores;
 use programme::message;
 use programme::terms::Terms;
 use programme::time::Timestamp;
+use wire::input::{Decoder, Encoding};
 
-use crate::terms;
+use crate::{json, numbers, terms};
 use step::Step;
 
 /// Runs a scenario and returns its text with what is announced now in place of what was expected.
@@ -90,7 +96,7 @@ pub fn run(text: &str) -> Result<String, String> {
                 None => run.insert(Run::new(&terms).map_err(fails)?),
             };
             steps += 1;
-            let step = step::parse(line, &run.zone, steps).map_err(fails)?;
+            let step = step::parse(line, &run.zone, steps, run.programme.terms()).map_err(fails)?;
             run.step(&step, &mut said);
         }
     }
@@ -142,6 +148,25 @@ impl Run {
     fn step(&mut self, step: &Step, said: &mut String) {
         let mut decisions = Vec::new();
         match step {
+            Step::Answer(event, arrives_at) => {
+                let decoder = Decoder::new(self.programme.terms(), 1 << 20).keyless();
+                let (line, none) = (json::line(event), std::iter::empty::<(&[u8], &[u8])>());
+                match decoder.decode(Encoding::Json, None, line.as_bytes(), none, *arrives_at) {
+                    Ok(decoded) => return self.step(&Step::Event(decoded.event), said),
+                    Err(refusal) => {
+                        writeln!(said, "dead letter, {}: {}", refusal.kind.as_str(), refusal.message).unwrap();
+                    }
+                }
+            }
+            Step::Feels(id, at) => {
+                let customer = self.customers.entry(id.clone()).or_default();
+                let card = self.programme.card(id, customer, *at);
+                write!(said, "{} {id} feels", self.local(card.as_of)).unwrap();
+                for (name, number) in card.relationship.iter().flat_map(numbers::of).filter(|(_, it)| *it != 0) {
+                    write!(said, " {}={number}", name.replace(' ', "_")).unwrap();
+                }
+                said.push('\n');
+            }
             Step::Event(event) => {
                 let customer = self.customers.entry(event.customer_id.clone()).or_default();
                 let mut mail = Vec::new();

@@ -124,6 +124,7 @@ pub fn segments(chance: &mut Chance) -> Option<Segments> {
         purchases_per_30_days_min: chance.one_of(&[1, 4]),
     };
     let segments = Segments {
+        purpose: None,
         window_days: chance.one_of(&[1, 14, 45, 200]),
         settle_days: chance.one_of(&[0, 0, 1, 10]),
         active_days: chance.permille(700).then(|| chance.one_of(&[1, 30, 365])),

@@ -195,6 +195,20 @@ pub const CLASSES: [&str; 11] = [
     "exitReason",
 ];
 
+/// The classes that a decision says have moved, with what each was and is; empty where it was or is none.
+pub fn moved_classes(told: &Told) -> Vec<(&'static str, &str, &str)> {
+    if told.kind != Kind::Engagement {
+        return Vec::new();
+    }
+    let both = CLASSES.map(|class| (class, class_of(&told.from, class), class_of(&told.to, class)));
+    both.into_iter().filter(|(_, from, to)| from != to).collect()
+}
+
+fn class_of<'a>(text: &'a str, class: &str) -> &'a str {
+    let own = |word: &'a str| word.strip_prefix(class)?.strip_prefix('=');
+    text.split(' ').find_map(own).unwrap_or_default()
+}
+
 /// The classes that moved, as they were before or are now.
 fn classes(body: &Value, side: &str) -> String {
     let class = |name: &str| Some(format!("{name}={}", body.get(name)?.get(side)?.as_str()?));

@@ -282,6 +282,18 @@ impl Store {
         self.db.flush_cfs_opt(&FAMILIES.map(|family| self.family(family)), &options).map_err(self.fails())
     }
 
+    /// Writes what waits in memory to files, and waits for it.
+    pub fn flush(&self) -> Result<(), StoreError> {
+        let options = rocksdb::FlushOptions::default();
+        self.db.flush_cfs_opt(&FAMILIES.map(|family| self.family(family)), &options).map_err(self.fails())
+    }
+
+    /// Bytes of one family's sorted files.
+    pub fn file_bytes(&self, family: &str) -> u64 {
+        let bytes = self.db.property_int_value_cf(self.family(family), "rocksdb.total-sst-files-size");
+        bytes.ok().flatten().unwrap_or(0)
+    }
+
     /// A figure that RocksDB keeps about this store, such as `rocksdb.cur-size-all-mem-tables`, over all families.
     pub fn figure(&self, name: &str) -> Option<u64> {
         FAMILIES.iter().map(|family| self.db.property_int_value_cf(self.family(family), name).ok().flatten()).sum()

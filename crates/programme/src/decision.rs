@@ -217,7 +217,7 @@ pub struct PointsChanged {
     pub balance: i64,
     /// Whole points that wait to be activated afterwards.
     pub pending: i64,
-    /// The points that expire next; absent when none do.
+    /// The points that expire next, or, where that is what is said, those that are warned of; absent when none do.
     pub expires_next: Option<ExpiringPoints>,
     /// The basket that it is about; absent where it is about none.
     pub basket_id: Option<String>,

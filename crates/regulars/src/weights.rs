@@ -3,6 +3,9 @@
 //!
 //! The file is CSV: a line of names, the first of them of the column of experts, then a line for each expert with the
 //! expert's name and a rank for each thing; 1 is the most important, and equal ranks are ties.
+//!
+//! What is printed last is terms as they stand in a programme's file. Where all that was ranked are the parts of something
+//! that the terms weigh, it has the section and the key of that.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -11,6 +14,7 @@ use model::agreement::{self, Agreement};
 
 use crate::customers::print;
 use crate::fault::Fault;
+use crate::terms_file::TermsFiles;
 
 /// What `regulars weights` is told.
 #[derive(Debug, clap::Args)]
@@ -21,15 +25,19 @@ pub struct Args {
     /// The higher a number the more important, instead of the other way round
     #[arg(long)]
     ratings: bool,
-    /// Kendall's W below which there are no weights, 0 to 1
-    #[arg(long, value_name = "W", default_value_t = 0.6)]
-    agreement_min: f64,
+    /// The programme for which the weights are; `engagement.agreement_permille_min` of its latest edition is the bound of
+    /// agreement
+    #[arg(long, value_name = "FILE")]
+    programme: Vec<PathBuf>,
+    /// Kendall's W below which there are no weights, 0 to 1, whatever the programme says; without either 0.6
+    #[arg(long, value_name = "W")]
+    agreement_min: Option<f64>,
     /// The chance of so much agreement among people who throw dice, above which there are no weights, 0 to 1
     #[arg(long, value_name = "P", default_value_t = 0.05)]
     p_max: f64,
-    /// What the weights add up to
-    #[arg(long, value_name = "SUM", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-    sum: u32,
+    /// What the weights add up to; unless given 1000, or 100 for the dimensions of SERVQUAL
+    #[arg(long, value_name = "SUM", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    sum: Option<u32>,
     /// Draws the shuffles of the permutation test
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -37,8 +45,27 @@ pub struct Args {
 
 /// How often ranks are shuffled.
 const ROUNDS: u32 = 20_000;
+/// The bound of agreement where nobody has said another.
+const AGREEMENT_MIN: f64 = 0.6;
 /// Panels with so many cells or fewer are judged by shuffling: the chi-square distribution is no good for them.
 const SMALL_CELLS: usize = 100;
+
+/// What the terms weigh: section, key, parts, and what weights must add up to where they must.
+const WEIGHED: [(&str, &str, &[&str], Option<u32>); 4] = [
+    ("[engagement]", "weights", &["cognitive", "emotional", "behavioural"], None),
+    ("[engagement.loyalty]", "behaviour", &["cross_sell", "upsell", "repeat", "maintenance"], None),
+    ("[engagement.loyalty]", "perception", &["awareness", "quality", "service", "value"], None),
+    (
+        "[[survey]]",
+        "weights",
+        &["tangibles", "reliability", "responsiveness", "assurance", "empathy"],
+        Some(SERVQUAL_SUM),
+    ),
+];
+/// The dimensions of SERVQUAL share so many points.
+const SERVQUAL_SUM: u32 = 100;
+/// What other weights add up to.
+const USUAL_SUM: u32 = 1000;
 
 /// A panel as it was read.
 #[derive(Debug)]
@@ -51,14 +78,23 @@ struct Panel {
 pub fn run(args: &Args) -> Result<(), Fault> {
     let text = std::fs::read(&args.rankings)
         .map_err(|error| Fault::Refused(format!("{}: {error}", args.rankings.display())))?;
-    let (report, weights) = report(args, &text)?;
+    let agreement_min = match (args.agreement_min, args.programme.is_empty()) {
+        (None, false) => {
+            let programme = TermsFiles::read(&args.programme)?.programme();
+            let engagement = programme.terms().engagement.as_ref();
+            let permille = engagement.and_then(|engagement| engagement.agreement_permille_min);
+            permille.map_or(AGREEMENT_MIN, |permille| f64::from(permille) / 1000.0)
+        }
+        (given, _) => given.unwrap_or(AGREEMENT_MIN),
+    };
+    let (report, weights) = report(args, agreement_min, &text)?;
     print(&report)?;
     print(&weights?)
 }
 
 /// What is said of the panel, and the weights or why there are none.
-fn report(args: &Args, text: &[u8]) -> Result<(String, Result<String, Fault>), Fault> {
-    for (name, value) in [("--agreement-min", args.agreement_min), ("--p-max", args.p_max)] {
+fn report(args: &Args, agreement_min: f64, text: &[u8]) -> Result<(String, Result<String, Fault>), Fault> {
+    for (name, value) in [("--agreement-min", agreement_min), ("--p-max", args.p_max)] {
         if !(0.0..=1.0).contains(&value) {
             return Err(Fault::Refused(format!("{name} {value} must lie between 0 and 1")));
         }
@@ -71,10 +107,10 @@ fn report(args: &Args, text: &[u8]) -> Result<(String, Result<String, Fault>), F
         true => agreement::p_by_permutation(&panel.scores, ROUNDS, args.seed).map_err(refused)?,
         false => agreed.p_chi_square,
     };
-    let weights = if agreed.w < args.agreement_min {
+    let weights = if agreed.w < agreement_min {
         Err(Fault::Failed(format!(
-            "the experts do not agree: W {:.3} is below {}; no weights are given",
-            agreed.w, args.agreement_min
+            "the experts do not agree: W {:.3} is below {agreement_min}; no weights are given",
+            agreed.w
         )))
     } else if p > args.p_max {
         Err(Fault::Failed(format!(
@@ -113,10 +149,20 @@ fn told(panel: &Panel, agreed: &Agreement, permuted: Option<f64>) -> String {
     told
 }
 
-fn toml(panel: &Panel, agreed: &Agreement, sum: u32) -> String {
-    let weights = agreement::weights(agreed, sum);
+/// The weights as they stand in terms: with section and key where these are known.
+fn toml(panel: &Panel, agreed: &Agreement, sum: Option<u32>) -> String {
+    let is_all = |parts: &[&str]| {
+        parts.len() == panel.things.len() && parts.iter().all(|part| panel.things.iter().any(|thing| thing == part))
+    };
+    let weighed = WEIGHED.iter().find(|(_, _, parts, _)| is_all(parts));
+    let usual = weighed.and_then(|(_, _, _, sum)| *sum).unwrap_or(USUAL_SUM);
+    let weights = agreement::weights(agreed, sum.unwrap_or(usual));
     let pairs = panel.things.iter().zip(weights).map(|(thing, weight)| format!("{} = {weight}", key(thing)));
-    format!("weights = {{ {} }}\n", pairs.collect::<Vec<_>>().join(", "))
+    let pairs = pairs.collect::<Vec<_>>().join(", ");
+    match weighed {
+        Some((section, name, _, _)) => format!("{section}\n{name} = {{ {pairs} }}\n"),
+        None => format!("weights = {{ {pairs} }}\n"),
+    }
 }
 
 /// A name as TOML writes it as a key.
@@ -176,7 +222,8 @@ mod tests {
         }
         let given = ["weights", "--rankings", "panel.csv"].into_iter().chain(args.iter().copied());
         let args = <Cli as clap::Parser>::try_parse_from(given).unwrap().args;
-        let said = match report(&args, text.as_bytes()) {
+        let agreement_min = args.agreement_min.unwrap_or(AGREEMENT_MIN);
+        let said = match report(&args, agreement_min, text.as_bytes()) {
             Ok((report, Ok(weights))) => format!("{report}{weights}"),
             Ok((report, Err(fault))) => format!("{report}{fault}\n"),
             Err(fault) => format!("{fault}\n"),
@@ -201,6 +248,7 @@ mod tests {
                 mean rank correlation 0.8000 (Spearman, over all pairs of experts)
                 chi-square            8.4000 with 2 degrees of freedom, p 1.500e-2
                 p by 20000 shuffles   0.00940, which counts for a panel as small as this
+                [engagement]
                 weights = { cognitive = 167, emotional = 367, behavioural = 466 }
             "#]],
         );
@@ -218,9 +266,47 @@ mod tests {
                 mean rank correlation 0.8000 (Spearman, over all pairs of experts)
                 chi-square            8.4000 with 2 degrees of freedom, p 1.500e-2
                 p by 20000 shuffles   0.00940, which counts for a panel as small as this
+                [engagement]
                 weights = { cognitive = 17, emotional = 37, behavioural = 46 }
             "#]],
         );
+    }
+
+    // What is pasted into a programme must be terms: the dimensions of SERVQUAL share 100 points.
+    #[test]
+    fn weights_of_something_else_have_its_place_in_the_terms() {
+        let line = |names: &str, args: &[&str]| {
+            let places: Vec<String> = (1..=names.split(',').count()).map(|place| place.to_string()).collect();
+            let row = places.join(",");
+            let text = format!("expert,{names}\n1,{row}\n2,{row}\n3,{row}\n4,{row}\n5,{row}\n");
+            #[derive(clap::Parser)]
+            struct Cli {
+                #[command(flatten)]
+                args: Args,
+            }
+            let given = ["weights", "--rankings", "panel.csv"].into_iter().chain(args.iter().copied());
+            let args = <Cli as clap::Parser>::try_parse_from(given).unwrap().args;
+            report(&args, AGREEMENT_MIN, text.as_bytes()).unwrap().1.unwrap()
+        };
+        let servqual = line("reliability,responsiveness,assurance,empathy,tangibles", &[]);
+        expect![[r#"
+            [[survey]]
+            weights = { reliability = 33, responsiveness = 27, assurance = 20, empathy = 13, tangibles = 7 }
+        "#]]
+        .assert_eq(&servqual);
+        let said =
+            line("repeat,maintenance,upsell,cross_sell", &[]) + &line("value,service,quality,awareness", &[]);
+        expect![[r#"
+            [engagement.loyalty]
+            behaviour = { repeat = 400, maintenance = 300, upsell = 200, cross_sell = 100 }
+            [engagement.loyalty]
+            perception = { value = 400, service = 300, quality = 200, awareness = 100 }
+        "#]]
+        .assert_eq(&said);
+        expect![[r#"
+            weights = { bread = 6, "fresh milk" = 4, tea = 2 }
+        "#]]
+        .assert_eq(&line("bread,\"fresh milk\",tea", &["--sum", "12"]));
     }
 
     #[test]

@@ -31,6 +31,9 @@ pub(crate) struct Options {
     /// Also, through a Kafka broker, how long so many customers take to be restored from their changelog
     #[arg(long, value_name = "CUSTOMERS")]
     restore: Option<u32>,
+    /// Also, how many customers wait for an instant: what that takes on disk, and how a tenth of them are woken at once
+    #[arg(long, value_name = "CUSTOMERS")]
+    wakeups: Option<u32>,
 }
 
 pub(crate) fn run(places: &Places, options: &Options) -> Result<()> {
@@ -43,7 +46,18 @@ pub(crate) fn run(places: &Places, options: &Options) -> Result<()> {
     setup::run(places, needs)?;
     let mut build = Command::new("cargo");
     build.current_dir(&places.root).args(["build", "--locked", "--release"]);
-    build.args(["--package", "regulars", "--package", "tests", "--bin", "regulars", "--bin", "generate"]);
+    build.args([
+        "--package",
+        "regulars",
+        "--package",
+        "tests",
+        "--bin",
+        "regulars",
+        "--bin",
+        "generate",
+        "--bin",
+        "timers",
+    ]);
     step::run("build", &mut build)?;
     let folder = places.cache.join("bench");
     fs::create_dir_all(&folder).map_err(at("create", &folder))?;
@@ -60,7 +74,23 @@ pub(crate) fn run(places: &Places, options: &Options) -> Result<()> {
     if let Some(customers) = options.restore {
         restore::run(places, &folder, customers)?;
     }
+    if let Some(customers) = options.wakeups {
+        wakeups(places, &folder, customers)?;
+    }
     Ok(())
+}
+
+/// Very many customers who wait, and a minute in which many of them are due.
+fn wakeups(places: &Places, folder: &Path, customers: u32) -> Result<()> {
+    let data = folder.join("wakeups");
+    if data.exists() {
+        fs::remove_dir_all(&data).map_err(at("remove", &data))?;
+    }
+    let mut timers = Command::new(places.regulars().with_file_name("timers"));
+    timers.current_dir(&places.root).args(["--customers", &customers.to_string()]);
+    timers.args(["--due", &(customers / 10).to_string(), "--programme", PROGRAMME]).arg("--data").arg(&data);
+    step::run_attached("wakeups", &mut timers)?;
+    fs::remove_dir_all(&data).map_err(at("remove", &data))
 }
 
 /// The same events for the same numbers, made once.

@@ -160,10 +160,13 @@ impl<'a> Ledger<'a> {
     }
 
     fn tell(&mut self, account: usize, kind: &str, points: i64, of_pending: bool, parts: &[(String, i64)]) {
+        let next = match kind {
+            "EXPIRES_SOON" => self.accounts[account].warned,
+            _ => self.accounts[account].free_ends().first().copied(),
+        };
         let own = &mut self.accounts[account];
         let balance = own.piles.iter().map(|pile| pile.free).sum::<i64>() - own.debt;
         let pending = own.piles.iter().map(|pile| pile.waiting).sum::<i64>();
-        let next = own.free_ends().first().copied();
         let next = next.map(|at| {
             let ending = own.piles.iter().filter(|pile| pile.expires == Some(at));
             (at.to_string(), ending.map(|pile| pile.free).sum())

@@ -6,6 +6,7 @@
 
 mod answers;
 mod behaviour;
+pub(super) mod numbers;
 
 use std::collections::BTreeMap;
 
@@ -211,7 +212,7 @@ impl Classes {
             let types = [["none", "latent"], ["spurious", "absolute"]];
             now.said.insert("loyaltyType", types[usize::from(behaves)][usize::from(perceives)]);
         }
-        let score = engagement(known, terms, &done);
+        let score = engagement(known, terms, &done).score;
         now.level = if over(score, terms.high_permille, self.level == 2) {
             2
         } else {
@@ -300,8 +301,16 @@ impl Done {
     }
 }
 
-/// How engaged the customer is.
-fn engagement(known: Known<'_>, terms: &Engagement, done: &Done) -> i128 {
+/// How engaged the customer is, millionths.
+struct Engaged {
+    cognitive: Option<i128>,
+    emotional: Option<i128>,
+    behavioural: Option<i128>,
+    score: i128,
+    points: i128,
+}
+
+fn engagement(known: Known<'_>, terms: &Engagement, done: &Done) -> Engaged {
     let points: i128 =
         done.0.iter().map(|(kind, _)| i128::from(terms.points.get(kind).copied().unwrap_or(0))).sum();
     let share = half_up(points * 1_000_000, i128::from(terms.points_full)).min(1_000_000);
@@ -311,6 +320,7 @@ fn engagement(known: Known<'_>, terms: &Engagement, done: &Done) -> i128 {
         half_up(sum, moods.len() as i128)
     });
     let said = |dimension| answers::said(known, dimension);
+    let cognitive = said(Dimension::Cognitive);
     let emotional = mean(&[(1, said(Dimension::Emotional)), (1, mood)]);
     let recommends = answers::recommends(known);
     let behavioural = mean(&[(1, said(Dimension::Behavioural)), (1, Some(share)), (1, recommends)]);
@@ -321,9 +331,9 @@ fn engagement(known: Known<'_>, terms: &Engagement, done: &Done) -> i128 {
     let role = roles.max().map(|(_, role)| role);
     let weights = role.and_then(|role| terms.role.get(&role)).unwrap_or(&terms.weights);
     let parts = [
-        (i128::from(weights.cognitive), said(Dimension::Cognitive)),
+        (i128::from(weights.cognitive), cognitive),
         (i128::from(weights.emotional), emotional),
         (i128::from(weights.behavioural), behavioural),
     ];
-    mean(&parts).unwrap_or(0)
+    Engaged { cognitive, emotional, behavioural, score: mean(&parts).unwrap_or(0), points }
 }

@@ -55,6 +55,14 @@ impl Classed {
         }
         (from != to).then(|| (from.join(" "), to.join(" ")))
     }
+
+    /// What is announced of a customer who does not allow to be classed.
+    pub(super) fn take_back(&mut self) -> Option<(String, String)> {
+        let gone = std::mem::take(self);
+        let classes = [("segment", gone.segment.0), ("buyerGroup", gone.group.0), ("activity", gone.activity)];
+        let from: Vec<String> = classes.into_iter().filter_map(|(name, class)| said(name, class)).collect();
+        (!from.is_empty()).then(|| (from.join(" "), String::new()))
+    }
 }
 
 fn said(name: &str, class: &str) -> Option<String> {

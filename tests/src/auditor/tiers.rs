@@ -352,7 +352,7 @@ impl Known<'_> {
 
     /// Average basket x purchases a month x margin x lifetime in months (BY-1), over the time known, but at least
     /// an average month of 30.4375 days.
-    fn ltv_minor(self, day: Day) -> i64 {
+    pub(super) fn ltv_minor(self, day: Day) -> i64 {
         let spend_minor = i128::from(self.sums.between(self.first_day().plus(-1), day).1);
         let margin_permille = i128::from(self.terms.ltv.margin_permille);
         let months = i128::from(self.terms.ltv.lifetime_months);

@@ -3,9 +3,10 @@
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use programme::event::{
-    Body, ConsentChanged, ErasureRequested, Event, IdentityMerged, Interacted, Interaction, Line, Purchase,
-    PurchaseReturned, PurchaseVoided, RedemptionRequested, SurveyAnswered, TierOverridden,
+    Answer, Body, ConsentChanged, ErasureRequested, Event, IdentityMerged, Instrument, Interacted, Interaction,
+    Line, Purchase, PurchaseReturned, PurchaseVoided, RedemptionRequested, SurveyAnswered, TierOverridden,
 };
+use programme::terms::Terms;
 use programme::time::Timestamp;
 
 use crate::terms::CURRENCY;
@@ -14,13 +15,16 @@ use crate::terms::CURRENCY;
 #[derive(Debug)]
 pub(super) enum Step {
     Event(Event),
+    /// What a survey's form says, and when it arrives.
+    Answer(Event, Timestamp),
     Watermark(Timestamp),
     Card(String, Timestamp),
+    Feels(String, Timestamp),
     Tier(String, Timestamp),
 }
 
 /// Reads the `number`th step; an event without an id is named by that, so that what is announced before moves no name.
-pub(super) fn parse(line: &str, zone: &TimeZone, number: usize) -> Result<Step, String> {
+pub(super) fn parse(line: &str, zone: &TimeZone, number: usize, terms: &Terms) -> Result<Step, String> {
     let mut words = Words { words: line.split_whitespace().collect(), next: 0 };
     let kind = words.next("a kind of step")?;
     if kind == "watermark" {
@@ -35,6 +39,18 @@ pub(super) fn parse(line: &str, zone: &TimeZone, number: usize) -> Result<Step, 
         "card" => {
             words.end()?;
             return Ok(Step::Card(customer_id, at));
+        }
+        "feels" => {
+            words.end()?;
+            return Ok(Step::Feels(customer_id, at));
+        }
+        "answer" => {
+            let body = Body::SurveyAnswered(answered(&mut words, terms)?);
+            let arrives_at = words.named("arrives=").map_or(Ok(at), |text| when(text, zone))?;
+            let latest = arrives_at.plus_ms(i64::from(terms.future_skew_s_max) * 1000);
+            let id = words.named("id=").map_or(format!("step-{number}"), str::to_string);
+            words.end()?;
+            return Ok(Step::Answer(Event { id, customer_id, at, body }, latest));
         }
         "tier" => {
             words.end()?;
@@ -74,6 +90,19 @@ pub(super) fn parse(line: &str, zone: &TimeZone, number: usize) -> Result<Step, 
             let score = words.next("a score")?;
             let score = score.parse().map_err(|_| format!("{score:?} is no score from 0 to 10"))?;
             Body::SurveyAnswered(SurveyAnswered::nps(score))
+        }
+        "did" => {
+            let name = words.next("a kind of interaction")?;
+            let kind = Interaction::ALL.into_iter().find(|kind| kind.as_str() == name);
+            let kind = kind.ok_or_else(|| format!("{name:?} is no kind of interaction"))?;
+            let mood = words.named("mood=");
+            let sentiment = mood
+                .map(|mood| mood.parse().map_err(|_| format!("{mood:?} is no mood from -1 to 1")))
+                .transpose()?;
+            let refers_to = words.named("of=").map(str::to_string);
+            let referred_customer_id = words.named("whom=").map(str::to_string);
+            let plain = Interacted::plain(kind);
+            Body::Interacted(Interacted { sentiment, refers_to, referred_customer_id, ..plain })
         }
         "redeem" => {
             let points = words.next("a number of points")?;
@@ -137,6 +166,34 @@ impl<'a> Words<'a> {
             Some(word) => Err(format!("{word:?} is too much")),
         }
     }
+}
+
+/// `service q1:5/7,q2:4`: the survey by its id in the terms, and what was answered to each item.
+fn answered(words: &mut Words<'_>, terms: &Terms) -> Result<SurveyAnswered, String> {
+    let id = words.next("a survey")?;
+    let instrument = terms.survey.iter().find(|survey| survey.id == id).map(|survey| survey.instrument);
+    let answers = words.next("answers")?.split(',').map(answer).collect::<Result<_, _>>()?;
+    let touchpoint = words.named("about=").unwrap_or_default().to_string();
+    // Of a survey that there is not, NPS is asked.
+    let instrument = instrument.unwrap_or(Instrument::Nps);
+    Ok(SurveyAnswered { survey_id: id.to_string(), instrument, touchpoint, answers })
+}
+
+fn answer(text: &str) -> Result<Answer, String> {
+    let fails = || format!("{text:?} is no answer such as q1:5, q1:5/7 or price:4*5");
+    let milli = |text: &str| {
+        let points: f64 = text.parse().map_err(|_| fails())?;
+        Ok::<i64, String>((points * 1000.0).round() as i64)
+    };
+    let (item, score) = text.split_once(':').ok_or_else(fails)?;
+    let (score, importance) = score.split_once('*').map_or((score, None), |(score, it)| (score, Some(it)));
+    let (score, expectation) = score.split_once('/').map_or((score, None), |(score, it)| (score, Some(it)));
+    Ok(Answer {
+        item: item.to_string(),
+        score_milli: milli(score)?,
+        importance_milli: importance.map(milli).transpose()?,
+        expectation_milli: expectation.map(milli).transpose()?,
+    })
 }
 
 /// `lines=milk:2:120.00,tea*:0.5:500.00`, where they are given: category, pieces and amount of each, `*` for the

@@ -11,6 +11,7 @@ use wire::output::{EditionStamp, Stamp};
 use super::harm::{self, Around, Fault};
 use crate::chance::Chance;
 use crate::history::{BEGINNING, Shape};
+use crate::relationships;
 use crate::terms::{self, mechanics};
 
 /// What a simulated world is made of.
@@ -68,6 +69,9 @@ pub struct SmallLimits {
 
 const DAY_MS: i64 = 86_400_000;
 
+/// Makes of a world's seed that for what customers say.
+pub(super) const APART: u64 = 0x7361_6964;
+
 impl Plan {
     /// A plan drawn at random, and the shape of the history that belongs to it.
     pub fn drawn(seed: u64) -> (Plan, Shape, Chance) {
@@ -75,6 +79,11 @@ impl Plan {
         let mut terms = terms::drawn(&mut chance);
         // Drawn apart, so that worlds without any of it are what they were before there was any.
         mechanics::some(&mut Chance::seeded(!seed), &mut terms);
+        let mut apart = Chance::seeded(seed ^ APART);
+        if apart.permille(400) {
+            relationships::draw(&mut apart, &mut terms);
+            terms.memory.event_ids_max = 1024;
+        }
         let days = chance.one_of(&[20, 60, 120]);
         let shape = Shape {
             customers: chance.within(1..=8) as u32,

@@ -208,8 +208,8 @@ impl World {
     }
 
     /// What was late might as well have come in time: whoever was not erased was told last what the auditor comes to, of tier,
-    /// risk and discount; of points too, where no till was answered, because answers stand, and nobody's points are held,
-    /// because a suspicion stands. Of challenges and offers too what was said stands, of classes only what moved is said.
+    /// risk, discount and each class; of points too, where no till was answered, because answers stand, and nobody's points are
+    /// held, because a suspicion stands. Of challenges and offers too what was said stands.
     fn check_standings(&self) -> Result<(), String> {
         let (terms, accepted) = (&self.plan.terms, self.accepted.borrow());
         let forgotten: BTreeSet<&str> = accepted
@@ -225,6 +225,9 @@ impl World {
         let last = |all: Vec<Told>| {
             let mut last = BTreeMap::new();
             for told in all.into_iter().filter(|told| !forgotten.contains(told.customer_id.as_str())) {
+                for (class, _, to) in told::moved_classes(&told) {
+                    last.insert((told.customer_id.clone(), told.kind, class.to_string()), to.to_string());
+                }
                 let compared = match told.kind {
                     told::Kind::Tier | told::Kind::Risk | told::Kind::Discount => true,
                     told::Kind::Points => terms.fraud.is_none() && !answered.contains(told.customer_id.as_str()),
@@ -253,13 +256,21 @@ impl World {
     /// ended.
     fn check_chains(&self) -> Result<(), String> {
         let lowest = &self.plan.terms.tier[0].name;
-        type Accounts = BTreeMap<String, String>;
-        let mut standing: BTreeMap<String, (u64, String, String, Accounts, String)> = BTreeMap::new();
+        // Of points by account, of classes by the class.
+        type Several = BTreeMap<String, String>;
+        let mut standing: BTreeMap<String, (u64, String, String, Several, String, Several)> = BTreeMap::new();
         for told in self.told() {
-            let fresh = || (0, lowest.clone(), String::new(), Accounts::new(), String::new());
-            let (sequence, tier, risk, points, discount) =
+            let fresh = || (0, lowest.clone(), String::new(), Several::new(), String::new(), Several::new());
+            let (sequence, tier, risk, points, discount, classes) =
                 standing.entry(told.customer_id.clone()).or_insert_with(fresh);
             *sequence += 1;
+            for (class, from, to) in told::moved_classes(&told) {
+                let held = classes.entry(class.to_string()).or_default();
+                if held != from {
+                    return Err(format!("{class} of {held:?}: {told}"));
+                }
+                *held = to.to_string();
+            }
             let held = match told.kind {
                 told::Kind::Tier => Some(tier),
                 told::Kind::Risk => Some(risk),
@@ -267,8 +278,8 @@ impl World {
                 told::Kind::Discount => Some(discount),
                 // What went over is held by somebody else.
                 told::Kind::Erased | told::Kind::Merged => None,
-                // Of the classes only those that moved are named, what challenges and offers begin with is a name, and a
-                // suspicion follows from no other.
+                // Classes were looked at one by one, what challenges and offers begin with is a name, and a suspicion follows
+                // from no other.
                 told::Kind::Engagement | told::Kind::Fraud | told::Kind::Challenge | told::Kind::Offer => None,
             };
             let follows = held.as_ref().is_none_or(|held| told.from == **held);
@@ -284,7 +295,7 @@ impl World {
                 told::Kind::Merged => {
                     let (_, lowest, ..) = fresh();
                     let held = standing.get_mut(&told.customer_id).expect("it was just found");
-                    *held = (told.sequence, lowest, String::new(), Accounts::new(), String::new());
+                    *held = (told.sequence, lowest, String::new(), Several::new(), String::new(), Several::new());
                 }
                 _ => {}
             }

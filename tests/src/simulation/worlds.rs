@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use engine::log::{InputId, Source, TaskId};
 use programme::event::{Body, Event, IdentityMerged};
 
-use super::plan::Plan;
+use super::plan::{APART, Plan};
 use super::world::{World, customer_number};
 use super::{script, shrink};
 use crate::chance::Chance;
@@ -81,7 +81,8 @@ impl fmt::Display for Report {
 pub fn of_seed(seed: u64, late: bool) -> (Plan, Vec<Arrival>) {
     let (plan, shape, mut chance) = Plan::drawn(seed);
     let shape = history::Shape { late_permille: if late { 100 } else { 0 }, ..shape };
-    let arrivals = history::make(&mut chance, &shape, &plan.terms);
+    let mut arrivals = history::make(&mut chance, &shape, &plan.terms);
+    history::add_said(&mut Chance::seeded(!seed ^ APART), &shape, &plan.terms, &mut arrivals);
     (Plan { late, ..plan }, arrivals)
 }
 

@@ -34,7 +34,8 @@ pub enum Source {
     Basket(String),
     /// A completed challenge, by its name in the terms.
     Challenge(String),
-    /// Something done other than to buy, by the id of its event.
+    /// Something done other than to buy, by the id of its event; or nothing, and the points were owed from the beginning, by
+    /// the id of the payment that they were lent to.
     Bonus(String),
     /// An operator, by the id of the event.
     Operator(String),

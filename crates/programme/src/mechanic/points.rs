@@ -76,6 +76,8 @@ struct Entry {
     basket_id: Option<String>,
     redemption_id: Option<String>,
     operator: Option<Operator>,
+    /// The points whose end is warned of; the next end of all where nothing is.
+    ending: Option<ExpiringPoints>,
     evidence: Vec<Evidence>,
 }
 
@@ -89,6 +91,7 @@ impl Entry {
             basket_id: None,
             redemption_id: None,
             operator: None,
+            ending: None,
             evidence: Vec::new(),
         }
     }
@@ -186,7 +189,9 @@ impl<'a> Books<'a> {
             of_pending: entry.of_pending,
             balance,
             pending,
-            expires_next: account.expires_next().map(|(at, points)| ExpiringPoints { points, at }),
+            expires_next: entry
+                .ending
+                .or_else(|| account.expires_next().map(|(at, points)| ExpiringPoints { points, at })),
             basket_id: entry.basket_id,
             redemption_id: entry.redemption_id.filter(|id| !id.is_empty()),
             parts: entry.parts,

@@ -16,10 +16,18 @@ use crate::time::Day;
 /// Classes the customer.
 pub const MECHANIC: Mechanic = Mechanic { judge, correct };
 
-/// Judges the classes at `moment`. Terms without segments take back what was announced.
+/// The terms of classes, where the customer is to be classed.
+fn classing<'a>(moment: &Moment<'a>, facts: &Facts) -> Option<&'a Segments> {
+    let terms = moment.terms.segments.as_ref()?;
+    let allowed = |purpose: &String| facts.consents.allow(purpose, moment.terms);
+    terms.purpose.as_ref().is_none_or(allowed).then_some(terms)
+}
+
+/// Judges the classes at `moment`. Terms without segments take back what was announced, and so does a customer who does not
+/// allow to be classed.
 fn judge(moment: &Moment<'_>, facts: &Facts, standing: &mut Standing, concluded: &mut Vec<Conclusion>) {
     let announced = &mut standing.segments;
-    let Some(terms) = &moment.terms.segments else {
+    let Some(terms) = classing(moment, facts) else {
         if *announced != SegmentStanding::default() {
             let changed = announce(announced, &Classes::default(), moment.day, 0);
             *announced = SegmentStanding::default();
@@ -52,19 +60,19 @@ fn correct(
         activity: difference(before.activity, now.activity, Activity::as_str),
         ..EngagementChanged::default()
     };
-    if let Some(terms) = &moment.terms.segments {
-        let evidence = |changed: &EngagementChanged| {
+    let evidence = |changed: &EngagementChanged| {
+        classing(moment, facts).map_or(Vec::new(), |terms| {
             let reading = Ageing::from(facts, terms, moment.day).on(moment.day);
             evidence(changed, &reading, terms, moment.day)
-        };
-        conclude_moves(changed, evidence, concluded);
-    }
+        })
+    };
+    conclude_moves(changed, evidence, concluded);
 }
 
 /// The scores of recency, frequency and monetary value at `moment`. `None` before the first purchase, and where the terms
-/// do not ask for them.
+/// do not ask for them, or the customer does not allow it.
 pub fn scores_at(moment: &Moment<'_>, facts: &Facts) -> Option<Scores> {
-    let terms = moment.terms.segments.as_ref()?;
+    let terms = classing(moment, facts)?;
     Ageing::from(facts, terms, moment.day).on(moment.day).scores(terms.rfm.as_ref()?)
 }
 

@@ -28,6 +28,10 @@ pub struct Engagement {
     pub points_full: u32,
     /// How much the three kinds of engagement weigh (`domain.md` EN-5), for whoever has no weights of the own role.
     pub weights: EngagementWeights,
+    /// Kendall's W, thousandths, below which a panel of experts does not agree, so that no weights are taken from it;
+    /// absent where whoever asks the experts says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agreement_permille_min: Option<u32>,
     /// The weights of roles in the channel (`domain.md` EN-10).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub role: BTreeMap<ChannelRole, EngagementWeights>,
@@ -146,6 +150,9 @@ impl Engagement {
         let roles = self.role.iter().map(|(role, weights)| (format!("engagement.role.{}", role.as_str()), weights));
         for (key, weights) in std::iter::once(("engagement.weights".to_string(), &self.weights)).chain(roles) {
             weigh(&key, &[weights.cognitive, weights.emotional, weights.behavioural], findings);
+        }
+        if let Some(permille) = self.agreement_permille_min {
+            findings.range("engagement.agreement_permille_min", permille, 0, 1000);
         }
         findings.range("engagement.medium_permille", self.medium_permille, 1, 1000);
         findings.range("engagement.high_permille", self.high_permille, 1, 1000);

@@ -9,6 +9,9 @@ use super::is_default;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Segments {
+    /// The use of the data that the customer has to allow to be classed; absent where none has to be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purpose: Option<String>,
     /// Purchases and spend of the last so many days count, today included; 1 to 800. What was bought before counts for
     /// the days since the last purchase alone.
     pub window_days: u32,
@@ -64,6 +67,9 @@ impl BuyerGroups {
 
 impl Segments {
     pub(super) fn check(&self, findings: &mut Findings) {
+        findings.check(self.purpose.as_ref().is_none_or(|purpose| !purpose.is_empty()), "segments.purpose", || {
+            "is empty; name the use that the customer has to allow, or leave it out".into()
+        });
         findings.range("segments.window_days", self.window_days, 1, 800);
         findings.range("segments.settle_days", self.settle_days, 0, 365);
         if let Some(days) = self.active_days {
@@ -123,6 +129,7 @@ mod tests {
     #[test]
     fn wrong_bounds_are_named() {
         let terms = Segments {
+            purpose: Some(String::new()),
             window_days: 801,
             settle_days: 0,
             active_days: None,
@@ -135,6 +142,7 @@ mod tests {
         let said: String =
             findings.0.iter().map(|finding| format!("{}: {}\n", finding.key, finding.message)).collect();
         expect_test::expect![[r#"
+            segments.purpose: is empty; name the use that the customer has to allow, or leave it out
             segments.window_days: 801 must lie between 1 and 800
             segments.rfm.recency_days.3: 4000 must lie between 0 and 3660
             segments.rfm.recency_days.1: 7 must be above 7; bounds stand lowest first

@@ -267,11 +267,12 @@ impl Page<'_> {
         for name in comparison.challenges() {
             for (of, side) in comparison.sides() {
                 let challenge = side.challenges.get(name).copied().unwrap_or_default();
-                let rate = percent(signed(challenge.completed), signed(challenge.started));
+                let started = challenge.started.map(signed);
+                let rate = started.and_then(|started| percent(signed(challenge.completed), started));
                 self.push(format_args!(
                     "<tr><th>{}</th><td>{of}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
                     escaped(name),
-                    grouped(signed(challenge.started)),
+                    started.map_or("-".to_string(), grouped),
                     grouped(signed(challenge.completed)),
                     rate.map_or(String::new(), |rate| format!("{rate:.1} %")),
                     grouped(signed(challenge.failed)),
@@ -282,7 +283,7 @@ impl Page<'_> {
         }
         self.push(format_args!(
             "</tbody></table><p class=\"note\">One row for each programme: how many customers began a challenge in one of \
-             its periods, and how it ended.</p></section>"
+             its periods, and how it ended. A collection is never begun; what is completed are exchanges.</p></section>"
         ));
     }
 

@@ -102,8 +102,8 @@ pub(super) struct Month {
 /// How a challenge went.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Challenge {
-    /// Customers' periods in which it was begun.
-    pub(super) started: u64,
+    /// Customers' periods in which it was begun; `None` of a collection, which is never begun.
+    pub(super) started: Option<u64>,
     /// Of these, completed.
     pub(super) completed: u64,
     /// Of these, run out of time.
@@ -186,7 +186,7 @@ impl<'a> Counting<'a> {
                 let challenge = self.challenges.entry(changed.challenge.clone()).or_default();
                 let month = self.months.entry(first_of_month).or_default();
                 match kind {
-                    ChallengeKind::Started => challenge.started += 1,
+                    ChallengeKind::Started => *challenge.started.get_or_insert(0) += 1,
                     ChallengeKind::Completed => {
                         challenge.completed += 1;
                         challenge.reward_points = challenge.reward_points.saturating_add(reward);
@@ -287,7 +287,16 @@ impl<'a> Counting<'a> {
                 Ok(())
             })
             .map_err(|Stop(fault)| fault)?;
-        let Counting { members, months, accounts, challenges, .. } = self;
+        let Counting { programme, members, months, accounts, mut challenges } = self;
+        for (name, challenge) in &mut challenges {
+            let is_collection = programme
+                .editions()
+                .iter()
+                .any(|edition| edition.terms.collection.iter().any(|it| it.name == *name));
+            if !is_collection {
+                challenge.started.get_or_insert(0);
+            }
+        }
         Ok(Outcome { members, months, accounts, challenges, tally, last: zone.day(clock) })
     }
 }

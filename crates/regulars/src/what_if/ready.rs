@@ -137,7 +137,7 @@ fn ready_programmes_give_what_they_promise() {
             RUB: earned 685, outstanding 675, takenBack 10
             kopecks left on accounts: 67500
             four_visits: 9 begun, 1 completed
-            stickers: 0 begun, 1 completed
+            stickers: null begun, 1 completed
             your_month: 7 begun, 1 completed
             1 offers, 0 suspicions
         "#]],

@@ -125,11 +125,12 @@ fn challenges(comparison: &Comparison) -> Vec<Vec<String>> {
     for name in comparison.challenges() {
         for (of, side) in comparison.sides() {
             let challenge = side.challenges.get(name).copied().unwrap_or_default();
-            let rate = percent(signed(challenge.completed), signed(challenge.started));
+            let started = challenge.started.map(signed);
+            let rate = started.and_then(|started| percent(signed(challenge.completed), started));
             rows.push(vec![
                 name.to_string(),
                 of.to_string(),
-                grouped(signed(challenge.started)),
+                started.map_or("-".to_string(), grouped),
                 grouped(signed(challenge.completed)),
                 rate.map_or(String::new(), |rate| format!("{rate:.1} %")),
                 grouped(signed(challenge.failed)),

@@ -11,8 +11,8 @@ use super::{Known, half_up, mean};
 /// A survey that was answered.
 pub(super) struct Answered<'a> {
     pub(super) at: Timestamp,
-    survey: &'a Survey,
-    touchpoint: &'a str,
+    pub(super) survey: &'a Survey,
+    pub(super) touchpoint: &'a str,
     answers: Vec<Read>,
     halvings: u32,
 }
@@ -29,6 +29,10 @@ struct Read {
 
 /// How the retailer is perceived, millionths.
 pub(super) struct Perceived {
+    pub(super) awareness: Option<i128>,
+    pub(super) quality: Option<i128>,
+    pub(super) service: Option<i128>,
+    pub(super) value: Option<i128>,
     pub(super) satisfaction: Option<i128>,
     pub(super) all: Option<i128>,
 }
@@ -117,7 +121,7 @@ fn usual(instrument: Instrument, item: &str) -> Option<Dimension> {
 }
 
 /// The answers to surveys of these instruments that count today, with their weights.
-fn counting<'a>(known: Known<'a>, instruments: &[Instrument]) -> Vec<(i128, Answered<'a>)> {
+pub(super) fn counting<'a>(known: Known<'a>, instruments: &[Instrument]) -> Vec<(i128, Answered<'a>)> {
     let surveys = known.terms.survey.iter().filter(|survey| instruments.contains(&survey.instrument));
     let kept = surveys.flat_map(|survey| all(known, survey));
     let counts =
@@ -164,6 +168,44 @@ pub(super) fn recommendation(terms: &Terms, answered: &SurveyAnswered) -> Option
     answered.answers.first().filter(|_| counts).map(|answer| i128::from(answer.score_milli))
 }
 
+/// The gap of each dimension between what was found and what was expected, and that over all of them, millionths of a point.
+pub(super) fn gaps(answered: &Answered<'_>) -> (Vec<(Dimension, Option<i128>)>, Option<i128>) {
+    let weights = &answered.survey.weights;
+    let weights = [
+        (Dimension::Tangibles, weights.tangibles),
+        (Dimension::Reliability, weights.reliability),
+        (Dimension::Responsiveness, weights.responsiveness),
+        (Dimension::Assurance, weights.assurance),
+        (Dimension::Empathy, weights.empathy),
+    ];
+    let gap = |dimension| {
+        let of = |it: &Read| it.expectation.map_or((0, 0), |expected| (it.score - expected, 1));
+        let (sum, items) = sums(answered, dimension, of)?;
+        Some(half_up(sum * 1000, items))
+    };
+    let each: Vec<_> = weights.iter().map(|(dimension, _)| (*dimension, gap(*dimension))).collect();
+    let weighed: Vec<_> =
+        weights.iter().zip(&each).map(|((_, weight), (_, gap))| (i128::from(*weight), *gap)).collect();
+    (each, mean(&weighed))
+}
+
+/// The mean of what was found, millionths of a point.
+pub(super) fn performance(answered: &Answered<'_>) -> i128 {
+    let sum: i128 = answered.answers.iter().map(|answer| answer.score).sum();
+    half_up(sum * 1000, answered.answers.len() as i128)
+}
+
+/// The index of satisfaction over all criteria, millionths of a point.
+pub(super) fn index(answered: &Answered<'_>) -> i128 {
+    let sum: i128 = answered.answers.iter().map(|it| it.score * it.importance).sum();
+    half_up(sum * 1000, answered.answers.iter().map(|it| it.importance).sum())
+}
+
+/// The first, or only, score, whole points.
+pub(super) fn points(answered: &Answered<'_>) -> i128 {
+    answered.answers[0].score / 1000
+}
+
 /// How the customer perceives the retailer; `brought` somebody by recommending.
 pub(super) fn perceived(known: Known<'_>, terms: &Engagement, brought: bool) -> Perceived {
     let criteria = |answered: &Answered<'_>, dimension| {
@@ -179,27 +221,12 @@ pub(super) fn perceived(known: Known<'_>, terms: &Engagement, brought: bool) -> 
     let service = over(known, &service, |answered| match answered.survey.instrument {
         Instrument::Csi => criteria(answered, Dimension::Service),
         Instrument::Servqual => {
-            let weights = &answered.survey.weights;
-            let weights = [
-                (Dimension::Tangibles, weights.tangibles),
-                (Dimension::Reliability, weights.reliability),
-                (Dimension::Responsiveness, weights.responsiveness),
-                (Dimension::Assurance, weights.assurance),
-                (Dimension::Empathy, weights.empathy),
-            ];
-            let gap = |dimension| {
-                let of = |it: &Read| it.expectation.map_or((0, 0), |expected| (it.score - expected, 1));
-                let (sum, items) = sums(answered, dimension, of)?;
-                Some(half_up(sum * 1000, items))
-            };
-            let gaps: Vec<_> =
-                weights.iter().map(|(dimension, weight)| (i128::from(*weight), gap(*dimension))).collect();
-            let satisfied = 1_000_000 + half_up(mean(&gaps)?, answered.answers[0].width);
+            let (_, gap) = gaps(answered);
+            let satisfied = 1_000_000 + half_up(gap?, answered.answers[0].width);
             Some(satisfied.clamp(0, 1_000_000))
         }
         _ => {
-            let sum: i128 = answered.answers.iter().map(|answer| answer.score).sum();
-            let points = half_up(sum * 1000, answered.answers.len() as i128);
+            let points = performance(answered);
             let one = &answered.answers[0];
             Some(half_up(points - one.min * 1_000_000, one.width))
         }
@@ -207,6 +234,10 @@ pub(super) fn perceived(known: Known<'_>, terms: &Engagement, brought: bool) -> 
     let awareness = if brought { Some(1_000_000) } else { recommends(known) };
     let weights = &terms.loyalty.perception;
     Perceived {
+        awareness,
+        quality,
+        service,
+        value,
         satisfaction: mean(&[(1, quality), (1, service), (1, value)]),
         all: mean(&[
             (weights.awareness.into(), awareness),

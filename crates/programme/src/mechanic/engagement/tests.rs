@@ -25,6 +25,7 @@ pub(crate) fn terms() -> Terms {
         ]),
         points_full: 100,
         weights: EngagementWeights { cognitive: 1, emotional: 1, behavioural: 2 },
+        agreement_permille_min: None,
         role: BTreeMap::from([(
             ChannelRole::Distributor,
             EngagementWeights { cognitive: 4, emotional: 0, behavioural: 0 },

@@ -4,7 +4,7 @@
 //! expiry, then warnings.
 
 use super::{Books, Entry, shown};
-use crate::decision::{PointsKind, PointsPart};
+use crate::decision::{ExpiringPoints, PointsKind, PointsPart};
 use crate::ledger::lot::Lot;
 use crate::ledger::redemption::State;
 use crate::ledger::{Account, PointsStanding};
@@ -135,6 +135,8 @@ impl Books<'_> {
         let ending = held.lots.iter().filter(|lot| lot.is_spendable() && lot.expires_at == Some(ends));
         let points = ending.map(|lot| lot.left).sum();
         let evidence = vec![shown("expiring_points", points)];
-        self.say(account, Entry { evidence, ..Entry::of(PointsKind::ExpiresSoon, 0, Vec::new()) });
+        // Others may end sooner, of which was warned before.
+        let ending = Some(ExpiringPoints { points, at: ends });
+        self.say(account, Entry { ending, evidence, ..Entry::of(PointsKind::ExpiresSoon, 0, Vec::new()) });
     }
 }

@@ -178,7 +178,7 @@ fn points_wait_become_active_warn_and_end() {
             7 2024-01-24 points Redeemed -8 RUB of b1:-5 b2:-3, balance 2 pending 1, 2 expire 2024-02-23T00:00:00Z: RedemptionRequested
             8 2024-01-25T00:00:00Z points Activated +1 RUB of b3:+1, balance 3 pending 0, 2 expire 2024-02-23T00:00:00Z: TimePassed
             9 2024-02-16T00:00:00Z points ExpiresSoon +0 RUB, balance 3 pending 0, 2 expire 2024-02-23T00:00:00Z: TimePassed
-            10 2024-02-17T00:00:00Z points ExpiresSoon +0 RUB, balance 3 pending 0, 2 expire 2024-02-23T00:00:00Z: TimePassed
+            10 2024-02-17T00:00:00Z points ExpiresSoon +0 RUB, balance 3 pending 0, 1 expire 2024-02-24T00:00:00Z: TimePassed
             11 2024-02-23T00:00:00Z points Expired -2 RUB of b2:-2, balance 1 pending 0, 1 expire 2024-02-24T00:00:00Z: TimePassed
             12 2024-02-24T00:00:00Z points Expired -1 RUB of b3:-1, balance 0 pending 0: TimePassed
         "#]],
@@ -470,6 +470,53 @@ fn what_comes_late_is_corrected() {
         8 2024-01-13T12:00:01Z points Accrued +20 RUB of e8:+20, balance 20 pending 0: Operator (correction)
     "#]]
     .assert_eq(&decided);
+}
+
+// Goods that were paid with points which turn out never to have been there are not a present: what the till granted stands, and
+// is owed. Should the goods go back, nothing is owed any more, or what was paid of it meanwhile comes back.
+#[test]
+fn what_a_granted_payment_lacks_is_owed() {
+    let corrected = |history: &str| {
+        let mut terms = terms(Points { returns: ReturnsPolicy::MayGoNegative, ..plain() });
+        terms.memory.late_days = 10;
+        history::decide(terms, history)
+    };
+    let paid = "2024-01-10 purchase b1 1000.00
+         2024-01-11 adjust 20 goodwill
+         2024-01-12 redeem r1 110 b2 500.00
+         2024-01-12 settle r1 confirmed
+         2024-01-12T13:00:00Z purchase b2 500.00
+         2024-01-11 void b1\n";
+    expect![[r#"
+        1 2024-01-10 points Accrued +100 RUB of b1:+100, balance 100 pending 0: Purchased
+        2 2024-01-11 points Adjusted +20 RUB of e1:+20, balance 120 pending 0, by ann: goodwill: Operator
+        3 2024-01-12 points Redeemed -110 RUB of b1:-100 e1:-10, balance 10 pending 0: RedemptionRequested
+        4 2024-01-12T13:00:00Z points Accrued +39 RUB of b2:+39, balance 49 pending 0: Purchased
+        5 2024-01-12T13:00:00Z points Reversed -89 RUB of e1:-10 b2:-39 debt:-40, balance -40 pending 0: PurchaseTakenBack (correction)
+        6 2024-01-13 points Reversed +110 RUB of e1:+20 b2:+50 r1:+40, balance 70 pending 0: PurchaseTakenBack
+        7 2024-01-13 points Reversed -50 RUB of b2:-30 r1:-20, balance 20 pending 0: PurchaseTakenBack
+    "#]].assert_eq(&corrected(&format!("{paid} 2024-01-13 void b2")));
+    // Twice late: what is owed is owed once.
+    expect![[r#"
+        1 2024-01-10 points Accrued +100 RUB of b1:+100, balance 100 pending 0: Purchased
+        2 2024-01-11 points Adjusted +20 RUB of e1:+20, balance 120 pending 0, by ann: goodwill: Operator
+        3 2024-01-12 points Redeemed -110 RUB of b1:-100 e1:-10, balance 10 pending 0: RedemptionRequested
+        4 2024-01-12T13:00:00Z points Accrued +39 RUB of b2:+39, balance 49 pending 0: Purchased
+        5 2024-01-12T13:00:00Z points Reversed -89 RUB of e1:-10 b2:-39 debt:-40, balance -40 pending 0: PurchaseTakenBack (correction)
+        6 2024-01-12T13:00:00Z points Accrued +10 RUB of debt:+10, balance -30 pending 0: Purchased (correction)
+        7 2024-01-14 points Accrued +100 RUB of b4:+100, balance 70 pending 0: Purchased
+        8 2024-01-15 points Reversed +55 RUB of e1:+20 b3:+10 b2:+25, balance 125 pending 0: PurchaseTakenBack
+        9 2024-01-15 points Reversed -25 RUB of b2:-25, balance 100 pending 0: PurchaseTakenBack
+        10 2024-01-16 points Reversed +55 RUB of b2:+25 r1:+30, balance 155 pending 0: PurchaseTakenBack
+        11 2024-01-16 points Reversed -25 RUB of b2:-25, balance 130 pending 0: PurchaseTakenBack
+        12 2024-02-10 points Declined +0 RUB, balance 130 pending 0: RedemptionRequested balance=130/200
+    "#]].assert_eq(&corrected(&format!(
+        "{paid} 2024-01-11 purchase b3 100.00
+         2024-01-14 purchase b4 1000.00
+         2024-01-15 return b2 250.00
+         2024-01-16 void b2
+         2024-02-10 redeem r2 200 b5 1000.00"
+    )));
 }
 
 /// What follows for points when other mechanics have concluded something of the same event.

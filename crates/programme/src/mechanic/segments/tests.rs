@@ -12,6 +12,7 @@ fn terms() -> Terms {
     terms.tier.truncate(1);
     terms.churn.band.clear();
     terms.segments = Some(Segments {
+        purpose: None,
         window_days: 60,
         settle_days: 0,
         active_days: Some(365),
@@ -150,4 +151,32 @@ fn without_the_section_nobody_is_classed() {
     let mut terms = terms();
     terms.segments = None;
     assert_eq!(history::decide(terms, "2024-01-10 purchase b1 60.00\n until 2025-06-01"), "");
+}
+
+// Who says no to being classed is in no class from this very moment on; what is known of purchases stays, and the permission
+// brings back the classes of its own day.
+#[test]
+fn nobody_is_classed_who_does_not_allow_it() {
+    let mut terms = terms();
+    terms.memory.late_days = 5;
+    let segments = terms.segments.as_mut().expect("the test has them");
+    segments.purpose = Some("profiling".into());
+    segments.settle_days = 30;
+    let decided = history::decide(
+        terms,
+        "2024-01-09 purchase b1 60.00
+         2024-01-10 consent profiling yes
+         2024-01-12 consent profiling no
+         2024-01-13 purchase b2 60.00
+         2024-01-14 consent profiling yes
+         2024-01-13 consent profiling no
+         2024-01-15 consent profiling no
+         until 2024-06-01",
+    );
+    expect![[r#"
+        1 2024-01-10 segment none -> new, buyer group none -> high_cost_low_frequency, activity none -> active: OtherEvent recency_days=1/7 purchases=1/1 spend_minor=6000/5000 mean_basket_minor=6000/5000 purchases=1/4 recency_days=1/365
+        2 2024-01-12 segment new -> none, buyer group high_cost_low_frequency -> none, activity active -> none: OtherEvent
+        3 2024-01-14 segment none -> potential_loyalist, buyer group none -> high_cost_low_frequency, activity none -> active: OtherEvent recency_days=1/7 purchases=2/1 spend_minor=12000/10000 mean_basket_minor=6000/5000 purchases=2/4 recency_days=1/365
+        4 2024-01-15 segment potential_loyalist -> none, buyer group high_cost_low_frequency -> none, activity active -> none: OtherEvent
+    "#]].assert_eq(&decided);
 }
