@@ -15,6 +15,7 @@
 //! | how true is a score? | [`verdict`] |
 //! | which probability does a score mean? | [`calibration::Calibration`] |
 //! | who belongs to the upper fifth? | [`cuts`] |
+//! | does acting on warnings help? | [`uplift::uplift`] |
 //! | do experts agree what weighs how much? | [`agreement::agreement`] |
 //!
 //! Pure functions over numbers: no clock, no input or output, and no bits that differ between machines, because every
@@ -38,6 +39,5 @@ pub mod fit;
 pub mod agreement;
 pub mod calibration;
 pub mod cuts;
+pub mod uplift;
 pub mod verdict;
-
-mod special;
