@@ -7,6 +7,7 @@
 //! remember: beyond those the programme does not promise what is computed here.
 
 mod challenges;
+mod churn;
 mod consents;
 mod fraud;
 pub mod groups;
@@ -22,6 +23,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use programme::event::{Body, Event};
 use programme::terms::Terms;
+use programme::terms::control::Control;
 use programme::time::{Day, Timestamp, Zone};
 
 use crate::discounts;
@@ -29,6 +31,7 @@ use crate::told::{Kind, Told};
 use tiers::{Known, Sums, Tiers};
 
 use challenges::Challenges;
+use churn::Risk;
 use fraud::Suspicions;
 use ledger::{Ledger, Look};
 use reactivation::Reactivation;
@@ -173,7 +176,7 @@ struct Audit<'a> {
     customer_id: &'a str,
     /// Absent before the first event.
     tiers: Option<Tiers>,
-    band: Option<usize>,
+    risk: Risk,
     classed: Classed,
     suspicions: Suspicions,
     challenges: Challenges,
@@ -199,7 +202,7 @@ impl<'a> Audit<'a> {
             zone,
             customer_id,
             tiers: None,
-            band: None,
+            risk: Risk::default(),
             classed: Classed::default(),
             suspicions: Suspicions::default(),
             challenges: Challenges::default(),
@@ -314,63 +317,43 @@ impl<'a> Audit<'a> {
                 self.tell(at, Kind::Engagement, from, to, String::new());
             }
         }
-        let band = self.band(baskets, day);
-        if band != self.band {
-            let name = |band: Option<usize>| band.map_or(String::new(), |i| self.terms.churn.band[i].name.clone());
-            let (from, to) = (name(self.band), name(band));
-            self.band = band;
-            self.tell(at, Kind::Risk, from, to, String::new());
-        }
         for (kind, from, to) in self.reactivation.look(self.terms, self.zone, known, day) {
-            self.tell(at, kind, from, to, String::new());
+            let withheld = if self.is_control() { "control" } else { "" };
+            self.tell(at, kind, from, to, withheld.to_string());
         }
         let seen = relationship::Known { terms: self.terms, zone: self.zone, events: known, baskets, at, day };
+        let nps = Known { terms: self.terms, zone: self.zone, sums, earned: &earned }.nps(day);
+        let wrong = self.terms.complaints.as_ref().map_or("", |complaints| relationship::wrong(seen, complaints));
+        let of_risk = churn::Known { terms: self.terms, zone: self.zone, events: known, baskets, day, nps, wrong };
+        let mut found: Vec<churn::Found> = self.risk.look(of_risk).into_iter().collect();
+        let of_basket =
+            |body: &Body| matches!(body, Body::Purchase(_) | Body::PurchaseReturned(_) | Body::PurchaseVoided(_));
+        if event.is_some_and(|event| of_basket(&event.body)) {
+            let dropped = |last: Day| self.reactivation.dropped(self.terms, self.zone, known, last);
+            found.extend(self.risk.look_at_part(of_risk, dropped));
+        }
+        for (from, to, at_risk_minor) in found {
+            let control = if self.is_control() { " control" } else { "" };
+            self.tell(at, Kind::Risk, from, to, format!("{at_risk_minor}{control}"));
+        }
         for (kind, from, to) in self.relationship.look(seen) {
             self.tell(at, kind, from, to, String::new());
         }
+    }
+
+    /// XXH3 of the id under the seed, as thousandths.
+    fn is_control(&self) -> bool {
+        let draws = |control: &Control| {
+            let hash = xxhash_rust::xxh3::xxh3_64_with_seed(self.customer_id.as_bytes(), control.seed.into());
+            hash % 1000 < u64::from(control.share_permille)
+        };
+        self.terms.control.as_ref().is_some_and(draws)
     }
 
     fn tell(&mut self, effective_at: Timestamp, kind: Kind, from: String, to: String, detail: String) {
         let sequence = self.told.len() as u64 + 1;
         let customer_id = self.customer_id.to_string();
         self.told.push(Told { customer_id, sequence, effective_at, kind, from, to, detail });
-    }
-
-    /// The highest band that the probability of no purchase within the horizon has reached.
-    fn band(&self, baskets: &[Basket], day: Day) -> Option<usize> {
-        let shopping_days: BTreeSet<Day> = baskets.iter().map(|basket| basket.day).collect();
-        if shopping_days.is_empty() || shopping_days.len() < self.terms.churn.shopping_days_min as usize {
-            return None;
-        }
-        let q = self.no_purchase_probability(&shopping_days, day);
-        (0..self.terms.churn.band.len()).rev().find(|band| q >= self.terms.churn.band[*band].probability_min)
-    }
-
-    /// q = 1 - P(alive) (1 - ((alpha + E) / (alpha + E + H))^(r + n)): MBG/NBD's P(alive) of the plain counts, and
-    /// a purchase rate from counts n and exposure E that fade with time constant tau.
-    fn no_purchase_probability(&self, shopping_days: &BTreeSet<Day>, day: Day) -> f64 {
-        let churn = &self.terms.churn;
-        let first = *shopping_days.first().expect("at least one shopping day");
-        let (mut n, mut exposure, mut last) = (0.0_f64, 0.0_f64, first);
-        for shopping_day in shopping_days.iter().skip(1) {
-            let fade = (-f64::from(shopping_day.since(last)) / churn.tau_days).exp();
-            n = n * fade + 1.0;
-            exposure = exposure * fade + churn.tau_days * (1.0 - fade);
-            last = *shopping_day;
-        }
-        let hiatus = f64::from(day.since(last));
-        let fade = (-hiatus / churn.tau_days).exp();
-        n *= fade;
-        exposure = exposure * fade + churn.tau_days * (1.0 - fade);
-
-        let x = (shopping_days.len() - 1) as f64;
-        let t_x = f64::from(last.since(first));
-        let log_odds_gone =
-            churn.a.ln() - (churn.b + x).ln() + (churn.r + x) * (hiatus / (churn.alpha_days + t_x)).ln_1p();
-        let alive = 1.0 / (1.0 + log_odds_gone.exp());
-        let base = churn.alpha_days + exposure;
-        let none_in_horizon = (base / (base + f64::from(churn.horizon_days))).powf(churn.r + n);
-        1.0 - alive * (1.0 - none_in_horizon)
     }
 }
 

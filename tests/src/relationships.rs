@@ -7,6 +7,7 @@ use programme::event::{
     Answer, Body, ChannelRole, ConsentChanged, Enrolled, Event, Instrument, Interacted, Interaction, SurveyAnswered,
 };
 use programme::terms::Terms;
+use programme::terms::churn::shift::Shift;
 use programme::terms::complaints::Complaints;
 use programme::terms::engagement::{
     BehaviourWeights, Engagement, EngagementWeights, Loyalty, PerceptionWeights, RelationshipTerms,
@@ -56,6 +57,15 @@ pub fn draw(chance: &mut Chance, terms: &mut Terms) {
             answer_minor: 10,
         });
     }
+    // Drawn aside, so that seeds mean what they meant.
+    let mut aside = chance.aside();
+    let issues = if terms.complaints.is_some() { 1.0 } else { 0.0 };
+    terms.churn.shift = aside.permille(500).then(|| Shift {
+        mood: aside.one_of(&[0.0, 0.7, 2.0]),
+        open: issues * aside.one_of(&[0.0, 0.5]),
+        escalated: issues * aside.one_of(&[0.0, 1.5]),
+        answered: issues * aside.one_of(&[0.0, 0.2]),
+    });
     if chance.permille(400) {
         terms.segments = terms.segments.take().or_else(|| segments(chance));
         if let Some(segments) = &mut terms.segments {

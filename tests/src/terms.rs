@@ -2,8 +2,10 @@
 
 pub mod mechanics;
 
+use programme::terms::churn::partial::Partial;
 use programme::terms::churn::{Band, Churn};
 use programme::terms::consent::Consent;
+use programme::terms::control::Control;
 use programme::terms::fraud::{
     Cashier, CashierCard, Fraud, ReturnAfterRedemption, Sharing, Split, Store, Travel, Velocity,
 };
@@ -52,11 +54,12 @@ pub fn plain() -> Terms {
             a: 0.4,
             b: 2.0,
             band: vec![band("watch", 0.62), band("high", 0.8)],
-            calibration: Vec::new(),
+            ..Churn::default()
         },
         segments: None,
         fraud: None,
         consent: Consent::default(),
+        control: None,
         challenge: Vec::new(),
         collection: Vec::new(),
         reactivation: None,
@@ -98,6 +101,7 @@ pub fn drawn(chance: &mut Chance) -> Terms {
     terms.churn.r = chance.one_of(&[0.5, 1.5]);
     // Drawn along with another number, so that the seeds that are known to show a mistake still do.
     terms.memory.late_days = if terms.ltv.nps_days == 1 { 0 } else { LATE_DAYS };
+    draw_churn(&mut chance.aside(), &mut terms);
     // The lowest band must lie above what a customer can have on a shopping day: the first of these that does.
     for tenths in 3..10 {
         let watch = f64::from(tenths) / 10.0;
@@ -126,6 +130,7 @@ pub fn segments(chance: &mut Chance) -> Option<Segments> {
         window_days: chance.one_of(&[1, 14, 45, 200]),
         settle_days: chance.one_of(&[0, 0, 1, 10]),
         active_days: chance.permille(700).then(|| chance.one_of(&[1, 30, 365])),
+        rfm_by_model: false,
         rfm: chance.permille(700).then_some(rfm),
         buyer_groups: chance.permille(700).then_some(groups),
     };
@@ -166,6 +171,28 @@ pub fn fraud(chance: &mut Chance) -> Fraud {
         cashier_card: vec![CashierCard { customer_id: "c1".into(), cashier_id: "k1".into() }],
         cool_down_minutes: chance.one_of(&[0, 60, 3 * 1440]),
     }
+}
+
+/// In every second programme what holds bands, warnings of a loss in part, and a control group.
+fn draw_churn(chance: &mut Chance, terms: &mut Terms) {
+    if chance.permille(500) {
+        return;
+    }
+    terms.churn.hysteresis = chance.one_of(&[0.0, 0.05, 0.2]);
+    terms.churn.cool_down_days = chance.one_of(&[0, 10, 60]);
+    terms.churn.follow_up_days = chance.one_of(&[0, 30]);
+    terms.churn.partial = chance.permille(600).then(|| Partial {
+        window_days: chance.one_of(&[7, 10, 21]),
+        habit_windows: chance.within(1..=3) as u32,
+        purchases_min: chance.within(1..=4) as u32,
+        visits_permille_min: chance.one_of(&[1, 500, 900]),
+        spend_permille_max: chance.one_of(&[400, 800, 999]),
+        hysteresis_permille: chance.one_of(&[0, 150]),
+        categories_dropped_min: None,
+        cool_down_days: chance.one_of(&[0, 20]),
+    });
+    terms.control =
+        chance.permille(500).then(|| Control { share_permille: 300, seed: chance.within(0..=9) as u32 });
 }
 
 /// In every second programme other windows, bounds to keep tiers, other conditions, and policies.

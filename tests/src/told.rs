@@ -26,7 +26,8 @@ pub struct Told {
     /// category of an offer.
     pub to: String,
     /// What else is said of a tier: direction, end, and who set which floor; of points: the currency, what happened to how
-    /// many of which, and what ends next. Empty for everything else.
+    /// many of which, and what ends next; of risk: what is at stake, minor units; of risk and offers, `control` where the
+    /// customer belongs to the control group. Empty for everything else.
     pub detail: String,
 }
 
@@ -144,10 +145,31 @@ pub fn read(json: &[u8]) -> Result<Told, String> {
         detail: match kind {
             Kind::Tier => tier_detail(body),
             Kind::Points => moved(body)?,
-            Kind::Risk | Kind::Engagement | Kind::Fraud | Kind::Challenge | Kind::Offer => String::new(),
+            Kind::Risk => at_risk(body)?,
+            Kind::Offer => if is_so(body, "withheld") { "control" } else { "" }.to_string(),
+            Kind::Engagement | Kind::Fraud | Kind::Challenge => String::new(),
             Kind::Discount | Kind::Erased | Kind::Merged => String::new(),
         },
     })
+}
+
+fn is_so(body: &Value, key: &str) -> bool {
+    body.get(key).and_then(Value::as_bool).unwrap_or_default()
+}
+
+/// What is at risk, and whether the customer is in the control group. The reasons have to add up.
+fn at_risk(body: &Value) -> Result<String, String> {
+    let number = |of: &Value, key: &str| of.get(key).and_then(Value::as_f64).unwrap_or_default();
+    let causes = body.get("causes").and_then(Value::as_array);
+    if let Some(causes) = causes.filter(|_| body.get("kind").is_none()) {
+        let contributions: f64 = causes.iter().map(|cause| number(cause, "contribution")).sum();
+        let sum = number(body, "usualProbability") + contributions;
+        if (sum - number(body, "probability")).abs() > 1e-9 {
+            return Err(format!("the reasons come to {sum}: {body}"));
+        }
+    }
+    let minor = self::number(body, "valueAtRiskMinor").unwrap_or(0);
+    Ok(format!("{minor}{}", if is_so(body, "control") { " control" } else { "" }))
 }
 
 /// What is suspected, of which baskets, and whether their points are held.

@@ -337,6 +337,8 @@ fn purpose<'a>(body: &'a Concluded, terms: &'a Terms) -> Option<&'a str> {
         | Concluded::DiscountChanged(_) => None,
         // What the retailer may know of its own baskets: no letter goes out for it but by an offer.
         Concluded::ChurnRiskChanged(_) => None,
+        // Of a household or company, whose members bring what they allow.
+        Concluded::GroupChanged(_) => None,
         // What the retailer has to do, or the customer asked for.
         Concluded::FraudSuspected(_) | Concluded::CustomerErased(_) | Concluded::CustomerMerged(_) => None,
         Concluded::OfferSuggested(offer) => Some(&offer.purpose),

@@ -16,6 +16,7 @@
 //! | which probability does a score mean? | [`calibration::Calibration`] |
 //! | who belongs to the upper fifth? | [`cuts`] |
 //! | what do sums over all customers say to a director? | [`figures`] |
+//! | does acting on warnings help? | [`uplift::uplift`] |
 //! | do experts agree what weighs how much? | [`agreement::agreement`] |
 //!
 //! Pure functions over numbers: no clock, no input or output, and no bits that differ between machines, because every
@@ -40,6 +41,5 @@ pub mod agreement;
 pub mod calibration;
 pub mod cuts;
 pub mod figures;
+pub mod uplift;
 pub mod verdict;
-
-mod special;

@@ -11,11 +11,12 @@
 //! likelihood   r(r+1)...(r+x-1) alpha^r beta^s g(T) * (1 + odds gone)
 //! ```
 
+use programme::probability::special::{exponential_integral, gauss_of_one, ln_1p_exp};
+
 use crate::crossing::{self, NotCrossed};
 use crate::discount::Discount;
 use crate::history::History;
 use crate::population::{HorizonError, ParameterError, check_horizon, check_parameters};
-use crate::special::{exponential_integral, gauss_of_one, ln_1p_exp};
 
 /// The four numbers of a population.
 #[derive(Clone, Copy, Debug, PartialEq)]

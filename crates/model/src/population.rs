@@ -15,8 +15,9 @@
 
 mod ahead;
 
+use programme::probability::special::ln_1p_exp;
+
 use crate::history::History;
-use crate::special::ln_1p_exp;
 
 /// When a customer may leave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,6 +3,9 @@
 //! A customer's purchases vary as gamma(`p`, rate), and that rate varies among customers as gamma(`q`, `gamma`). How often
 //! somebody buys says nothing about it, which is to be looked at before it is believed.
 
+use programme::probability::residual;
+use programme::probability::special::ln_1p_exp;
+
 use crate::history::REPEATS_MAX;
 use crate::population::{ParameterError, check_parameters};
 
@@ -85,17 +88,18 @@ impl Spending {
     /// Mean spend at a purchase of a customer of whom nothing is known. `None` where `q` is 1 or less: few customers who
     /// spend without measure make it infinite.
     pub fn population_mean(&self) -> Option<f64> {
-        let Parameters { p, q, gamma } = self.parameters;
-        (q > 1.0).then(|| p * gamma / (q - 1.0))
+        self.residual().expected(0.0, 0.0)
     }
 
     /// Mean spend to be expected at a later purchase of the customer. `None` as with the population, though one purchase
     /// is mostly enough to bound it.
     pub fn expected(&self, spend: &Spend) -> Option<f64> {
+        self.residual().expected(f64::from(spend.purchases), spend.mean)
+    }
+
+    fn residual(&self) -> residual::Spending {
         let Parameters { p, q, gamma } = self.parameters;
-        let x = f64::from(spend.purchases);
-        let weight = p * x + q - 1.0;
-        (weight > 0.0).then(|| p * (gamma + x * spend.mean) / weight)
+        residual::Spending { p, q, gamma }
     }
 
     /// Natural logarithm of the likelihood of the mean.
@@ -104,10 +108,7 @@ impl Spending {
         let (x, mean) = (f64::from(spend.purchases), spend.mean);
         // Of (x mean)^(px) gamma^q / (gamma + x mean)^(px + q), in a form that does not overflow.
         let ln_odds = libm::log(x) + libm::log(mean) - libm::log(gamma);
-        ln_inverse_beta(p * x, q)
-            - libm::log(mean)
-            - p * x * crate::special::ln_1p_exp(-ln_odds)
-            - q * crate::special::ln_1p_exp(ln_odds)
+        ln_inverse_beta(p * x, q) - libm::log(mean) - p * x * ln_1p_exp(-ln_odds) - q * ln_1p_exp(ln_odds)
     }
 }
 

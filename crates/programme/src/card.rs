@@ -2,16 +2,17 @@
 
 pub mod relationship;
 
-use crate::customer::{Customer, SegmentStanding, TierFloor};
+use crate::customer::{Customer, Outcome, SegmentStanding, Standing, TierFloor};
 use crate::decision::{ExpiringPoints, Need};
 use crate::editions::Programme;
 use crate::facts::Facts;
 use crate::facts::seen::fingerprint;
 use crate::ledger::PointsStanding;
 use crate::measure::{self, InWindow, contribution};
+use crate::mechanic::Moment;
+use crate::mechanic::churn::{self, Outlook};
 use crate::mechanic::segments::{self, Scores};
 use crate::mechanic::tiers;
-use crate::probability::{self, Score};
 use crate::terms::Terms;
 use crate::terms::partners::Partner;
 use crate::time::Timestamp;
@@ -57,8 +58,14 @@ pub struct Card {
     pub risk: Option<String>,
     /// Since when that band, or its absence, holds.
     pub risk_since: Timestamp,
-    /// The churn score; `None` below the terms' number of shopping days.
-    pub score: Option<Score>,
+    /// The churn score, why it is what it is, and what is at stake; `None` below the terms' number of shopping days.
+    pub outlook: Option<Outlook>,
+    /// The last warning of churn risk, and what came of it; `None` where there was none, or the terms do not ask.
+    pub warning: Option<Warning>,
+    /// The customer is lost in part, as was announced.
+    pub partial: bool,
+    /// The customer belongs to the control group.
+    pub control: bool,
     /// How the customer is classed; nothing where the terms do not class.
     pub segments: SegmentStanding,
     /// The scores of recency, frequency and monetary value; `None` before the first purchase, and where the terms do not
@@ -83,6 +90,17 @@ pub struct Card {
     pub merged_into: Option<String>,
     /// The household or company that the customer belongs to; `None` where there is none, and where the terms know no groups.
     pub account_id: Option<String>,
+}
+
+/// The last warning of churn risk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Warning {
+    /// The band that was entered.
+    pub band: String,
+    /// What came of it.
+    pub outcome: Outcome,
+    /// What came of the last warning before the risk was last cleared.
+    pub earlier: Option<Outcome>,
 }
 
 /// What was bought from one of the companies that share the programme.
@@ -161,7 +179,6 @@ impl Programme {
         let Customer { facts, standing, wake_at, .. } = customer;
         let tier = tiers::reading(&moment, &facts, &standing);
         let account_id = terms.groups.as_ref().and_then(|_| contribution::account(&facts)).map(str::to_string);
-        let judged = facts.rhythm.filter(|rhythm| rhythm.repeats + 1 >= terms.churn.shopping_days_min);
         Card {
             customer_id: customer_id.to_string(),
             as_of: at,
@@ -179,7 +196,10 @@ impl Programme {
             last_purchase_at: facts.last_purchase_at,
             nps: measure::counting_nps(&facts, &terms.ltv, self.zone(), moment.day).map(|(nps, _)| nps.score),
             risk_since: standing.risk.since,
-            score: judged.map(|rhythm| probability::score(&rhythm, &terms.churn, moment.day)),
+            outlook: Outlook::at(&moment, &facts, &standing),
+            warning: warning(&moment, &facts, &standing),
+            partial: standing.risk.partial.is_some_and(|partial| partial.holds),
+            control: terms.control.as_ref().is_some_and(|control| control.holds(customer_id)),
             segments: standing.segments,
             scores: segments::scores_at(&moment, &facts),
             discount_permille: standing.discount.permille,
@@ -213,6 +233,12 @@ impl Programme {
         };
         std::iter::once(self.terms().currency.as_str()).chain(others).map(shown).collect()
     }
+}
+
+fn warning(moment: &Moment<'_>, facts: &Facts, standing: &Standing) -> Option<Warning> {
+    let warned = standing.risk.warned.as_deref()?;
+    let outcome = churn::outcome(moment, facts, warned);
+    Some(Warning { band: warned.band.clone(), outcome, earlier: warned.earlier })
 }
 
 fn partners(terms: &Terms, facts: &Facts, points: &PointsStanding) -> Vec<PartnerShare> {

@@ -231,6 +231,44 @@ pub struct RiskStanding {
     pub since: Timestamp,
     /// When the mechanic wants to look again: a lower bound of the day of crossing.
     pub wake: Option<Day>,
+    /// The last warning; `None` where there was none, or the terms do not ask what came of it.
+    pub warned: Option<Box<Warned>>,
+    /// Whether the customer is lost in part; `None` where that was never said, or the terms do not ask.
+    pub partial: Option<PartialStanding>,
+}
+
+/// Whether a customer who still comes is lost in part.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PartialStanding {
+    /// So it was announced, and was not taken back.
+    pub holds: bool,
+    /// The last day on which anything was bought when it was announced last.
+    pub raised: Day,
+}
+
+/// A warning of churn risk, and what came of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Warned {
+    /// When it was given.
+    pub at: Timestamp,
+    /// The band that was entered.
+    pub band: String,
+    /// The first purchase after it; `None` while there is none that stands.
+    pub returned_at: Option<Timestamp>,
+    /// The last warning before the risk was last cleared, and what had come of it when the next one was given.
+    pub earlier: Option<Outcome>,
+}
+
+/// What came of a warning.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// When the warning was given.
+    pub at: Timestamp,
+    /// The first purchase after it; `None` where there was none that stood.
+    pub returned_at: Option<Timestamp>,
+    /// Net spend from the day of the warning on, for the terms' days, minor units: so far, where they are not over. `None`
+    /// where the terms do not ask, and where those days are not remembered any more.
+    pub spent_minor: Option<i64>,
 }
 
 /// How a customer is classed.

@@ -172,7 +172,9 @@ pub struct Need {
 /// The customer's churn risk moved to another band.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ChurnRiskChanged {
-    /// The band before; absent when there was no risk to speak of.
+    /// Of what the customer is lost.
+    pub kind: ChurnKind,
+    /// The band before; absent when there was no risk to speak of. `partial` where it is about a part.
     pub from: Option<String>,
     /// The band now; absent when the risk is cleared.
     pub to: Option<String>,
@@ -180,14 +182,23 @@ pub struct ChurnRiskChanged {
     pub probability: f64,
     /// The horizon of the probability, days.
     pub horizon_days: u32,
-    /// The last purchase plus the customer's own mean gap; absent below two shopping days.
+    /// When the next purchase of a customer who has not left is to be expected, as a mean: by the faded rate of purchases,
+    /// counted from the decision on. Absent where that rate has no mean wait, or one beyond ten years.
     pub expected_next_purchase: Option<Timestamp>,
     /// The last purchase that still stands.
     pub last_purchase_at: Timestamp,
-    /// What the probability rests on, strongest first.
-    pub reasons: Vec<ChurnReason>,
-    /// Margin that the horizon would bring at the customer's own rate of spend, minor units.
+    /// The probability without any of the reasons: on the day of a purchase, at the customer's own long-run rate or at the
+    /// faded one, whichever is less. A good mood lowers it with all the rest (`churn.shift.mood`).
+    pub usual_probability: f64,
+    /// Why, largest contribution first; none where the risk is cleared. `usual_probability` and the contributions add up to
+    /// `probability`; where it is about a part, the contributions are shares of the usual spend, and add up to what is missing.
+    pub reasons: Vec<ChurnCause>,
+    /// What is lost with the customer, minor units. Under a model that knows spend: the margin on all that is still to be
+    /// expected, discounted (residual CLV). Otherwise the margin that the horizon would bring at the customer's own rate of
+    /// spend. Where it is about a part: the margin that is missing over the horizon.
     pub value_at_risk_minor: i64,
+    /// The customer belongs to the control group: nothing is done about it.
+    pub control: bool,
 }
 
 /// A balance of points changed, or something was said about it.
@@ -363,6 +374,9 @@ pub struct OfferSuggested {
     pub points: i64,
     /// Absent where it has no end.
     pub valid_until: Option<Timestamp>,
+    /// The customer belongs to the control group: it is recorded, and nothing is offered. Never of what was earned, nor of a
+    /// survey. A mechanic says so of what may be withheld, and it is left standing for that group alone.
+    pub withheld: bool,
 }
 
 /// The programme is perhaps abused.
@@ -447,15 +461,71 @@ pub struct GroupChanged {
     pub members_beyond: u32,
 }
 
-/// One reason shown with a churn warning.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Of what a customer is lost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ChurnKind {
+    /// All of it: purchases have ended, or will.
+    #[default]
+    Whole,
+    /// A part: visits go on, and spend or categories have fallen.
+    Partial,
+}
+
+/// One reason of a warning, with its figures.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ChurnCause {
+    /// What it is.
+    pub reason: ChurnReason,
+    /// How much of the probability it explains: what the probability gains by it, where the reasons come in the order of
+    /// [`ChurnReason`]. At least 0; what is seen and moves no probability explains 0.
+    pub contribution: f64,
+    /// The name of what was looked at, with its unit, such as `silence_days`.
+    pub measure: &'static str,
+    /// Its value.
+    pub value: Value,
+    /// What it was held against: the customer's own habit, or what the terms say; absent where there is nothing.
+    pub usual: Option<Value>,
+}
+
+/// What makes it likely that a customer is lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ChurnReason {
-    /// The silence is longer than twice the customer's own mean gap.
-    OverdueAgainstOwnRhythm,
-    /// The model holds it likelier than not that the customer has left for good.
-    ProbablyGone,
-    /// Purchases had become rarer than the customer's long-run habit before the silence began.
+    /// Purchases had become rarer than the customer's long-run habit before the silence began: the faded rate instead of the
+    /// long-run one, on the day of the last purchase.
     RarerThanHabit,
-    /// The silence itself, where nothing above applies.
+    /// The silence, not longer than twice the customer's own mean gap: what the faded rate loses by it. Where the customer has
+    /// probably not left, what P(alive) loses by it too.
     Silence,
+    /// The same, where it is longer than twice the customer's own mean gap.
+    OverdueAgainstOwnRhythm,
+    /// The model holds it likelier than not that the customer has left for good: what P(alive) loses by the silence.
+    ProbablyGone,
+    /// A low answer to "would you recommend us" that counts still (above 0 only by `churn.shift.mood`), or something wrong that
+    /// was answered of late (above 0 only by `churn.shift.answered`).
+    BadExperience,
+    /// Something is wrong and was not answered yet: above 0 only by `churn.shift`.
+    UnansweredComplaint,
+    /// Purchases before the silence were for less than those before them. Explains nothing of the probability.
+    ShrinkingBasket,
+    /// Categories that were bought regularly and were not on the last visits. Explains nothing of the probability.
+    DroppedCategories,
+    /// Points expire within the horizon: what there is to come back for. Explains nothing of the probability.
+    PointsExpire,
+}
+
+impl ChurnReason {
+    /// Its name for people and in lists.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ChurnReason::RarerThanHabit => "rarer_than_habit",
+            ChurnReason::Silence => "silence",
+            ChurnReason::OverdueAgainstOwnRhythm => "overdue_against_own_rhythm",
+            ChurnReason::ProbablyGone => "probably_gone",
+            ChurnReason::BadExperience => "bad_experience",
+            ChurnReason::UnansweredComplaint => "unanswered_complaint",
+            ChurnReason::ShrinkingBasket => "shrinking_basket",
+            ChurnReason::DroppedCategories => "dropped_categories",
+            ChurnReason::PointsExpire => "points_expire",
+        }
+    }
 }

@@ -227,8 +227,10 @@ impl Facts {
         // Two whole periods, and the one that is not over yet.
         let loyalty = terms.engagement.as_ref().map_or(0, |engagement| engagement.loyalty.period_weeks * 21);
         let population = terms.population.as_ref().map_or(0, |population| population.days_kept());
-        let days = tiers.max(terms.memory.returns_days).max(segments).max(loyalty).max(population);
-        i32::try_from(days).expect("terms bound all of them to 1,300")
+        let days = tiers.max(terms.memory.returns_days).max(segments).max(loyalty).max(terms.churn.follow_up_days);
+        let days = days.max(terms.churn.partial.map_or(0, |partial| partial.days_kept()));
+        let days = days.max(population);
+        i32::try_from(days).expect("terms bound all of them to 1,400")
     }
 
     fn book(&mut self, id: u64, booking: Booking, terms: &Terms, zone: &Zone) -> Result<Booked, Duplicate> {

@@ -83,11 +83,12 @@ pub(crate) fn terms() -> Terms {
                 Band { name: "watch".into(), probability_min: 0.35 },
                 Band { name: "high".into(), probability_min: 0.5 },
             ],
-            calibration: Vec::new(),
+            ..Churn::default()
         },
         segments: None,
         fraud: None,
         consent: Consent::default(),
+        control: None,
         challenge: Vec::new(),
         collection: Vec::new(),
         reactivation: None,
@@ -134,7 +135,7 @@ pub(crate) fn event(line: &str) -> Event {
     Event { id: line.to_string(), ..numbered_event(line, 0) }
 }
 
-fn numbered_event(line: &str, number: usize) -> Event {
+pub(crate) fn numbered_event(line: &str, number: usize) -> Event {
     let words: Vec<&str> = line.split_whitespace().collect();
     let basket_id = || words[2].to_string();
     let body = match words[1] {

@@ -82,8 +82,12 @@ pub fn ltv_minor(facts: &Facts, ltv: &Ltv, zone: &Zone, day: Day) -> i64 {
     let known_days = i128::from(day.since(zone.day(since)).max(0)) + 1;
     let later = facts.days.between(day.plus(1), Day(i32::MAX));
     let later_minor: i64 = later.iter().map(|bucket| bucket.spend_minor).sum();
-    let value =
-        ltv_numerator(facts.lifetime.spend_minor - later_minor, ltv) / (known_days * 10_000).max(MONTH_E4_DAYS);
+    ltv_of_minor(facts.lifetime.spend_minor - later_minor, known_days, ltv)
+}
+
+/// The same of whoever spent so much within so many days, minor units.
+pub fn ltv_of_minor(spend_minor: i64, known_days: i128, ltv: &Ltv) -> i64 {
+    let value = ltv_numerator(spend_minor, ltv) / (known_days * 10_000).max(MONTH_E4_DAYS);
     i64::try_from(value.max(0)).unwrap_or(i64::MAX)
 }
 

@@ -10,6 +10,7 @@ pub mod draws;
 pub mod engagement;
 pub mod fraud;
 pub mod negative;
+pub mod partial;
 pub mod points;
 pub mod reactivation;
 pub mod segments;
@@ -66,8 +67,9 @@ pub struct Mechanic {
     pub correct: fn(&Moment<'_>, &Facts, &Standing, &mut Standing, &mut Vec<Conclusion>),
 }
 
-/// All mechanics, in the order in which they judge.
-pub const MECHANICS: [Mechanic; 12] = [
+/// All mechanics, in the order in which they judge. What is bought of categories is noted before the risk is judged, which
+/// tells of those that were dropped.
+pub const MECHANICS: [Mechanic; 13] = [
     fraud::MECHANIC,
     challenges::MECHANIC,
     points::MECHANIC,
@@ -75,8 +77,9 @@ pub const MECHANICS: [Mechanic; 12] = [
     discount::MECHANIC,
     draws::MECHANIC,
     segments::MECHANIC,
-    churn::MECHANIC,
     reactivation::MECHANIC,
+    churn::MECHANIC,
+    partial::MECHANIC,
     negative::MECHANIC,
     engagement::MECHANIC,
     surveys::MECHANIC,

@@ -4,12 +4,15 @@
 //! whose rate is read from faded purchases brings one within the horizon. Every function comes from one pure-Rust
 //! maths library, so the same input gives the same bits on every machine.
 
+pub mod residual;
+pub mod special;
+
 use crate::facts::rhythm::Rhythm;
 use crate::terms::churn::Churn;
 use crate::time::Day;
 
 /// What the silence says about one customer on one local day.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Score {
     /// Probability that the customer has not left for good (MBG/NBD).
     pub alive: f64,
@@ -20,20 +23,81 @@ pub struct Score {
 
 /// Scores `rhythm` on `day`; a day before the last shopping day counts as that day.
 pub fn score(rhythm: &Rhythm, churn: &Churn, day: Day) -> Score {
-    let silence = f64::from(day.since(rhythm.last).max(0));
-    let observed = f64::from(rhythm.last.since(rhythm.first));
-    let repeats = f64::from(rhythm.repeats);
-
-    let growth = libm::log1p(silence / (churn.alpha_days + observed));
-    let odds_gone = churn.a / (churn.b + repeats) * libm::exp((churn.r + repeats) * growth);
-    let alive = 1.0 / (1.0 + odds_gone);
-
-    let faded_repeats = rhythm.faded_repeats * libm::exp(-silence / churn.tau_days);
-    let exposure = -churn.tau_days * libm::expm1(-(observed + silence) / churn.tau_days);
-    let horizon = f64::from(churn.horizon_days);
-    let stays_away = -(churn.r + faded_repeats) * libm::log1p(horizon / (churn.alpha_days + exposure));
-    let buys_if_alive = -libm::expm1(stays_away);
+    let alive = alive(rhythm, churn, day);
+    let buys_if_alive = rate(rhythm, churn, day).buys_within(churn.horizon_days);
     Score { alive, no_purchase: churn.probability(1.0 - alive * buys_if_alive) }
+}
+
+/// The rate at which whoever has not left buys, read from faded purchases: gamma(`shape`, `scale` in days).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rate {
+    /// `r` and the faded repeats.
+    pub shape: f64,
+    /// `alpha` and the faded exposure, days.
+    pub scale_days: f64,
+}
+
+impl Rate {
+    fn buys_within(self, horizon_days: u32) -> f64 {
+        -libm::expm1(-self.shape * libm::log1p(f64::from(horizon_days) / self.scale_days))
+    }
+}
+
+/// The rate of `rhythm` on `day`; a day before the last shopping day counts as that day.
+pub fn rate(rhythm: &Rhythm, churn: &Churn, day: Day) -> Rate {
+    let silence = silence_days(rhythm, day);
+    let faded_repeats = rhythm.faded_repeats * libm::exp(-silence / churn.tau_days);
+    let exposure = exposure(observed_days(rhythm) + silence, churn);
+    Rate { shape: churn.r + faded_repeats, scale_days: churn.alpha_days + exposure }
+}
+
+fn exposure(days: f64, churn: &Churn) -> f64 {
+    -churn.tau_days * libm::expm1(-days / churn.tau_days)
+}
+
+/// P(alive) of MBG/NBD.
+fn alive(rhythm: &Rhythm, churn: &Churn, day: Day) -> f64 {
+    let repeats = f64::from(rhythm.repeats);
+    let growth = libm::log1p(silence_days(rhythm, day) / (churn.alpha_days + observed_days(rhythm)));
+    let odds_gone = churn.a / (churn.b + repeats) * libm::exp((churn.r + repeats) * growth);
+    1.0 / (1.0 + odds_gone)
+}
+
+fn silence_days(rhythm: &Rhythm, day: Day) -> f64 {
+    f64::from(day.since(rhythm.last).max(0))
+}
+
+fn observed_days(rhythm: &Rhythm) -> f64 {
+    f64::from(rhythm.last.since(rhythm.first))
+}
+
+/// Where a probability of no purchase comes from; all at least 0, and together what `told` makes of the score.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Parts {
+    /// On the day of the last purchase, by the long-run rate of purchases or by the faded one, whichever buys more.
+    pub usual: f64,
+    /// What the faded rate of that day adds where it is the lower one.
+    pub rarer: f64,
+    /// What the rate adds by fading since.
+    pub faded: f64,
+    /// What P(alive) adds by falling since.
+    pub gone: f64,
+}
+
+/// Takes the score of `rhythm` on `day` apart. `told` is the probability that a score means, and does not fall.
+pub fn parts(rhythm: &Rhythm, churn: &Churn, day: Day, told: impl Fn(f64) -> f64) -> Parts {
+    let observed = observed_days(rhythm);
+    let fresh = rate(rhythm, churn, rhythm.last);
+    let mut habit = fresh;
+    if observed > 0.0 {
+        habit.shape = churn.r + f64::from(rhythm.repeats) / observed * exposure(observed, churn);
+    }
+    let of = |alive: f64, rate: Rate| told(1.0 - alive * rate.buys_within(churn.horizon_days));
+    let (then, now) = (alive(rhythm, churn, rhythm.last), alive(rhythm, churn, day));
+    let faded = rate(rhythm, churn, day);
+    let (at_last, by_rate, all) = (of(then, fresh), of(then, faded), of(now, faded));
+    let usual = of(then, habit).min(at_last);
+    Parts { usual, rarer: at_last - usual, faded: (by_rate - at_last).max(0.0), gone: (all - by_rate).max(0.0) }
 }
 
 /// The highest score that a customer judged at all can have on a shopping day. A band that begins below it would not
@@ -52,12 +116,17 @@ pub fn no_purchase_max_after_purchase(churn: &Churn) -> f64 {
 }
 
 /// Silences longer than this are not looked into: ten years.
-const SILENCE_DAYS_MAX: i32 = 3650;
+pub const SILENCE_DAYS_MAX: i32 = 3650;
 
 /// The first day after `after` on which P(no purchase) is at least `bound`; `None` when that takes over ten years of
 /// silence. The score never falls with the silence, so halving finds the day.
 pub fn first_day_at(rhythm: &Rhythm, churn: &Churn, bound: f64, after: Day) -> Option<Day> {
-    let reached = |day: Day| score(rhythm, churn, day).no_purchase >= bound;
+    first_day(rhythm, after, |day| score(rhythm, churn, day).no_purchase >= bound)
+}
+
+/// The first day after `after` on which `reached` holds, which once it does goes on holding while nothing is bought; `None`
+/// when that takes over ten years of silence.
+pub fn first_day(rhythm: &Rhythm, after: Day, reached: impl Fn(Day) -> bool) -> Option<Day> {
     let latest = rhythm.last.plus(SILENCE_DAYS_MAX);
     let (mut below, mut step) = (after, 8);
     let mut at_least = loop {

@@ -7,6 +7,7 @@ pub mod challenges;
 pub mod churn;
 pub mod complaints;
 pub mod consent;
+pub mod control;
 pub mod discount;
 pub mod draw;
 pub mod engagement;
@@ -31,6 +32,7 @@ use challenges::{Challenge, Collection};
 use churn::Churn;
 use complaints::Complaints;
 use consent::Consent;
+use control::Control;
 use discount::Discount;
 use draw::Draw;
 use engagement::Engagement;
@@ -91,6 +93,9 @@ pub struct Terms {
     /// What customers allow.
     #[serde(default, skip_serializing_if = "Consent::is_default")]
     pub consent: Consent,
+    /// Who is warned of and offered to on paper only; absent where nobody is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub control: Option<Control>,
     /// Things to do within a time for a reward; none switches them off.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub challenge: Vec<Challenge>,
@@ -215,7 +220,7 @@ impl Terms {
         findings.range("ltv.nps_days", self.ltv.nps_days, 1, 3660);
         tiers::check(self, &mut findings);
         self.tier_policy.check(&self.tier, &mut findings);
-        self.churn.check(&mut findings);
+        self.churn.check(self.complaints.is_some(), self.reactivation.is_some(), &mut findings);
         if let Some(segments) = &self.segments {
             segments.check(&mut findings);
         }
@@ -226,6 +231,9 @@ impl Terms {
             points.check(self, &mut findings);
         }
         self.consent.check(&mut findings);
+        if let Some(control) = &self.control {
+            control.check(&mut findings);
+        }
         challenges::check(&self.challenge, &self.collection, &mut findings);
         if let Some(reactivation) = &self.reactivation {
             reactivation.check(&mut findings);

@@ -12,8 +12,8 @@ use crate::config::{Config, LogConfig};
 use crate::fault::Fault;
 use crate::telemetry::{self, LogFormat};
 use crate::{
-    customers, draw, explain, fit, groups, load, model, partners, programme_check, replay, report, run, topics,
-    weights, what_if,
+    at_risk, customers, draw, explain, fit, groups, load, model, partners, programme_check, replay, report, run,
+    topics, weights, what_if,
 };
 
 /// Turns a retailer's events into tier changes and churn warnings, exactly once.
@@ -62,6 +62,11 @@ const GROUPS_EXAMPLE: &str = "\
 Examples:
   regulars groups --data data/ | head -3
   regulars groups --data data/ --id family-900";
+
+const AT_RISK_EXAMPLE: &str = "\
+Examples:
+  regulars at-risk --data data/ --limit 20
+  regulars at-risk --data data/ --sort since --format csv > calls.csv";
 
 const EXPLAIN_EXAMPLE: &str = "\
 Example:
@@ -128,6 +133,9 @@ enum Command {
     /// Shows households and companies, with how engaged their members are together, as JSON lines
     #[command(after_help = GROUPS_EXAMPLE)]
     Groups(groups::Args),
+    /// Lists whom to call first: customers of whom there is a warning, with why and what is at stake
+    #[command(after_help = AT_RISK_EXAMPLE)]
+    AtRisk(at_risk::Args),
     /// Shows what each company of a coalition sold, and what they owe each other for points
     #[command(after_help = PARTNERS_EXAMPLE)]
     Partners(partners::Args),
@@ -244,6 +252,7 @@ impl Cli {
             Command::Fit(args) => fit::run(args),
             Command::Customers(args) => customers::run(args),
             Command::Groups(args) => groups::run(args),
+            Command::AtRisk(args) => at_risk::run(&args),
             Command::Partners(args) => partners::run(&args),
             Command::Report(args) => report::run(&args),
             Command::Explain(args) => explain::run(args),

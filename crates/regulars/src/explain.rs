@@ -8,12 +8,13 @@ use std::path::PathBuf;
 
 use programme::card::Card;
 use programme::card::relationship::RelationshipCard;
-use programme::customer::{Customer, TierFloor};
+use programme::customer::{Customer, Outcome, TierFloor};
 use programme::decided::{PastDecision, PastEvidence};
-use programme::decision::{Body, Decision, Need, Reason, Value};
+use programme::decision::{Body, ChurnKind, ChurnReason, Decision, Need, Reason, Value};
 use programme::editions::Programme;
 use programme::explanation::Explanation;
 use programme::facts::rhythm::Rhythm;
+use programme::mechanic::churn::Outlook;
 use programme::terms::discount::Discount;
 use programme::terms::tiers::{Match, Tier, Window};
 use programme::time::{Day, Timestamp};
@@ -288,10 +289,11 @@ impl Telling<'_> {
             Some(band) => self.line(format_args!("Churn risk: {band}, since {since}")),
             None => self.line(format_args!("Churn risk: none")),
         }
-        let Some(score) = card.score else {
+        let Some(outlook) = &card.outlook else {
             self.line(format_args!("  Not judged below {} shopping days", churn.shopping_days_min));
             return;
         };
+        let score = outlook.score;
         let bands: Vec<String> =
             churn.band.iter().map(|band| format!("{} from {}", band.name, percent(band.probability_min))).collect();
         self.line(format_args!(
@@ -306,6 +308,65 @@ impl Telling<'_> {
             if times > OVERDUE_GAPS {
                 self.line(format_args!("  Silent for {silence} days: {times:.1} times the usual gap"));
             }
+        }
+        self.tell_reasons(outlook);
+        if let Some(next) = outlook.expected_next_purchase {
+            let next = self.day(next);
+            self.line(format_args!("  If still a customer, buys again about {next}"));
+        }
+        if card.risk.is_some() {
+            let at_risk = self.money(outlook.value_at_risk_minor);
+            self.line(format_args!("  At risk: {at_risk}"));
+        }
+        if let Some(residual) = outlook.residual_value_minor {
+            let high = if outlook.high_value == Some(true) { ", more than of four in five" } else { "" };
+            let residual = self.money(residual);
+            self.line(format_args!("  Still to be expected of this customer: {residual}{high}"));
+        }
+        if let Some(warning) = &card.warning {
+            let (band, last) = (&warning.band, self.outcome(&warning.outcome));
+            self.line(format_args!("  Last warning: {band}, {last}"));
+            if let Some(earlier) = &warning.earlier {
+                let earlier = self.outcome(earlier);
+                self.line(format_args!("  And before: {earlier}"));
+            }
+        }
+        if card.partial {
+            self.line(format_args!("  Still comes, and is lost in part: less is bought than was usual"));
+        }
+        if card.control {
+            self.line(format_args!("  In the control group: nothing is done about warnings, nothing is offered"));
+        }
+    }
+
+    /// When a warning was given, and what came of it.
+    fn outcome(&self, outcome: &Outcome) -> String {
+        let came = outcome.returned_at.map(|at| format!("came back on {}", self.day(at)));
+        let came = came.unwrap_or_else(|| "did not come back so far".to_string());
+        let spent = outcome.spent_minor.map(|minor| format!(", spent {}", self.money(minor)));
+        format!("{}, {came}{}", self.day(outcome.at), spent.unwrap_or_default())
+    }
+
+    /// Why the risk is what it is: how much of the probability each reason explains, with its figure.
+    fn tell_reasons(&mut self, outlook: &Outlook) {
+        if outlook.reasons.is_empty() {
+            return;
+        }
+        let usual = percent(outlook.usual_probability);
+        self.line(format_args!("  Of that {usual} is usual for this customer; the rest"));
+        for cause in &outlook.reasons {
+            let share = percent(cause.contribution);
+            let reason = why(cause.reason);
+            let measure = cause.measure.strip_suffix("_minor").unwrap_or(cause.measure);
+            let figure = |value: Value| match value {
+                Value::Integer(minor) if cause.measure.ends_with("_minor") => self.money(minor),
+                Value::Integer(number) => money::grouped(number),
+                Value::Ratio(ratio) => format!("{ratio:.1}"),
+                Value::Absent => "none".to_string(),
+            };
+            let value = figure(cause.value);
+            let usual = cause.usual.map(|usual| format!(", beside {}", figure(usual))).unwrap_or_default();
+            self.line(format_args!("    {share:>7}  {reason} ({measure} {value}{usual})"));
         }
     }
 
@@ -406,6 +467,9 @@ fn change(decision: &Decision) -> String {
         Body::ChurnRiskChanged(changed) => {
             let name = |band: &Option<String>| band.clone().unwrap_or_else(|| "none".to_string());
             let probability = percent(changed.probability);
+            if changed.kind == ChurnKind::Partial {
+                return decision.body.to_string();
+            }
             format!("churn risk {} -> {} ({probability})", name(&changed.from), name(&changed.to))
         }
         Body::PointsChanged(_)
@@ -417,6 +481,20 @@ fn change(decision: &Decision) -> String {
         | Body::CustomerMerged(_)
         | Body::CustomerErased(_)
         | Body::GroupChanged(_) => decision.body.to_string(),
+    }
+}
+
+fn why(reason: ChurnReason) -> &'static str {
+    match reason {
+        ChurnReason::RarerThanHabit => "comes less often than in the long run",
+        ChurnReason::Silence => "is silent",
+        ChurnReason::OverdueAgainstOwnRhythm => "is silent for longer than twice the usual gap",
+        ChurnReason::ProbablyGone => "has probably left for good",
+        ChurnReason::BadExperience => "had a bad experience",
+        ChurnReason::UnansweredComplaint => "waits for an answer to a complaint",
+        ChurnReason::ShrinkingBasket => "spent less on a basket than before",
+        ChurnReason::DroppedCategories => "dropped categories",
+        ChurnReason::PointsExpire => "has points that expire",
     }
 }
 

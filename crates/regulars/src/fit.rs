@@ -290,7 +290,7 @@ fn report(args: &Args) -> Result<Report, Fault> {
         score: kind,
         horizon_days: args.horizon_days,
         tau_days: churn.tau_days,
-        margin_permille: latest.ltv.margin_permille,
+        ltv: &latest.ltv,
         calibration,
         holdout,
     };
@@ -372,6 +372,7 @@ fn rules(watch: &Watch, people: &[Person], population: Population, churn: &Churn
     for (name, scorer, wanted) in [
         ("MBG/NBD alive x faded rate", &faded, wanted),
         ("MBG/NBD P(no purchase)", &mbg_nbd, wanted),
+        ("faded rate", &Scorer::Faded { tau_days: f64::from(churn.horizon_days) }, wanted),
         ("silence", &Scorer::Silence, wanted),
         ("silence / own 95th percentile", &Scorer::AgainstOwnGaps, wanted),
         ("MBG/NBD alive x faded rate, as many as 60 days", &faded, as_many),

@@ -3,6 +3,7 @@
 //! ```text
 //! GET /v1/customers/{id}   the card; 404 unknown, 421 owned elsewhere, 503 not yet
 //! GET /v1/customers/{id}/explain   why they are where they are; ?format=text for people
+//! GET /v1/at-risk          whom to call first; ?sort=value_at_risk|probability|since&limit=&after=
 //! GET /v1/partners/{partner}/customers/{id}   what one company of a coalition sees of them; 404 where they bought nothing
 //! GET /v1/groups/{id}      the card of a household or company; the same answers
 //! GET /livez               200 while every worker turns, else 503: restart the process
@@ -14,6 +15,7 @@
 //! Handlers read the stores and the status and change nothing. There is no authentication: the default address is
 //! loopback.
 
+mod at_risk;
 mod customer;
 mod group;
 mod page;
@@ -56,6 +58,7 @@ pub fn router(shared: Arc<Shared>) -> Router {
         .route("/", get(status_page))
         .route("/v1/customers/{id}", get(customer::customer))
         .route("/v1/customers/{id}/explain", get(customer::explain))
+        .route("/v1/at-risk", get(at_risk::at_risk))
         .route("/v1/partners/{partner}/customers/{id}", get(customer::partner))
         .route("/v1/groups/{id}", get(group::group))
         .route("/livez", get(livez))

@@ -16,6 +16,7 @@ pub mod kafka_log;
 
 pub mod terms_file;
 
+pub mod at_risk;
 mod booked;
 pub mod customers;
 pub mod draw;

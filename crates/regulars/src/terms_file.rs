@@ -4,9 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use programme::editions::{EditionFinding, Programme};
+use programme::probability::residual::Spending;
 use programme::terms::Terms;
+use programme::terms::churn::value::ValueModel;
 use programme::time::{TIMESTAMP_MIN, Timestamp, Zone};
-use wire::model_file::{self, ModelFile, ReadModel, ScoreKind};
+use wire::model_file::{self, GammaGamma, ModelFile, ReadModel, ScoreKind};
 use wire::output::EditionStamp;
 use wire::terms::{self, Located, ReadTerms, TermsError};
 
@@ -228,7 +230,7 @@ impl ModelText {
 
     /// `terms` with the churn parameters of the model. Refused where it was fitted to something else.
     fn in_place_of(&self, terms: &Terms) -> Result<Terms, Fault> {
-        let ModelFile { data, score, mbg_nbd, .. } = &self.read.file;
+        let ModelFile { data, score, mbg_nbd, rfm, high_ltv_minor, .. } = &self.read.file;
         let churn = &terms.churn;
         let differs = |key: &str, model: String, terms: String| {
             (model != terms).then(|| (key.to_string(), format!("{model} is not {terms}, as in the terms")))
@@ -240,6 +242,18 @@ impl ModelText {
                 differs("score.horizon_days", score.horizon_days.to_string(), churn.horizon_days.to_string())
             })
             .or_else(|| differs("score.tau_days", days(score.tau_days), days(churn.tau_days)))
+            .or_else(|| {
+                let by_model = terms.segments.as_ref().filter(|segments| segments.rfm_by_model)?;
+                let (model, terms) = (rfm.window_days.to_string(), by_model.window_days.to_string());
+                differs("rfm.window_days", model, terms)
+            })
+            .or_else(|| {
+                let asks = high_ltv_minor.is_none() && terms.tier.iter().any(|tier| tier.ltv_by_model);
+                asks.then(|| {
+                    let message = "is not given, and a tier of the terms asks for it (ltv_by_model)".to_string();
+                    ("high_ltv_minor".to_string(), message)
+                })
+            })
             .or_else(|| match score.kind {
                 ScoreKind::Faded => None,
                 ScoreKind::MbgNbd => Some((
@@ -261,6 +275,22 @@ impl ModelText {
         terms.churn.a = mbg_nbd.a;
         terms.churn.b = mbg_nbd.b;
         terms.churn.calibration = calibration.map_or(Vec::new(), |map| map.knots().to_vec());
+        // Bounds are reached, and cuts exceeded.
+        for tier in terms.tier.iter_mut().filter(|tier| tier.ltv_by_model) {
+            tier.ltv_minor_min = high_ltv_minor.map(|minor| minor.saturating_add(1));
+        }
+        if let Some(segments) = terms.segments.as_mut().filter(|segments| segments.rfm_by_model) {
+            let whole = |cuts: [i64; 4]| cuts.map(|cut| u32::try_from(cut.max(0)).unwrap_or(u32::MAX));
+            segments.rfm = Some(programme::terms::segments::Rfm {
+                recency_days: whole(rfm.recency_days),
+                purchases: whole(rfm.frequency),
+                spend_minor: rfm.monetary_minor,
+            });
+        }
+        terms.churn.value = self.read.file.gamma_gamma.as_ref().map(|fitted| {
+            let GammaGamma { p, q, gamma_minor: gamma, .. } = *fitted;
+            ValueModel { spending: Spending { p, q, gamma }, high_value_minor: self.read.file.high_value_minor }
+        });
         Ok(terms)
     }
 }

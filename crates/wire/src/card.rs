@@ -5,14 +5,15 @@ mod relationship;
 
 use programme::card::{Balance, Card, PartnerShare, PartnerView};
 use programme::classes::Score;
-use programme::customer::SegmentStanding;
+use programme::customer::{Outcome, SegmentStanding};
 use programme::group::card::GroupCard;
 use programme::mechanic::segments::Scores;
+use programme::time::Timestamp;
 use prost::Message;
 
 use crate::input::Encoding;
 use crate::output::body::expiring;
-use crate::output::{needs, window};
+use crate::output::{churn_cause, needs, window};
 use crate::{instant, json, proto};
 
 /// Appends `card` to `out`: the answer to a query, and the value in the topic of cards.
@@ -32,14 +33,13 @@ pub fn to_json(card: &Card) -> String {
 }
 
 pub(crate) fn message(card: &Card) -> proto::CustomerCard {
-    // Before the first event was judged there is no tier and no instant at which it began.
-    let judged = |at| (!card.tier.is_empty()).then(|| instant::write(at));
+    let outlook = card.outlook.as_ref();
     proto::CustomerCard {
         customer_id: card.customer_id.clone(),
         as_of: Some(instant::write(card.as_of)),
         since: card.since.map(instant::write),
         tier: card.tier.clone(),
-        tier_since: judged(card.tier_since),
+        tier_since: judged(card, card.tier_since),
         tier_until: card.tier_until.map(instant::write),
         to_keep: needs(&card.to_keep),
         to_next: needs(&card.to_next),
@@ -50,12 +50,7 @@ pub(crate) fn message(card: &Card) -> proto::CustomerCard {
             window: window(card.window.first, card.window.last),
         }),
         currency: card.currency.clone(),
-        risk: Some(proto::Risk {
-            band: card.risk.clone(),
-            since: judged(card.risk_since),
-            probability: card.score.map(|score| score.no_purchase),
-            alive: card.score.map(|score| score.alive),
-        }),
+        risk: Some(risk(card)),
         lifetime_purchases: Some(card.lifetime_purchases),
         lifetime_spend_minor: Some(card.lifetime_spend_minor),
         ltv_minor: Some(card.ltv_minor),
@@ -77,6 +72,59 @@ pub(crate) fn message(card: &Card) -> proto::CustomerCard {
         discount_permille: card.discount_permille,
         partners: card.partners.iter().map(share).collect(),
         relationship: card.relationship.as_ref().map(relationship::message),
+        residual_value_minor: outlook.and_then(|outlook| outlook.residual_value_minor),
+        high_value: outlook.and_then(|outlook| outlook.high_value),
+        control: card.control,
+    }
+}
+
+/// Before the first event was judged there is no tier and no instant at which it began.
+fn judged(card: &Card, at: Timestamp) -> Option<prost_types::Timestamp> {
+    (!card.tier.is_empty()).then(|| instant::write(at))
+}
+
+/// A line of the list of customers at risk, as one line of JSON without the line's end.
+pub fn at_risk_to_json(card: &Card) -> String {
+    let message = proto::AtRiskCustomer {
+        customer_id: card.customer_id.clone(),
+        tier: card.tier.clone(),
+        currency: card.currency.clone(),
+        risk: Some(risk(card)),
+        last_purchase_at: card.last_purchase_at.map(instant::write),
+        ltv_minor: Some(card.ltv_minor),
+        residual_value_minor: card.outlook.as_ref().and_then(|outlook| outlook.residual_value_minor),
+        control: card.control,
+    };
+    let mut out = Vec::new();
+    json::write(&message, &mut out);
+    String::from_utf8(out).expect("JSON is UTF-8")
+}
+
+fn risk(card: &Card) -> proto::Risk {
+    let outlook = card.outlook.as_ref();
+    let at_risk = outlook.filter(|_| card.risk.is_some());
+    let warning = card.warning.as_ref();
+    proto::Risk {
+        band: card.risk.clone(),
+        since: judged(card, card.risk_since),
+        probability: outlook.map(|outlook| outlook.score.no_purchase),
+        alive: outlook.map(|outlook| outlook.score.alive),
+        usual_probability: at_risk.map(|outlook| outlook.usual_probability),
+        causes: at_risk.iter().flat_map(|outlook| &outlook.reasons).map(churn_cause).collect(),
+        value_at_risk_minor: outlook.map(|outlook| outlook.value_at_risk_minor),
+        expected_next_purchase: outlook.and_then(|outlook| outlook.expected_next_purchase).map(instant::write),
+        partial: card.partial,
+        last_warning: warning.map(|warning| outcome(&warning.band, &warning.outcome)),
+        earlier_warning: warning.and_then(|warning| warning.earlier).map(|earlier| outcome("", &earlier)),
+    }
+}
+
+fn outcome(band: &str, outcome: &Outcome) -> proto::ChurnWarning {
+    proto::ChurnWarning {
+        at: Some(instant::write(outcome.at)),
+        band: band.to_string(),
+        returned_at: outcome.returned_at.map(instant::write),
+        spent_minor: outcome.spent_minor,
     }
 }
 

@@ -35,6 +35,9 @@ pub struct ModelFile {
     /// still to be expected of a customer within a year.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub high_value_minor: Option<i64>,
+    /// The lifetime value by the past (BY-1), minor units, that one in five customers exceeds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub high_ltv_minor: Option<i64>,
     /// What it was fitted to.
     pub data: Data,
     /// What makes the churn score.

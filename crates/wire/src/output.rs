@@ -7,7 +7,9 @@ pub mod published;
 
 use std::fmt::{self, Write};
 
-use programme::decision::{Body, ChurnReason, Decision, Direction, Evidence, Need, Reason, Value};
+use programme::decision::{
+    Body, ChurnCause, ChurnKind, ChurnReason, Decision, Direction, Evidence, Need, Reason, Value,
+};
 use programme::time::{Day, Timestamp};
 use prost::Message;
 
@@ -189,8 +191,16 @@ fn body(body: &Body) -> proto::decision::Body {
             horizon_days: changed.horizon_days,
             expected_next_purchase: changed.expected_next_purchase.map(instant::write),
             last_purchase_at: Some(instant::write(changed.last_purchase_at)),
-            reasons: changed.reasons.iter().map(|reason| churn_reason(*reason).into()).collect(),
+            reasons: changed.reasons.iter().map(|cause| churn_reason(cause.reason).into()).collect(),
             value_at_risk_minor: changed.value_at_risk_minor,
+            usual_probability: changed.to.is_some().then_some(changed.usual_probability),
+            causes: changed.reasons.iter().map(churn_cause).collect(),
+            control: changed.control,
+            kind: match changed.kind {
+                ChurnKind::Whole => proto::churn_risk_changed::Kind::Whole,
+                ChurnKind::Partial => proto::churn_risk_changed::Kind::Partial,
+            }
+            .into(),
         }),
         Body::PointsChanged(changed) => proto::decision::Body::PointsChanged(body::points(changed)),
         Body::EngagementChanged(changed) => proto::decision::Body::EngagementChanged(body::classes(changed)),
@@ -273,6 +283,22 @@ fn churn_reason(reason: ChurnReason) -> proto::churn_risk_changed::ChurnReason {
         ChurnReason::ProbablyGone => Message::ProbablyGone,
         ChurnReason::RarerThanHabit => Message::RarerThanHabit,
         ChurnReason::Silence => Message::Silence,
+        ChurnReason::BadExperience => Message::BadExperience,
+        ChurnReason::UnansweredComplaint => Message::UnansweredComplaint,
+        ChurnReason::ShrinkingBasket => Message::ShrinkingBasket,
+        ChurnReason::DroppedCategories => Message::DroppedCategories,
+        ChurnReason::PointsExpire => Message::PointsExpire,
+    }
+}
+
+/// A reason with its figures.
+pub(crate) fn churn_cause(cause: &ChurnCause) -> proto::ChurnCause {
+    proto::ChurnCause {
+        reason: churn_reason(cause.reason).into(),
+        contribution: Some(cause.contribution),
+        measure: cause.measure.to_string(),
+        value: decimal(cause.value),
+        usual: cause.usual.map(decimal).unwrap_or_default(),
     }
 }
 

@@ -4,9 +4,9 @@
 
 use programme::classes::{Activity, BuyerGroup, Segment};
 use programme::customer::{
-    CountedBasket, Customer, DiscountStanding, DrawStanding, DrawsStanding, FraudStanding, Held, Past,
-    RecentPurchase, RecentRedemption, RecentReturn, RiskStanding, SegmentStanding, Standing, Suspected, TierFloor,
-    TierStanding, TierTold,
+    CountedBasket, Customer, DiscountStanding, DrawStanding, DrawsStanding, FraudStanding, Held, Outcome,
+    PartialStanding, Past, RecentPurchase, RecentRedemption, RecentReturn, RiskStanding, SegmentStanding, Standing,
+    Suspected, TierFloor, TierStanding, TierTold, Warned,
 };
 use programme::decision::{FraudPattern, FraudSuspected};
 use programme::event::{Body, Event, PurchaseVoided};
@@ -96,7 +96,13 @@ fn regular() -> Customer {
                 wake: Some(Day(17_197)),
                 ..TierStanding::default()
             },
-            risk: RiskStanding { band: None, since: at("2017-01-01T06:53:26Z"), wake: Some(Day(17_230)) },
+            risk: RiskStanding {
+                band: None,
+                since: at("2017-01-01T06:53:26Z"),
+                wake: Some(Day(17_230)),
+                warned: None,
+                partial: None,
+            },
             ..Standing::default()
         },
         wake_at: Some(at("2017-02-01T05:00:00Z")),
@@ -670,22 +676,28 @@ fn customers() -> impl Strategy<Value = Customer> {
         personal_held_minor: held,
         personal_next_minor: next,
     });
-    let risk = (prop::option::of("[a-z]{0,8}"), instants(), prop::option::of(days()));
+    let outcome = (instants(), prop::option::of(instants()), prop::option::of(any::<i64>()))
+        .prop_map(|(at, returned_at, spent_minor)| Outcome { at, returned_at, spent_minor });
+    let warned = ("[a-z]{0,8}", instants(), prop::option::of(instants()), prop::option::of(outcome))
+        .prop_map(|(band, at, returned_at, earlier)| Box::new(Warned { at, band, returned_at, earlier }));
+    let risk = (prop::option::of("[a-z]{0,8}"), instants(), prop::option::of(days()), prop::option::of(warned));
+    let partial =
+        prop::option::of((any::<bool>(), days()).prop_map(|(holds, raised)| PartialStanding { holds, raised }));
+    let risk = (risk, partial).prop_map(|((band, since, wake, warned), partial)| RiskStanding {
+        band,
+        since,
+        wake,
+        warned,
+        partial,
+    });
     let sections = (segments(), fraud(), points(), discount_and_draws());
     let standing = (any::<u64>(), instants(), any::<u32>(), tier, risk, sections).prop_map(
-        |(
+        |(sequence, clock, terms, tier, risk, (segments, fraud, points, (discount, draws)))| Standing {
             sequence,
             clock,
             terms,
             tier,
-            (band, risk_since, risk_wake),
-            (segments, fraud, points, (discount, draws)),
-        )| Standing {
-            sequence,
-            clock,
-            terms,
-            tier,
-            risk: RiskStanding { band, since: risk_since, wake: risk_wake },
+            risk,
             segments,
             fraud,
             points,

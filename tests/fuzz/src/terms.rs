@@ -49,7 +49,8 @@ fn is_lived_under(terms: Terms) {
     }
     let card = programme.card("c", &customer, BEGINNING.plus_ms(6_000 * DAY_MS));
     let probable = |p: f64| (0.0..=1.0).contains(&p);
-    assert!(card.score.is_none_or(|score| probable(score.alive) && probable(score.no_purchase)), "{card:?}");
+    let score = card.outlook.as_ref().map(|outlook| outlook.score);
+    assert!(score.is_none_or(|score| probable(score.alive) && probable(score.no_purchase)), "{card:?}");
 }
 
 /// Days after the beginning, and what happens then: more than the memory of some terms, dear and cheap, some of it taken

@@ -56,5 +56,8 @@ pub(super) fn kept_days(terms: &Terms) -> i32 {
     let protected = terms.tier_policy.retention_days + terms.tier_policy.grace_days;
     let tiers = window + protected + u32::from(protected > 0);
     let classes = terms.segments.as_ref().map_or(0, |segments| segments.window_days);
-    tiers.max(terms.memory.returns_days).max(classes) as i32
+    let partial = terms.churn.partial.as_ref();
+    let habit = partial.map_or(0, |partial| partial.window_days * (partial.habit_windows + 1));
+    let churn = habit.max(terms.churn.follow_up_days);
+    tiers.max(terms.memory.returns_days).max(classes).max(churn) as i32
 }

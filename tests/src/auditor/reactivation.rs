@@ -45,6 +45,21 @@ impl Reactivation {
         }
         found
     }
+
+    /// How many of the categories that are bought regularly were not bought for so long, on the last visits up to `last`.
+    pub(super) fn dropped(&self, terms: &Terms, zone: &Zone, known: &[&Event], last: Day) -> u32 {
+        let Some(reactivation) = &terms.reactivation else { return 0 };
+        let habits = habits(reactivation.categories_max as usize, zone, known);
+        let dropped = habits.iter().filter(|(_, days)| {
+            let (first_of, last_of) = (days[0], days[days.len() - 1]);
+            let silence = i64::from(last.since(last_of));
+            days.len() >= reactivation.purchases_min as usize
+                && silence * (days.len() as i64 - 1) * 1000
+                    >= i64::from(reactivation.silence_factor_permille) * i64::from(last_of.since(first_of))
+                && silence >= i64::from(reactivation.silence_days_min)
+        });
+        dropped.count() as u32
+    }
 }
 
 /// The categories that are remembered, with the days on which each was bought since it is.

@@ -170,7 +170,7 @@ fn issues(terms: &Terms, complaints: &Complaints, known: &[&Event]) -> Vec<(Time
 }
 
 /// The worst that any issue is.
-fn wrong(known: Known<'_>, complaints: &Complaints) -> &'static str {
+pub(super) fn wrong(known: Known<'_>, complaints: &Complaints) -> &'static str {
     let ranks = ["", "answered", "open", "escalated"];
     let mut worst = 0;
     for (raised, answered) in issues(known.terms, complaints, known.events) {

@@ -364,7 +364,7 @@ impl Known<'_> {
     }
 
     /// The score of the last answer, while it counts.
-    fn nps(self, day: Day) -> Option<i64> {
+    pub(super) fn nps(self, day: Day) -> Option<i64> {
         let (at, score) = self.sums.last_answer?;
         let age_days = day.since(self.zone.day(at));
         (0..self.terms.ltv.nps_days as i32).contains(&age_days).then_some(score.into())

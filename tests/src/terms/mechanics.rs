@@ -170,6 +170,9 @@ pub fn challenges(chance: &mut Chance, terms: &mut Terms) {
         points: 0,
         valid_days: 7,
     });
+    if let (Some(partial), Some(_)) = (&mut terms.churn.partial, &terms.reactivation) {
+        partial.categories_dropped_min = Some(1);
+    }
 }
 
 fn challenge(chance: &mut Chance, name: String, terms: &Terms) -> Challenge {

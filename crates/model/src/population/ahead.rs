@@ -5,11 +5,12 @@
 //! each stays in its own family: gamma(`r + x`, `alpha + T`) and beta(`a`, `b + n`). All that follows is a mean over the
 //! second, in which the first was worked out by hand.
 
+use programme::probability::residual::Staying;
+
 use crate::crossing::{self, NotCrossed};
 use crate::discount::Discount;
 use crate::history::History;
 use crate::population::{HorizonError, Parameters, Population, check_horizon};
-use crate::special::{beta_mean, exponential_integral};
 
 impl Population {
     /// Expected purchases of a new customer within `horizon` after the first purchase, that one not counted.
@@ -20,7 +21,7 @@ impl Population {
     /// Expected purchases within `horizon` after the end of the history.
     pub fn expected_purchases_after(&self, history: &History, horizon: f64) -> Result<f64, HorizonError> {
         check_horizon(horizon)?;
-        Ok(self.alive(history) * self.purchases_while_alive(history, horizon))
+        Ok(self.alive(history) * self.staying(history).purchases(horizon))
     }
 
     /// Probabilities that a new customer makes at least 0, 1, 2 and so on, up to less than `counts`, purchases within
@@ -51,11 +52,7 @@ impl Population {
 
     /// Present value of all purchases after the end of the history, each worth 1 (DERT of Fader, Hardie, Lee 2005).
     pub fn discounted_residual_purchases(&self, history: &History, discount: Discount) -> f64 {
-        let Parameters { r, alpha, a, .. } = self.parameters;
-        let (shape, scale) = (r + f64::from(history.x()), alpha + history.t_total());
-        // Mean over the rate of rate / (discount + rate p).
-        let of_chance = |p: f64, _: f64| shape * exponential_integral_over(shape, discount.rate() * scale, p);
-        self.alive(history) * beta_mean(a, self.b_of_alive(history), of_chance)
+        self.alive(history) * self.staying(history).discounted_purchases(discount.rate())
     }
 
     /// The time since the first purchase at which P(alive) has fallen to `level`, if nothing is bought until then. It may
@@ -80,29 +77,14 @@ impl Population {
         crossing::first(history, |later| self.no_purchase_within(later, horizon).is_ok_and(|none| none >= level))
     }
 
-    /// Expected purchases within `horizon` of whoever is a customer still.
-    fn purchases_while_alive(&self, history: &History, horizon: f64) -> f64 {
-        let Parameters { r, alpha, a, .. } = self.parameters;
-        let (shape, ratio) = (r + f64::from(history.x()), horizon / (alpha + history.t_total()));
-        // Mean over the rate of (1 - e^(-rate p horizon)) / p: who may leave with chance p at each purchase.
-        let of_chance = |p: f64, _: f64| match p * ratio > 1e-300 {
-            true => -libm::expm1(-shape * libm::log1p(p * ratio)) / p,
-            false => shape * ratio,
-        };
-        beta_mean(a, self.b_of_alive(history), of_chance)
+    /// What is known of whoever has not left.
+    fn staying(&self, history: &History) -> Staying {
+        let Parameters { r, alpha, a, b } = self.parameters;
+        Staying {
+            shape: r + f64::from(history.x()),
+            scale: alpha + history.t_total(),
+            a,
+            b: b + f64::from(self.variant.chances(history.x())),
+        }
     }
-
-    /// Second parameter of the chance to leave of whoever has stayed.
-    fn b_of_alive(&self, history: &History) -> f64 {
-        self.parameters.b + f64::from(self.variant.chances(history.x()))
-    }
-}
-
-/// `v e^v E_(shape+1)(v) / z` with `v = z / p`, for `p` down to 0: the mean of `rate / (discount + rate p)` over the rate,
-/// in units of `shape`.
-fn exponential_integral_over(shape: f64, z: f64, p: f64) -> f64 {
-    let v = z / p;
-    // For large v, v e^v E(v) comes to 1 from below.
-    let scaled = if v < 1e15 { v * exponential_integral(shape + 1.0, v) } else { 1.0 };
-    scaled / z
 }

@@ -207,17 +207,7 @@ fn the_programme_agrees_on_who_is_alive() {
 
     let [r, alpha, a, b] = MBG.1;
     let alpha_days = alpha * 7.0;
-    let churn = Churn {
-        horizon_days: 56,
-        tau_days: 84.0,
-        shopping_days_min: 1,
-        r,
-        alpha_days,
-        a,
-        b,
-        band: Vec::new(),
-        calibration: Vec::new(),
-    };
+    let churn = Churn { r, alpha_days, a, b, ..Churn::default() };
     let in_days = population((Variant::MbgNbd, [r, alpha_days, a, b]));
     let first = Day::default();
     for (repeats, last, today) in [(0, 0, 0), (0, 0, 91), (2, 213, 272), (7, 206, 272), (26, 216, 217)] {

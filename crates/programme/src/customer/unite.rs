@@ -7,7 +7,7 @@
 use super::categories::CategoryStanding;
 use super::challenges::{ChallengeStanding, CollectionStanding, Counted, PeriodStanding, Told};
 use super::relationship::RelationshipStanding;
-use super::{DrawStanding, FraudStanding, Standing, TierFloor, TierStanding};
+use super::{DrawStanding, FraudStanding, RiskStanding, Standing, TierFloor, TierStanding};
 use crate::terms::Terms;
 use crate::terms::tiers::earned_days_kept;
 
@@ -51,6 +51,11 @@ impl Standing {
         }
         if let Some(theirs) = other.relationship.as_deref() {
             self.relationship.get_or_insert_default().unite(theirs);
+        }
+        // Whichever warning came last, so that nobody is warned of again too soon; what came of it is read from the facts.
+        let at = |risk: &RiskStanding| risk.warned.as_ref().map(|warned| warned.at);
+        if at(&other.risk) > at(&self.risk) {
+            self.risk.warned.clone_from(&other.risk.warned);
         }
         let most = &mut self.discount.spend_minor_max;
         *most = (*most).max(other.discount.spend_minor_max);

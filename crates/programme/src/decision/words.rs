@@ -12,7 +12,8 @@ impl fmt::Display for Body {
         match self {
             Body::TierChanged(changed) => tier(changed, f),
             Body::ChurnRiskChanged(changed) => {
-                write!(f, "churn risk {} -> {}", class(changed.from.as_ref()), class(changed.to.as_ref()))
+                write!(f, "churn risk {} -> {}", class(changed.from.as_ref()), class(changed.to.as_ref()))?;
+                f.write_str(if changed.control { ", control group" } else { "" })
             }
             Body::PointsChanged(changed) => points(changed, f),
             Body::EngagementChanged(changed) => classes(changed, f),
@@ -109,10 +110,10 @@ fn challenge(changed: &ChallengeChanged, f: &mut fmt::Formatter<'_>) -> fmt::Res
 
 fn suggested(offer: &OfferSuggested, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     write!(f, "offer {}", offer.offer)?;
-    match offer.category.is_empty() {
-        true => Ok(()),
-        false => write!(f, " of {}", offer.category),
+    if !offer.category.is_empty() {
+        write!(f, " of {}", offer.category)?;
     }
+    f.write_str(if offer.withheld { ", withheld" } else { "" })
 }
 
 fn fraud(suspected: &FraudSuspected, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,18 +1,25 @@
 //! Whether a customer is about to be lost (`science.md` section 4, `domain.md` RM-3).
 //!
 //! The score only rises while the customer is silent, so a warning is raised by a wakeup on the first local day
-//! on which it reaches a band, and lowered or cleared by a purchase.
+//! on which it reaches a band, and lowered or cleared by a purchase. What is felt may shift it (`churn.shift`): the day on
+//! which an answer ends to count is looked at too, and complaints wake by themselves.
 
-use crate::customer::Standing;
-use crate::decision::{Body, ChurnReason, ChurnRiskChanged, Evidence, Value};
+mod reading;
+mod reasons;
+mod worth;
+
+use crate::customer::{Outcome, RiskStanding, Standing, Warned};
+use crate::decision::{Body, ChurnCause, ChurnKind, ChurnRiskChanged, Evidence, Value};
 use crate::facts::Facts;
 use crate::facts::rhythm::Rhythm;
+use crate::measure;
 use crate::mechanic::{Conclusion, Mechanic, Moment};
 use crate::probability::{self, Score};
-use crate::terms::churn::{Band, Churn};
-use crate::time::Day;
+use crate::terms::churn::Churn;
+use crate::time::{Day, Timestamp};
 
-const DAY_MS: f64 = 86_400_000.0;
+use reading::Reading;
+use worth::Prospect;
 
 /// Raises and clears the risk of losing a customer.
 pub const MECHANIC: Mechanic = Mechanic { judge, correct };
@@ -20,21 +27,35 @@ pub const MECHANIC: Mechanic = Mechanic { judge, correct };
 /// Judges the band of churn risk at `moment`.
 fn judge(moment: &Moment<'_>, facts: &Facts, standing: &mut Standing, concluded: &mut Vec<Conclusion>) {
     let churn = &moment.terms.churn;
-    let reading = Reading::at(moment, facts);
-    standing.risk.wake = match reading.is_judged {
-        true => {
-            let next_band = churn.band.get(reading.band.map_or(0, |band| band + 1));
-            next_band.and_then(|next| next_wake(moment, &reading.rhythm, next, standing.risk.wake))
-        }
-        false => None,
-    };
-    let to = reading.band.map(|band| &churn.band[band].name);
+    let held = held(churn, &standing.risk);
+    let reading = Reading::at(moment, facts).filter(|_| !churn.band.is_empty());
+    let band = reading.as_ref().and_then(|reading| reading.band(churn, held));
+    let cools_until = cools_until(moment, &standing.risk, held, band);
+    let told = if cools_until.is_some() { held } else { band };
+    standing.risk.wake = reading.as_ref().and_then(|reading| {
+        let next = churn.band.get(band.map_or(0, |band| band + 1));
+        let crossing =
+            next.and_then(|next| next_crossing(moment, reading, next.probability_min, standing.risk.wake));
+        [crossing, cools_until, mood_ends(moment, facts)].into_iter().flatten().min()
+    });
+    note_return(moment, facts, &mut standing.risk);
+    let to = told.map(|band| &churn.band[band].name);
     if to == standing.risk.band.as_ref() {
         return;
     }
     let from = std::mem::replace(&mut standing.risk.band, to.cloned());
     standing.risk.since = moment.at;
-    concluded.push(changed(moment, facts, &reading, from));
+    if told > held && (churn.cool_down_days > 0 || churn.follow_up_days > 0) {
+        let band = to.cloned().unwrap_or_default();
+        let before = standing.risk.warned.take();
+        // A higher band goes on with the same silence; a new one begins where there was no risk.
+        let earlier = match from {
+            Some(_) => before.and_then(|warned| warned.earlier),
+            None => before.map(|warned| outcome(moment, facts, &warned)),
+        };
+        standing.risk.warned = Some(Box::new(Warned { at: moment.at, band, returned_at: None, earlier }));
+    }
+    concluded.push(changed(moment, facts, standing, reading.as_ref(), from));
 }
 
 /// Says that the band is not the one that was announced.
@@ -46,52 +67,82 @@ fn correct(
     concluded: &mut Vec<Conclusion>,
 ) {
     if standing.risk.band != announced.risk.band {
-        let reading = Reading::at(moment, facts);
-        concluded.push(changed(moment, facts, &reading, announced.risk.band.clone()));
+        let reading = Reading::at(moment, facts).filter(|_| !moment.terms.churn.band.is_empty());
+        concluded.push(changed(moment, facts, standing, reading.as_ref(), announced.risk.band.clone()));
     }
 }
 
-/// What is read of a customer at one moment.
-struct Reading {
-    /// There are shopping days enough to judge by, and bands to judge.
-    is_judged: bool,
-    rhythm: Rhythm,
-    score: Score,
-    band: Option<usize>,
+/// The place of the band that was announced; `None` where none was, or the terms have it no more.
+fn held(churn: &Churn, risk: &RiskStanding) -> Option<usize> {
+    let name = risk.band.as_ref()?;
+    churn.band.iter().position(|band| band.name == *name)
 }
 
-impl Reading {
-    fn at(moment: &Moment<'_>, facts: &Facts) -> Reading {
-        let churn = &moment.terms.churn;
-        let judged = facts.rhythm.filter(|rhythm| rhythm.repeats + 1 >= churn.shopping_days_min);
-        let Some(rhythm) = judged.filter(|_| !churn.band.is_empty()) else {
-            // Too few shopping days are left after a void: whatever was announced rests on nothing now.
-            let rhythm = facts.rhythm.unwrap_or(Rhythm::first(moment.day));
-            return Reading { is_judged: false, rhythm, score: Score { alive: 1.0, no_purchase: 0.0 }, band: None };
-        };
-        let score = probability::score(&rhythm, churn, moment.day);
-        let band = churn.band.iter().rposition(|band| score.no_purchase >= band.probability_min);
-        Reading { is_judged: true, rhythm, score, band }
+/// Until when `band`, which is higher than the one `held`, is not announced: the last warning was of the same or a higher
+/// one. `None` where it may be said.
+fn cools_until(moment: &Moment<'_>, risk: &RiskStanding, held: Option<usize>, band: Option<usize>) -> Option<Day> {
+    let churn = &moment.terms.churn;
+    let warned = risk.warned.as_deref().filter(|_| churn.cool_down_days > 0 && band > held)?;
+    let place = churn.band.iter().position(|band| band.name == warned.band);
+    let days = i32::try_from(churn.cool_down_days).expect("terms bound it to 3660");
+    let until = moment.zone.day(warned.at).plus(days);
+    (place >= band && until > moment.day).then_some(until)
+}
+
+/// Notes the first purchase after the last warning, while it stands, and forgets a warning that nobody asks about any more.
+fn note_return(moment: &Moment<'_>, facts: &Facts, risk: &mut RiskStanding) {
+    let churn = &moment.terms.churn;
+    let Some(warned) = &mut risk.warned else { return };
+    if churn.cool_down_days == 0 && churn.follow_up_days == 0 {
+        risk.warned = None;
+        return;
     }
+    let since = facts.last_purchase_at.filter(|at| *at > warned.at);
+    warned.returned_at = since.map(|last| warned.returned_at.unwrap_or(last));
 }
 
-/// When to look again for `next`. The wakeup that is already armed is kept where it still comes early enough: a
+/// What has come of a warning up to `moment`.
+pub fn outcome(moment: &Moment<'_>, facts: &Facts, warned: &Warned) -> Outcome {
+    let first = moment.zone.day(warned.at);
+    let days = i32::try_from(moment.terms.churn.follow_up_days).expect("terms bound it to 800");
+    let forgotten = facts.days.newest().is_some_and(|newest| newest.since(first) >= Facts::days_kept(moment.terms));
+    let spent_minor = (days > 0 && !forgotten).then(|| {
+        let bought = facts.days.between(first, first.plus(days - 1));
+        bought.iter().fold(0_i64, |sum, day| sum.saturating_add(day.spend_minor))
+    });
+    Outcome { at: warned.at, returned_at: warned.returned_at, spent_minor }
+}
+
+/// The day on which an answer that shifts the probability ends to count.
+fn mood_ends(moment: &Moment<'_>, facts: &Facts) -> Option<Day> {
+    moment.terms.churn.shift.filter(|shift| shift.mood > 0.0)?;
+    measure::counting_nps(facts, &moment.terms.ltv, moment.zone, moment.day).map(|(_, ends)| ends)
+}
+
+/// When to look again for `bound`. The wakeup that is already armed is kept where it still comes early enough: a
 /// purchase then costs one score instead of a search, and the timer index is left alone. The day is searched
 /// for when that wakeup fires.
-fn next_wake(moment: &Moment<'_>, rhythm: &Rhythm, next: &Band, armed: Option<Day>) -> Option<Day> {
+fn next_crossing(moment: &Moment<'_>, reading: &Reading, bound: f64, armed: Option<Day>) -> Option<Day> {
     let churn = &moment.terms.churn;
-    let early_enough =
-        |day: &Day| *day > moment.day && probability::score(rhythm, churn, *day).no_purchase < next.probability_min;
+    let reached = |day: Day| reading.no_purchase_on(churn, day) >= bound;
     armed
-        .filter(early_enough)
-        .or_else(|| probability::first_day_at(rhythm, churn, next.probability_min, moment.day))
+        .filter(|day| *day > moment.day && !reached(*day))
+        .or_else(|| probability::first_day(&reading.rhythm, moment.day, reached))
 }
 
-/// The conclusion that the band `from` was left for that of `reading`.
-fn changed(moment: &Moment<'_>, facts: &Facts, reading: &Reading, from: Option<String>) -> Conclusion {
+/// The conclusion that the band `from` was left for that of `standing`.
+fn changed(
+    moment: &Moment<'_>,
+    facts: &Facts,
+    standing: &Standing,
+    reading: Option<&Reading>,
+    from: Option<String>,
+) -> Conclusion {
     let churn = &moment.terms.churn;
-    let Reading { is_judged: _, rhythm, score, band } = reading;
-    let to = band.map(|band| &churn.band[band]);
+    // Where too few shopping days are left after a void, whatever was announced rests on nothing now.
+    let rhythm = facts.rhythm.unwrap_or(Rhythm::first(moment.day));
+    let score = reading.map_or(Score { alive: 1.0, no_purchase: 0.0 }, |reading| reading.score);
+    let to = held(churn, &standing.risk).map(|band| &churn.band[band]);
     // Cleared: the bound that the score fell below is that of the band left behind.
     let left = churn.band.iter().find(|band| Some(&band.name) == from.as_ref());
     let threshold = to.or(left).map(|band| Value::Ratio(band.probability_min));
@@ -101,126 +152,69 @@ fn changed(moment: &Moment<'_>, facts: &Facts, reading: &Reading, from: Option<S
         row("alive_probability", Value::Ratio(score.alive), None),
         row("silence_days", Value::Integer(i64::from(moment.day.since(rhythm.last))), None),
     ];
-    evidence.extend(mean_gap_days(rhythm).map(|gap| row("own_gap_days", Value::Ratio(gap), None)));
-    let last_purchase_at = facts.last_purchase_at.unwrap_or(moment.zone.start(rhythm.last));
+    evidence.extend(reasons::mean_gap_days(&rhythm).map(|gap| row("own_gap_days", Value::Ratio(gap), None)));
+    let outlook = reading.map(|reading| Outlook::of(moment, facts, standing, reading)).unwrap_or_default();
     let changed = ChurnRiskChanged {
+        kind: ChurnKind::Whole,
         from,
         to: to.map(|band| band.name.clone()),
         probability: score.no_purchase,
         horizon_days: churn.horizon_days,
-        expected_next_purchase: mean_gap_days(rhythm)
-            .map(|gap| last_purchase_at.plus_ms(libm::round(gap * DAY_MS) as i64)),
-        last_purchase_at,
-        reasons: if band.is_some() { reasons(moment, rhythm, *score) } else { Vec::new() },
-        value_at_risk_minor: value_at_risk_minor(moment, facts, rhythm),
+        expected_next_purchase: outlook.expected_next_purchase,
+        last_purchase_at: facts.last_purchase_at.unwrap_or(moment.zone.start(rhythm.last)),
+        usual_probability: outlook.usual_probability,
+        reasons: outlook.reasons,
+        value_at_risk_minor: outlook.value_at_risk_minor,
+        control: false,
     };
     Conclusion { body: Body::ChurnRiskChanged(changed), evidence }
 }
 
-/// Mean days between shopping days; `None` below two of them.
-fn mean_gap_days(rhythm: &Rhythm) -> Option<f64> {
-    let observed = f64::from(rhythm.last.since(rhythm.first));
-    (rhythm.repeats > 0).then(|| observed / f64::from(rhythm.repeats))
+/// What is to be expected of a customer who is judged, and why.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Outlook {
+    /// P(alive), and the probability of no purchase with all that shifts it.
+    pub score: Score,
+    /// See [`ChurnRiskChanged::usual_probability`].
+    pub usual_probability: f64,
+    /// See [`ChurnRiskChanged::reasons`]; none while there is no risk to speak of.
+    pub reasons: Vec<ChurnCause>,
+    /// See [`ChurnRiskChanged::expected_next_purchase`].
+    pub expected_next_purchase: Option<Timestamp>,
+    /// See [`ChurnRiskChanged::value_at_risk_minor`].
+    pub value_at_risk_minor: i64,
+    /// Residual CLV, minor units; `None` without a model that knows what is spent.
+    pub residual_value_minor: Option<i64>,
+    /// More is to be expected within a year than of four in five customers; `None` without a model that says from where on.
+    pub high_value: Option<bool>,
 }
 
-fn reasons(moment: &Moment<'_>, rhythm: &Rhythm, score: Score) -> Vec<ChurnReason> {
-    let churn = &moment.terms.churn;
-    let silence = f64::from(moment.day.since(rhythm.last));
-    let mut reasons = Vec::new();
-    if mean_gap_days(rhythm).is_some_and(|gap| silence > 2.0 * gap) {
-        reasons.push(ChurnReason::OverdueAgainstOwnRhythm);
+impl Outlook {
+    /// Reads `facts` at `moment`; `None` below the terms' number of shopping days.
+    pub fn at(moment: &Moment<'_>, facts: &Facts, standing: &Standing) -> Option<Outlook> {
+        let reading = Reading::at(moment, facts)?;
+        Some(Outlook::of(moment, facts, standing, &reading))
     }
-    if score.alive < 0.5 {
-        reasons.push(ChurnReason::ProbablyGone);
-    }
-    if rarer_than_habit(rhythm, churn) {
-        reasons.push(ChurnReason::RarerThanHabit);
-    }
-    if reasons.is_empty() {
-        reasons.push(ChurnReason::Silence);
-    }
-    reasons
-}
 
-/// The faded rate at the last purchase lay below half of the rate over the whole life.
-fn rarer_than_habit(rhythm: &Rhythm, churn: &Churn) -> bool {
-    let observed = f64::from(rhythm.last.since(rhythm.first));
-    let exposure = -churn.tau_days * libm::expm1(-observed / churn.tau_days);
-    // Both rates multiplied out, so that nothing is divided by an exposure of zero.
-    2.0 * rhythm.faded_repeats * observed < f64::from(rhythm.repeats) * exposure
-}
-
-/// The margin that the horizon would bring at the customer's own rate of spend, in minor units. The rate is taken
-/// over at least one horizon, so that two baskets in one week do not promise a fortune.
-fn value_at_risk_minor(moment: &Moment<'_>, facts: &Facts, rhythm: &Rhythm) -> i64 {
-    let horizon_days = i64::from(moment.terms.churn.horizon_days);
-    let known_days = i64::from(rhythm.last.since(rhythm.first)) + 1;
-    let margin_e3 = i128::from(facts.lifetime.spend_minor) * i128::from(moment.terms.ltv.margin_permille);
-    let value = margin_e3 * i128::from(horizon_days) / i128::from(known_days.max(horizon_days)) / 1000;
-    i64::try_from(value).unwrap_or(i64::MAX)
+    fn of(moment: &Moment<'_>, facts: &Facts, standing: &Standing, reading: &Reading) -> Outlook {
+        let (usual_probability, reasons) = match standing.risk.band.is_some() {
+            true => reasons::reasons(moment, facts, standing, reading),
+            false => (reading.score.no_purchase, Vec::new()),
+        };
+        let prospect = Prospect::of(moment, facts, reading);
+        let residual_value_minor = prospect.as_ref().map(Prospect::residual_minor);
+        Outlook {
+            score: reading.score,
+            usual_probability,
+            reasons,
+            expected_next_purchase: worth::expected_next_purchase(moment, reading),
+            value_at_risk_minor: residual_value_minor
+                .unwrap_or_else(|| worth::of_horizon_minor(moment, facts, reading)),
+            residual_value_minor,
+            high_value: prospect.and_then(|prospect| prospect.has_high_value()),
+        }
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use expect_test::{Expect, expect};
-
-    use crate::history;
-
-    fn check(history: &str, expected: Expect) {
-        let mut terms = history::terms();
-        terms.tier.truncate(1);
-        expected.assert_eq(&history::decide(terms, history));
-    }
-
-    // A weekly shopper goes quiet: the warning comes by itself on the day of crossing, grows, and a purchase
-    // clears it at once.
-    #[test]
-    fn silence_raises_and_a_purchase_clears() {
-        check(
-            "2024-01-01 purchase b1 10.00
-             2024-01-08 purchase b2 10.00
-             2024-01-15 purchase b3 10.00
-             2024-01-22 purchase b4 10.00
-             2024-01-29 purchase b5 10.00
-             until 2024-12-01
-             2024-12-02 purchase b6 10.00",
-            expect![[r#"
-                1 2024-03-27T00:00:00Z risk none -> watch: Silence no_purchase_probability=0.3563/0.3500
-                2 2024-04-09T00:00:00Z risk watch -> high: Silence no_purchase_probability=0.5096/0.5000
-                3 2024-12-02 risk high -> none: Purchased no_purchase_probability=0.3073/0.5000
-            "#]],
-        );
-    }
-
-    // A void takes the last purchase away: the silence is longer than it seemed, and the warning is due at once.
-    #[test]
-    fn a_void_uncovers_the_silence() {
-        check(
-            "2024-01-01 purchase b1 10.00
-             2024-01-08 purchase b2 10.00
-             2024-03-05 purchase b3 10.00
-             2024-03-20 void b3",
-            expect![[r#"
-                1 2024-03-20 risk none -> watch: PurchaseTakenBack no_purchase_probability=0.4136/0.3500
-            "#]],
-        );
-    }
-
-    // Several wakeups that were kept early must not date a warning early or late.
-    #[test]
-    fn an_armed_wakeup_does_not_move_the_crossing() {
-        let mut history = String::new();
-        for week in 0..20 {
-            let day = crate::time::Day(19_723 + 7 * week);
-            history += &format!("{day} purchase b{week} 10.00\n");
-        }
-        history += "until 2025-01-01";
-        check(
-            &history,
-            expect![[r#"
-                1 2024-07-05T00:00:00Z risk none -> watch: Silence no_purchase_probability=0.3671/0.3500
-                2 2024-07-11T00:00:00Z risk watch -> high: Silence no_purchase_probability=0.5149/0.5000
-            "#]],
-        );
-    }
-}
+mod tests;

@@ -11,6 +11,7 @@ use crate::decision::{Body, Evidence, OfferSuggested, Value};
 use crate::event;
 use crate::facts::Facts;
 use crate::mechanic::{Conclusion, Mechanic, Moment};
+use crate::terms::Terms;
 use crate::terms::reactivation::Reactivation;
 use crate::time::Day;
 
@@ -117,6 +118,18 @@ fn silence_days(terms: &Reactivation, category: &CategoryStanding) -> i32 {
     i32::try_from(days).expect("ten years are few days")
 }
 
+/// How many categories that are bought regularly were not bought on the last visits, up to `last_visit`, for as long as makes
+/// them silent; and how many are bought regularly. Nothing where the terms follow no categories.
+pub(super) fn dropped(terms: &Terms, standing: &CategoriesStanding, last_visit: Day) -> (u32, u32) {
+    let Some(terms) = &terms.reactivation else { return (0, 0) };
+    let (mut dropped, mut regular) = (0, 0);
+    for category in standing.categories.iter().filter(|category| category.purchases >= terms.purchases_min) {
+        regular += 1;
+        dropped += u32::from(category.last.plus(silence_days(terms, category)) <= last_visit);
+    }
+    (dropped, regular)
+}
+
 fn offer(moment: &Moment<'_>, terms: &Reactivation, category: &CategoryStanding) -> Conclusion {
     let row = |measure, value, threshold| Evidence { measure, value, threshold, window: None };
     let silence = Value::Integer(moment.day.since(category.last).into());
@@ -136,6 +149,8 @@ fn offer(moment: &Moment<'_>, terms: &Reactivation, category: &CategoryStanding)
         discount_permille: terms.discount_permille,
         points: terms.points,
         valid_until: Some(moment.zone.start(moment.day.plus(valid_days))),
+        // Of whoever is in the control group; nobody else's is.
+        withheld: moment.terms.control.is_some(),
     };
     Conclusion { body: Body::OfferSuggested(offer), evidence }
 }

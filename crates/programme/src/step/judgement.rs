@@ -3,9 +3,10 @@
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::customer::{Customer, Standing};
-use crate::decision::{Body, Decision, Direction, Reason};
+use crate::decision::{Body, ChurnKind, Decision, Direction, Reason};
 use crate::event;
 use crate::mechanic::{Conclusion, Happened, MECHANICS, Moment};
+use crate::terms::control::Control;
 use crate::time::Timestamp;
 
 use super::groups::remember_told;
@@ -74,15 +75,36 @@ impl Programme {
         decisions: &mut Vec<Decision>,
     ) {
         let mut kinds: Vec<&str> = Vec::new();
-        for conclusion in concluded {
+        for mut conclusion in concluded {
             standing.sequence += 1;
             let kind = kind(&conclusion.body);
             let before = kinds.iter().filter(|earlier| **earlier == kind).count();
             kinds.push(kind);
             let id = cause.decision_id(customer_id, standing.clock, kind, before);
             let edition = self.edition_at(standing.clock);
+            if let Some(control) = &self.editions()[edition].terms.control {
+                mark(&mut conclusion.body, control, customer_id);
+            }
             decisions.push(cause.decision(id, customer_id, standing.sequence, standing.clock, edition, conclusion));
         }
+    }
+}
+
+/// Marks what would be done about a customer of the control group, and is not. Which offers those are, the mechanics say: what
+/// was earned is given to everybody, and a question is asked of everybody, or the groups could not be compared by answers.
+fn mark(body: &mut Body, control: &Control, customer_id: &str) {
+    match body {
+        Body::ChurnRiskChanged(changed) => changed.control = control.holds(customer_id),
+        Body::OfferSuggested(offer) => offer.withheld = offer.withheld && control.holds(customer_id),
+        Body::TierChanged(_)
+        | Body::PointsChanged(_)
+        | Body::EngagementChanged(_)
+        | Body::ChallengeChanged(_)
+        | Body::FraudSuspected(_)
+        | Body::DiscountChanged(_)
+        | Body::GroupChanged(_)
+        | Body::CustomerMerged(_)
+        | Body::CustomerErased(_) => {}
     }
 }
 
@@ -148,6 +170,8 @@ impl Cause<'_> {
                 },
                 // A survey is due because time has passed; goods are offered because they were not bought.
                 Body::OfferSuggested(offer) if offer.category.is_empty() => Reason::TimePassed,
+                // Nobody comes back by the passing of time, but what was felt ends to count.
+                Body::ChurnRiskChanged(changed) if changed.to.is_none() => Reason::TimePassed,
                 Body::ChurnRiskChanged(_) | Body::OfferSuggested(_) => Reason::Silence,
                 Body::EngagementChanged(changed) if changed.negative_engagement.is_some() => Reason::TimePassed,
                 Body::EngagementChanged(_) | Body::DiscountChanged(_) => Reason::WindowMoved,
@@ -189,7 +213,10 @@ impl Cause<'_> {
 pub(super) fn kind(body: &Body) -> &'static str {
     match body {
         Body::TierChanged(_) => "tier",
-        Body::ChurnRiskChanged(_) => "churn_risk",
+        Body::ChurnRiskChanged(changed) => match changed.kind {
+            ChurnKind::Whole => "churn_risk",
+            ChurnKind::Partial => "churn_risk_partial",
+        },
         Body::PointsChanged(_) => "points",
         Body::EngagementChanged(_) => "engagement",
         Body::ChallengeChanged(_) => "challenge",

@@ -1,9 +1,18 @@
 //! The numbers of the churn mechanic.
 
+pub mod partial;
+pub mod shift;
+pub mod value;
+
 use serde::{Deserialize, Serialize};
 
 use super::finding::Findings;
+use super::is_default;
+use crate::mechanic::partial as partial_warning;
 use crate::probability;
+use partial::Partial;
+use shift::Shift;
+use value::ValueModel;
 
 /// How the risk of losing a customer is judged (`science.md`, section 4).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -26,10 +35,43 @@ pub struct Churn {
     /// Bands of risk, lowest first; none switches the mechanic off.
     #[serde(default)]
     pub band: Vec<Band>,
+    /// A band is left when the probability has fallen by more than this below its bound, and not as soon as it is below; 0 to 1.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub hysteresis: f64,
+    /// For so many days after a warning none is given of a band that is not higher, 0 to 3660. One that is due then is given
+    /// when they are over.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub cool_down_days: u32,
+    /// For so many days after a warning it is remembered what came of it, 0 to 800; 0 where nobody asks.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub follow_up_days: u32,
+    /// How much less money is worth a year later, thousandths, where value at risk is told by a model; 1 to 10,000.
+    #[serde(default = "discount_permille", skip_serializing_if = "is_usual_discount")]
+    pub discount_permille: u32,
+    /// When a customer who still comes is lost in part; absent where nobody looks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partial: Option<Partial>,
+    /// How what is felt shifts the probability; absent where it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shift: Option<Shift>,
     /// Which probability a score means, from a model that was fitted; the score itself where there is none. No key of the
     /// terms, and no part of their hash.
     #[serde(skip)]
     pub calibration: Vec<Knot>,
+    /// What customers are still worth, from a model that was fitted; absent where there is none. No key of the terms either.
+    #[serde(skip)]
+    pub value: Option<ValueModel>,
+}
+
+/// As in the worked examples of `science.md`.
+fn discount_permille() -> u32 {
+    150
+}
+
+/// Terms that do not say it hash like terms that say the usual.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature is serde's")]
+fn is_usual_discount(permille: &u32) -> bool {
+    *permille == discount_permille()
 }
 
 /// A point of the map from scores to probabilities: between two of them it is straight, beyond them level.
@@ -62,6 +104,30 @@ pub fn probability_at(knots: &[Knot], score: f64) -> Option<f64> {
     Some(between.clamp(low.probability, high.probability))
 }
 
+impl Default for Churn {
+    /// A mechanic that is switched off, with the parameters of a grocery chain.
+    fn default() -> Churn {
+        Churn {
+            horizon_days: 56,
+            tau_days: 84.0,
+            shopping_days_min: 1,
+            r: 1.4,
+            alpha_days: 9.5,
+            a: 0.02,
+            b: 5.0,
+            band: Vec::new(),
+            hysteresis: 0.0,
+            cool_down_days: 0,
+            follow_up_days: 0,
+            discount_permille: discount_permille(),
+            partial: None,
+            shift: None,
+            calibration: Vec::new(),
+            value: None,
+        }
+    }
+}
+
 /// The numbers of the churn score are at least this: smaller ones say nothing else, and vanish where they are divided.
 const PARAMETER_MIN: f64 = 1e-12;
 
@@ -76,7 +142,7 @@ pub struct Band {
 }
 
 impl Churn {
-    pub(super) fn check(&self, findings: &mut Findings) {
+    pub(super) fn check(&self, has_complaints: bool, follows_categories: bool, findings: &mut Findings) {
         findings.range("churn.horizon_days", self.horizon_days, 1, 3660);
         findings.range("churn.shopping_days_min", self.shopping_days_min, 1, 1000);
         for (key, value, max) in [
@@ -90,14 +156,28 @@ impl Churn {
                 format!("{value} must lie between {PARAMETER_MIN:e} and {max}")
             });
         }
+        findings.check((0.0..=1.0).contains(&self.hysteresis), "churn.hysteresis", || {
+            format!("{} must lie between 0 and 1", self.hysteresis)
+        });
+        findings.range("churn.cool_down_days", self.cool_down_days, 0, 3660);
+        findings.range("churn.follow_up_days", self.follow_up_days, 0, 800);
+        findings.range("churn.discount_permille", self.discount_permille, 1, 10_000);
+        if let Some(partial) = &self.partial {
+            partial.check(follows_categories, findings);
+        }
+        if let Some(shift) = &self.shift {
+            shift.check(has_complaints, findings);
+        }
         if !findings.0.is_empty() {
             return;
         }
         if let Some(lowest) = self.band.first() {
             let fresh = probability::no_purchase_max_after_purchase(self);
-            findings.check(lowest.probability_min > fresh, "churn.band.0.probability_min", || {
-                let p = lowest.probability_min;
-                format!("{p} must be above {fresh:.4}, which a customer can have on the day of a purchase")
+            let (p, hysteresis) = (lowest.probability_min, self.hysteresis);
+            findings.check(p - hysteresis > fresh, "churn.band.0.probability_min", || {
+                let less =
+                    if hysteresis > 0.0 { format!(" less the hysteresis of {hysteresis}") } else { String::new() };
+                format!("{p}{less} must be above {fresh:.4}, which a customer can have on the day of a purchase")
             });
         }
         let mut below = 0.0;
@@ -108,7 +188,11 @@ impl Churn {
             });
             below = p;
             let earlier = self.band[..i].iter().any(|other| other.name == band.name);
-            findings.name(&format!("churn.band.{i}.name"), &band.name, earlier);
+            let key = format!("churn.band.{i}.name");
+            findings.name(&key, &band.name, earlier);
+            findings.check(band.name != partial_warning::NAME, &key, || {
+                format!("{:?} is what warnings of customers who are lost in part are called", partial_warning::NAME)
+            });
         }
     }
 }

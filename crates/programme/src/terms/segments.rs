@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::finding::Findings;
+use super::is_default;
 
 /// How customers are classed. Each of the three classifications can be left out; at least one is given.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +26,10 @@ pub struct Segments {
     /// The bounds of the RFM segments (`domain.md` BY-7). Absent where they are not asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rfm: Option<Rfm>,
+    /// Under a model, the bounds of `rfm` are those that cut its population into fifths, over the same days; without one they
+    /// are as they stand here.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub rfm_by_model: bool,
     /// The bounds of the four groups of buyers (`domain.md` RM-1). Absent where they are not asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub buyer_groups: Option<BuyerGroups>,
@@ -73,6 +78,9 @@ impl Segments {
         let any = self.active_days.is_some() || self.rfm.is_some() || self.buyer_groups.is_some();
         findings.check(any, "segments", || {
             "classes nobody; give rfm, buyer_groups or active_days, or leave the section out".into()
+        });
+        findings.check(!self.rfm_by_model || self.rfm.is_some(), "segments.rfm_by_model", || {
+            "needs rfm, which holds where there is no model".into()
         });
         if let Some(rfm) = &self.rfm {
             rfm.check(findings);
@@ -125,6 +133,7 @@ mod tests {
             window_days: 801,
             settle_days: 0,
             active_days: None,
+            rfm_by_model: false,
             rfm: Some(Rfm { recency_days: [7, 7, 30, 4000], purchases: [1, 2, 4, 3], spend_minor: [-1, 0, 1, 2] }),
             buyer_groups: Some(BuyerGroups { basket_minor_min: 0, purchases_per_30_days_min: 0 }),
         };

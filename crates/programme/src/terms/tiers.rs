@@ -4,8 +4,8 @@ pub mod policy;
 
 use serde::{Deserialize, Serialize};
 
-use super::Terms;
 use super::finding::Findings;
+use super::{Terms, is_default};
 
 /// Over which local days purchases and spend are summed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,6 +63,9 @@ pub struct Tier {
     /// Lifetime value, at least, minor units.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ltv_minor_min: Option<i64>,
+    /// Under a model, `ltv_minor_min` is what one in five customers exceeds; without one it is as it stands here.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub ltv_by_model: bool,
     /// Last answer to "would you recommend us", at least, 0 to 10.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nps_min: Option<u8>,
@@ -201,6 +204,11 @@ pub(super) fn check(terms: &Terms, findings: &mut Findings) {
                 "must lie between 0 and 10".into()
             });
         }
+        findings.check(
+            !tier.ltv_by_model || tier.ltv_minor_min.is_some(),
+            &format!("tier.{i}.ltv_by_model"),
+            || "needs ltv_minor_min, which holds where there is no model".into(),
+        );
         check_keep(i, "nps_min", tier.nps_min.map(i64::from), tier.keep_nps_min.map(i64::from), findings);
         findings.check(!tier.asks_for_points() || terms.points.is_some(), &format!("tier.{i}.points_min"), || {
             "there are no points in this programme; give a section [points], or leave it out".into()

@@ -43,26 +43,27 @@ fn explanations() {
         &history[..3],
         "2024-05-10T12:00:00Z",
         expect![[r#"
-        Customer 42, as of 2024-05-10 15:00 (Europe/Moscow)
+            Customer 42, as of 2024-05-10 15:00 (Europe/Moscow)
 
-        Known since 2024-05-03: 3 purchases, 7,500.00 RUB spent; worth 67,500.00 RUB over the years to come
-        Last purchase: 2024-05-09 19:30, a day before
-        Comes every 3.0 days on average
+            Known since 2024-05-03: 3 purchases, 7,500.00 RUB spent; worth 67,500.00 RUB over the years to come
+            Last purchase: 2024-05-09 19:30, a day before
+            Comes every 3.0 days on average
 
-        Tier: newcomer, since 2024-05-03
-          It asks for nothing, so it cannot be lost
-          The next tier, regular, asks for
-            purchases                        3   at least 4  1 more
-            spend                 7,500.00 RUB   at least 15,000.00 RUB  7,500.00 RUB more
+            Tier: newcomer, since 2024-05-03
+              It asks for nothing, so it cannot be lost
+              The next tier, regular, asks for
+                purchases                        3   at least 4  1 more
+                spend                 7,500.00 RUB   at least 15,000.00 RUB  7,500.00 RUB more
 
-        Churn risk: none
-          Buys nothing in the next 56 days with probability 1.0 % (watch from 35.0 %, high from 50.0 %)
-          Has not left for good with probability 99.6 %
+            Churn risk: none
+              Buys nothing in the next 56 days with probability 1.0 % (watch from 35.0 %, high from 50.0 %)
+              Has not left for good with probability 99.6 %
+              If still a customer, buys again about 2024-05-17
 
-        If nothing happens
-          2024-06-25  churn risk none -> watch (35.6 %)
-          2024-07-08  churn risk watch -> high (50.1 %)
-    "#]],
+            If nothing happens
+              2024-06-25  churn risk none -> watch (35.6 %)
+              2024-07-08  churn risk watch -> high (50.1 %)
+        "#]],
     );
     check(
         &supermarket,
@@ -88,6 +89,7 @@ fn explanations() {
             Churn risk: none
               Buys nothing in the next 56 days with probability 0.2 % (watch from 35.0 %, high from 50.0 %)
               Has not left for good with probability 99.8 %
+              If still a customer, buys again about 2024-06-01
 
             Decided of late
               2024-05-18  #1 tier newcomer -> regular: something was bought
@@ -123,6 +125,11 @@ fn explanations() {
               Buys nothing in the next 56 days with probability 100.0 % (watch from 35.0 %, high from 50.0 %)
               Has not left for good with probability 0.0 %
               Silent for 124 days: 41.3 times the usual gap
+              Of that 0.2 % is usual for this customer; the rest
+                 80.0 %  has probably left for good (alive_probability 0.0, beside 0.5)
+                 19.8 %  is silent for longer than twice the usual gap (silence_days 124, beside 3.0)
+              If still a customer, buys again about 2024-11-06
+              At risk: 5,625.00 RUB
 
             Decided of late
               2024-06-25  #2 churn risk none -> watch: the silence grew long for this customer
@@ -185,6 +192,7 @@ fn explanations() {
             Churn risk: none
               Buys nothing in the next 56 days with probability 0.2 % (watch from 35.0 %, high from 50.0 %)
               Has not left for good with probability 99.8 %
+              If still a customer, buys again about 2024-06-01
 
             Decided of late
               2024-05-12  #1 tier newcomer -> regular: something was bought

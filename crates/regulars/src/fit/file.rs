@@ -3,6 +3,8 @@
 use model::cuts::Distribution;
 use model::fit::Fit;
 use model::population::{Parameters, Population};
+use programme::measure;
+use programme::terms::Ltv;
 use programme::time::Day;
 use wire::model_file::{
     BetaGeometric, CalibrationTable, Data, GammaGamma, Holdout, ModelFile, ParetoNbd, Rfm, Score, ScoreKind,
@@ -23,7 +25,7 @@ pub(super) struct Header<'a> {
     pub(super) score: ScoreKind,
     pub(super) horizon_days: u32,
     pub(super) tau_days: f64,
-    pub(super) margin_permille: u32,
+    pub(super) ltv: &'a Ltv,
     pub(super) calibration: Option<CalibrationTable>,
     pub(super) holdout: Option<Holdout>,
 }
@@ -35,7 +37,8 @@ pub(super) fn of(people: &[Person], fits: &Fits, header: Header<'_>) -> ModelFil
     ModelFile {
         version: header.version,
         valid_from: header.valid_from,
-        high_value_minor: high_value_minor(people, fits, header.margin_permille),
+        high_value_minor: high_value_minor(people, fits, header.ltv.margin_permille),
+        high_ltv_minor: high_ltv_minor(people, fits.day, header.ltv),
         data: Data {
             currency: header.currency.to_string(),
             time_zone: header.time_zone.to_string(),
@@ -123,6 +126,18 @@ fn high_value_minor(people: &[Person], fits: &Fits, margin_permille: u32) -> Opt
         };
         let margin = days * spend_minor * float(i128::from(margin_permille)) / 1000.0;
         values.add(if margin.is_finite() { rounded(margin) } else { i64::MAX });
+    }
+    values.quantile(4, 5)
+}
+
+/// The lifetime value by the past that one in five customers exceeds. A customer is known from the first purchase on.
+fn high_ltv_minor(people: &[Person], day: Day, ltv: &Ltv) -> Option<i64> {
+    let mut values = Distribution::default();
+    for person in people {
+        let known = person.until(day);
+        let Some(first) = known.first() else { continue };
+        let spend_minor = known.iter().fold(0_i64, |sum, shopping| sum.saturating_add(shopping.net_minor));
+        values.add(measure::ltv_of_minor(spend_minor, i128::from(day.since(first.day)) + 1, ltv));
     }
     values.quantile(4, 5)
 }

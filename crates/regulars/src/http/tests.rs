@@ -256,3 +256,32 @@ fn a_group_is_found_by_its_own_key() {
     service.check_error(&format!("/v1/groups/{elsewhere}"), 421, "the group is in partition");
     service.check_error(&format!("/v1/groups/{}", "x".repeat(257)), 400, "257 bytes above 256");
 }
+
+// A list that leaves out the customers of a task that is not read yet would be called through, and they would be lost.
+#[test]
+fn whom_to_call_first() {
+    let service = service();
+    service.check_error("/v1/at-risk", 503, "partitions is not known");
+    service.own("ann");
+    service.check_error("/v1/at-risk", 503, "is recovering");
+    service.shared.status.recovered(0, service.task_of("ann"));
+    service.put("ann");
+    for (query, words) in [
+        ("sort=size", "expected value_at_risk, probability or since"),
+        ("limit=0", "expected 1 to 10000"),
+        ("limit=10001", "expected 1 to 10000"),
+        ("after=ann", "expected the next of a page"),
+        ("after=1:%ff", "expected the next of a page"),
+        ("order=asc", "is not known, expected sort, limit or after"),
+    ] {
+        service.check_error(&format!("/v1/at-risk?{query}"), 400, words);
+    }
+    for query in ["", "?sort=since&limit=1&after=5%3Aann"] {
+        let (status, body) = service.get(&format!("/v1/at-risk{query}"));
+        let list: Value = serde_json::from_str(&body).unwrap();
+        assert_eq!(status, 200, "{body}");
+        // Nobody is silent on the day of a purchase.
+        assert_eq!(list["customers"], serde_json::json!([]));
+        assert_eq!((&list["next"], &list["partitions"]), (&Value::Null, &serde_json::json!(2)));
+    }
+}

@@ -40,6 +40,45 @@ fn a_model_holds_from_its_day_on() {
     assert_eq!(plain.stamps()[0], stamps[0]);
 }
 
+// Whoever asks for the population's own bounds gets them with the model, and the terms' before; equal cuts leave a score that
+// nobody can have, and are refused.
+#[test]
+fn bounds_by_model_come_with_the_model() {
+    let directory = tempfile::tempdir().unwrap();
+    let text = fs::read_to_string(PROGRAMME).unwrap().replace(
+        "[churn]\n",
+        "[[tier]]\nname = \"vip\"\nltv_minor_min = 99\nltv_by_model = true\n\n[segments]\nwindow_days = 365\n\
+         rfm_by_model = true\nrfm = { recency_days = [1, 2, 3, 4], purchases = [1, 2, 3, 4], spend_minor = [1, 2, 3, 4] }\n\n[churn]\n",
+    );
+    let (programme, model) = (directory.path().join("p.toml"), directory.path().join("m.toml"));
+    fs::write(&programme, text).unwrap();
+    let under = |high: &str, cuts: &str| {
+        let text = MODEL.replace("horizon_days = 28", "horizon_days = 56");
+        let text = text.replace("high_value_minor = 12345\n", &format!("high_value_minor = 12345\n{high}\n"));
+        let (before, rfm) = text.split_once("[rfm]\n").unwrap();
+        let after = rfm.split_once("\n[").map_or(String::new(), |(_, rest)| format!("\n[{rest}"));
+        fs::write(&model, format!("{before}[rfm]\nwindow_days = 365\n{cuts}\n{after}")).unwrap();
+        let read = TermsFiles::read(std::slice::from_ref(&programme))?.with_models(std::slice::from_ref(&model));
+        let folder = format!("{}/", directory.path().display());
+        read.map_err(|fault| Fault::Refused(fault.to_string().replace(&folder, "")))
+    };
+    let cuts = "recency_days = [3, 7, 14, 60]\nfrequency = [1, 5, 20, 60]\nmonetary_minor = [100, 200, 300, 400]";
+    let read = under("high_ltv_minor = 5000", cuts).unwrap().programme();
+    let [before, since] = ["2018-01-01T04:59:59Z", "2018-01-01T05:00:00Z"].map(|at| Timestamp::parse(at).unwrap());
+    let bounds = |at| {
+        let terms = read.terms_at(at);
+        let rfm = terms.segments.as_ref().unwrap().rfm.as_ref().unwrap();
+        (terms.tier[3].ltv_minor_min, rfm.recency_days, rfm.purchases, rfm.spend_minor)
+    };
+    assert_eq!(bounds(before), (Some(99), [1, 2, 3, 4], [1, 2, 3, 4], [1, 2, 3, 4]));
+    assert_eq!(bounds(since), (Some(5001), [3, 7, 14, 60], [1, 5, 20, 60], [100, 200, 300, 400]));
+    let told = under("", cuts).unwrap_err().to_string();
+    assert!(told.contains("high_ltv_minor: is not given"), "{told}");
+    let equal = cuts.replace("[1, 5, 20, 60]", "[1, 1, 20, 60]");
+    let told = under("high_ltv_minor = 5000", &equal).unwrap_err().to_string();
+    assert!(told.contains("segments.rfm.purchases.1: 1 must be above 1"), "{told}");
+}
+
 // Each model is in force until the next one is, and published twice it is one.
 #[test]
 fn models_follow_each_other() {

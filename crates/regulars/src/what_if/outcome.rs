@@ -14,6 +14,7 @@ use programme::time::{Day, Timestamp};
 use wire::input::Encoding;
 use wire::output::{Encodings, published};
 use wire::proto::challenge_changed::Kind as ChallengeKind;
+use wire::proto::churn_risk_changed::Kind as ChurnKind;
 use wire::proto::decision::Body;
 use wire::proto::{Decision, PointsChanged, TierChanged};
 
@@ -171,6 +172,8 @@ impl<'a> Counting<'a> {
         let first_of_month = day.month_start();
         match decision.body.as_ref().expect("a published decision has a body") {
             Body::TierChanged(changed) => self.tier(decision, changed, day),
+            // A warning of a part has no band.
+            Body::ChurnRiskChanged(changed) if changed.kind() == ChurnKind::Partial => {}
             Body::ChurnRiskChanged(changed) => {
                 let (from, to) = (self.band(changed.from.as_deref()), self.band(changed.to.as_deref()));
                 if let Some(to) = to.filter(|to| Some(*to) > from) {

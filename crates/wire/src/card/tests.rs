@@ -1,12 +1,14 @@
 //! What a card looks like as JSON.
 
 use expect_test::expect;
+use programme::card::Warning;
 use programme::classes::{Activity, Segment};
 use programme::customer::Held;
-use programme::decision::{ExpiringPoints, Need};
+use programme::decision::{ChurnCause, ChurnReason, ExpiringPoints, Need, Value};
 use programme::measure::InWindow;
+use programme::mechanic::churn::Outlook;
 use programme::probability::Score;
-use programme::time::{Day, Timestamp};
+use programme::time::Day;
 
 use super::*;
 
@@ -33,7 +35,32 @@ fn cards_as_json() {
         nps: Some(9),
         risk: Some("high".into()),
         risk_since: at("2017-01-20T00:00:00Z"),
-        score: Some(Score { alive: 0.75, no_purchase: 0.5 }),
+        outlook: Some(Outlook {
+            score: Score { alive: 0.75, no_purchase: 0.5 },
+            usual_probability: 0.25,
+            reasons: vec![ChurnCause {
+                reason: ChurnReason::Silence,
+                contribution: 0.25,
+                measure: "silence_days",
+                value: Value::Integer(60),
+                usual: None,
+            }],
+            expected_next_purchase: Some(at("2017-02-03T00:00:00Z")),
+            value_at_risk_minor: 4_200,
+            residual_value_minor: Some(4_200),
+            high_value: Some(false),
+        }),
+        warning: Some(Warning {
+            band: "watch".into(),
+            outcome: Outcome { at: at("2017-01-10T00:00:00Z"), returned_at: None, spent_minor: Some(0) },
+            earlier: Some(Outcome {
+                at: at("2016-07-10T00:00:00Z"),
+                returned_at: Some(at("2016-07-20T00:00:00Z")),
+                spent_minor: None,
+            }),
+        }),
+        partial: true,
+        control: true,
         segments: SegmentStanding {
             segment: Some(Held { class: Segment::Loyal, since: Day(17_190) }),
             buyer_group: None,
@@ -65,7 +92,7 @@ fn cards_as_json() {
     };
     let view = card.view_of("pharmacy").expect("it is on the card");
     expect![[r#"{"customerId":"c1","asOf":"2017-01-30T00:00:00Z","tier":"regular","currency":"USD","balance":"120","share":{"partner":"pharmacy","purchases":0,"spendMinor":"0","pointsEarned":"0","pointsSpent":"30"}}"#]].assert_eq(&view_to_json(&view));
-    expect![[r#"{"customerId":"c1","asOf":"2017-01-30T00:00:00Z","since":"2017-01-01T06:53:26Z","tier":"regular","tierSince":"2017-01-05T00:00:00Z","tierUntil":"2017-02-01T05:00:00Z","toKeep":[{"measure":"purchases","required":"4","current":"5"}],"rfm":{"recencyDays":0,"frequency":5,"monetaryMinor":"1500000","window":"2017-01-01..2017-01-30"},"currency":"USD","risk":{"band":"high","since":"2017-01-20T00:00:00Z","probability":0.5,"alive":0.75},"lifetimePurchases":7,"lifetimeSpendMinor":"1700000","ltvMinor":"3600000","lastPurchaseAt":"2017-01-30T00:00:00Z","nps":9,"sequence":"3","wakeAt":"2017-02-01T05:00:00Z","classes":{"segment":"loyal","activity":"active","recencyScore":4,"frequencyScore":5,"monetaryScore":1},"balances":[{"currency":"USD","balance":"120","pending":"0","expiresNext":{"points":"20","at":"2017-03-01T05:00:00Z"}}],"discountPermille":70,"partners":[{"partner":"pharmacy","purchases":0,"spendMinor":"0","pointsEarned":"0","pointsSpent":"30"}]}"#]].assert_eq(&to_json(&card));
+    expect![[r#"{"customerId":"c1","asOf":"2017-01-30T00:00:00Z","since":"2017-01-01T06:53:26Z","tier":"regular","tierSince":"2017-01-05T00:00:00Z","tierUntil":"2017-02-01T05:00:00Z","toKeep":[{"measure":"purchases","required":"4","current":"5"}],"rfm":{"recencyDays":0,"frequency":5,"monetaryMinor":"1500000","window":"2017-01-01..2017-01-30"},"currency":"USD","risk":{"band":"high","since":"2017-01-20T00:00:00Z","probability":0.5,"alive":0.75,"usualProbability":0.25,"causes":[{"reason":"SILENCE","contribution":0.25,"measure":"silence_days","value":"60"}],"valueAtRiskMinor":"4200","expectedNextPurchase":"2017-02-03T00:00:00Z","lastWarning":{"at":"2017-01-10T00:00:00Z","band":"watch","spentMinor":"0"},"earlierWarning":{"at":"2016-07-10T00:00:00Z","returnedAt":"2016-07-20T00:00:00Z"},"partial":true},"lifetimePurchases":7,"lifetimeSpendMinor":"1700000","ltvMinor":"3600000","lastPurchaseAt":"2017-01-30T00:00:00Z","nps":9,"sequence":"3","wakeAt":"2017-02-01T05:00:00Z","classes":{"segment":"loyal","activity":"active","recencyScore":4,"frequencyScore":5,"monetaryScore":1},"balances":[{"currency":"USD","balance":"120","pending":"0","expiresNext":{"points":"20","at":"2017-03-01T05:00:00Z"}}],"discountPermille":70,"partners":[{"partner":"pharmacy","purchases":0,"spendMinor":"0","pointsEarned":"0","pointsSpent":"30"}],"residualValueMinor":"4200","highValue":false,"control":true}"#]].assert_eq(&to_json(&card));
 
     card = Card {
         partners: Vec::new(),
@@ -83,7 +110,10 @@ fn cards_as_json() {
         nps: None,
         risk: None,
         risk_since: Timestamp(0),
-        score: None,
+        outlook: None,
+        warning: None,
+        partial: false,
+        control: false,
         segments: SegmentStanding::default(),
         scores: None,
         balances: Vec::new(),

@@ -93,7 +93,7 @@ pub(super) fn offer(offer: &OfferSuggested) -> proto::OfferSuggested {
         discount_permille: offer.discount_permille,
         points: offer.points,
         valid_until: offer.valid_until.map(instant::write),
-        withheld: false,
+        withheld: offer.withheld,
     }
 }
 

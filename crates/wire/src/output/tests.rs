@@ -75,14 +75,32 @@ fn churn_risk_changed() -> Decision {
         correction: true,
         edition: 0,
         body: Body::ChurnRiskChanged(ChurnRiskChanged {
+            kind: ChurnKind::Whole,
             from: None,
             to: Some("high".into()),
             probability: 0.500_000_001,
             horizon_days: 56,
             expected_next_purchase: None,
             last_purchase_at: at("2024-01-10T12:00:00.250Z"),
-            reasons: vec![ChurnReason::OverdueAgainstOwnRhythm, ChurnReason::RarerThanHabit],
+            usual_probability: 0.125,
+            reasons: vec![
+                ChurnCause {
+                    reason: ChurnReason::OverdueAgainstOwnRhythm,
+                    contribution: 0.375_000_001,
+                    measure: "silence_days",
+                    value: Value::Integer(60),
+                    usual: Some(Value::Ratio(7.5)),
+                },
+                ChurnCause {
+                    reason: ChurnReason::PointsExpire,
+                    contribution: 0.0,
+                    measure: "points_expiring",
+                    value: Value::Integer(120),
+                    usual: None,
+                },
+            ],
             value_at_risk_minor: 0,
+            control: true,
         }),
     }
 }
@@ -103,7 +121,7 @@ fn encoded(decision: &Decision, encoding: Encoding) -> Vec<u8> {
 fn decisions_as_json() {
     let json = |decision: &Decision| String::from_utf8(encoded(decision, Encoding::Json)).unwrap();
     expect![[r#"{"decisionId":"00000000000000000000000000000123","customerId":"c1","sequence":"2","effectiveAt":"2024-01-10T12:00:00Z","recordedAt":"2024-03-10T08:00:00.001Z","causes":["e1"],"reason":"PURCHASED","evidence":[{"measure":"purchases","value":"4","threshold":"4","window":"2024-01-01..2024-01-10"},{"measure":"spend_minor","value":"1500000"}],"termsVersion":"2024-06","termsHash":"abababababababababababababababababababababababababababababababab","modelVersion":"2023-12+0011aabb","replay":true,"tierChanged":{"from":"newcomer","to":"regular","direction":"UP","validUntil":"2024-02-01T05:00:00Z","toKeep":[{"measure":"purchases","required":"4","current":"4"}],"toNext":[{"measure":"purchases","required":"8","current":"4"}]}}"#]].assert_eq(&json(&tier_changed()));
-    expect![[r#"{"decisionId":"ffffffffffffffffffffffffffffffff","customerId":"c1","sequence":"3","effectiveAt":"2024-03-10T00:00:00Z","recordedAt":"2024-03-10T08:00:00.001Z","reason":"SILENCE","evidence":[{"measure":"no_purchase_probability","value":"0.500000","threshold":"0.500000"}],"termsVersion":"2024-06","termsHash":"abababababababababababababababababababababababababababababababab","modelVersion":"2023-12+0011aabb","correction":true,"replay":true,"churnRiskChanged":{"to":"high","probability":0.500000001,"horizonDays":56,"lastPurchaseAt":"2024-01-10T12:00:00.25Z","reasons":["OVERDUE_AGAINST_OWN_RHYTHM","RARER_THAN_HABIT"]}}"#]].assert_eq(&json(&churn_risk_changed()));
+    expect![[r#"{"decisionId":"ffffffffffffffffffffffffffffffff","customerId":"c1","sequence":"3","effectiveAt":"2024-03-10T00:00:00Z","recordedAt":"2024-03-10T08:00:00.001Z","reason":"SILENCE","evidence":[{"measure":"no_purchase_probability","value":"0.500000","threshold":"0.500000"}],"termsVersion":"2024-06","termsHash":"abababababababababababababababababababababababababababababababab","modelVersion":"2023-12+0011aabb","correction":true,"replay":true,"churnRiskChanged":{"to":"high","probability":0.500000001,"horizonDays":56,"lastPurchaseAt":"2024-01-10T12:00:00.25Z","reasons":["OVERDUE_AGAINST_OWN_RHYTHM","POINTS_EXPIRE"],"usualProbability":0.125,"causes":[{"reason":"OVERDUE_AGAINST_OWN_RHYTHM","contribution":0.375000001,"measure":"silence_days","value":"60","usual":"7.500000"},{"reason":"POINTS_EXPIRE","contribution":0.0,"measure":"points_expiring","value":"120"}],"control":true}}"#]].assert_eq(&json(&churn_risk_changed()));
     expect![[r#"{"decisionId":"00000000000000000000000000000123","customerId":"c1","sequence":"2","effectiveAt":"2024-01-10T12:00:00Z","recordedAt":"2024-03-10T08:00:00.001Z","causes":["e1"],"reason":"PURCHASED","termsVersion":"2024-06","termsHash":"abababababababababababababababababababababababababababababababab","modelVersion":"2023-12+0011aabb","replay":true,"discountChanged":{"toPermille":70}}"#]].assert_eq(&json(&discount_changed()));
 }
 

@@ -14,7 +14,9 @@ mod tier;
 
 use programme::customer::challenges::ChallengesStanding;
 use programme::customer::identity::Identity;
-use programme::customer::{Customer, DiscountStanding, RiskStanding, Standing, TierStanding};
+use programme::customer::{
+    Customer, DiscountStanding, Outcome, PartialStanding, RiskStanding, Standing, TierStanding, Warned,
+};
 use programme::facts::baskets::{Basket, Baskets, Sold};
 use programme::facts::days::{Bucket, Days};
 use programme::facts::rhythm::Rhythm;
@@ -23,7 +25,7 @@ use programme::facts::{Facts, Favourites, Lifetime, Nps};
 use programme::time::{Day, Timestamp};
 use prost::Message;
 
-use crate::proto::{StoredCustomer, StoredDiscount, StoredFavourites, StoredNps, StoredRhythm};
+use crate::proto::{StoredCustomer, StoredDiscount, StoredFavourites, StoredNps, StoredRhythm, StoredWarned};
 
 use super::{CorruptState, fraud, points, segments};
 
@@ -120,6 +122,9 @@ pub(super) fn message(customer: &Customer) -> StoredCustomer {
         moves: standing.moves.iter().map(moves::number).collect(),
         counted: *counted,
         past: past.as_ref().map_or_else(Vec::new, |past| self::past::message(past).encode_to_vec()),
+        partial_raised_day: standing.risk.partial.map(|partial| partial.raised.0),
+        partial_ended: standing.risk.partial.is_some_and(|partial| !partial.holds),
+        risk_warned: standing.risk.warned.as_deref().map(|warned| warned_message(warned, clock_ms)),
     }
 }
 
@@ -164,6 +169,10 @@ pub(super) fn customer(message: StoredCustomer, past_until: Option<Timestamp>) -
             band: message.risk,
             since: before_clock(message.risk_since_before_clock_ms),
             wake: message.risk_wake_day.map(Day),
+            partial: message
+                .partial_raised_day
+                .map(|raised| PartialStanding { holds: !message.partial_ended, raised: Day(raised) }),
+            warned: message.risk_warned.map(|warned| Box::new(self::warned(warned, message.clock_ms))),
         },
         segments: segments::standing(message.segments.unwrap_or_default())?,
         fraud: fraud::standing(message.fraud.unwrap_or_default())?,
@@ -267,6 +276,31 @@ fn nps(stored: StoredNps) -> Result<Nps, CorruptState> {
         Ok(score @ 0..=10) => Ok(Nps { score, at: Timestamp(stored.at_ms) }),
         _ => Err(CorruptState::Contradiction(format!("nps score {} above 10", stored.score))),
     }
+}
+
+fn warned_message(warned: &Warned, clock_ms: i64) -> StoredWarned {
+    let after = |at: Timestamp, later: Option<Timestamp>| later.map(|later| later.0.wrapping_sub(at.0));
+    let earlier = warned.earlier.as_ref();
+    StoredWarned {
+        before_clock_ms: clock_ms.wrapping_sub(warned.at.0),
+        band: warned.band.clone(),
+        returned_after_ms: after(warned.at, warned.returned_at),
+        earlier_before_clock_ms: earlier.map(|earlier| clock_ms.wrapping_sub(earlier.at.0)),
+        earlier_returned_after_ms: earlier.and_then(|earlier| after(earlier.at, earlier.returned_at)),
+        earlier_spent_minor: earlier.and_then(|earlier| earlier.spent_minor),
+    }
+}
+
+fn warned(stored: StoredWarned, clock_ms: i64) -> Warned {
+    let before = |ms: i64| Timestamp(clock_ms.wrapping_sub(ms));
+    let after = |at: Timestamp, ms: Option<i64>| ms.map(|ms| Timestamp(at.0.wrapping_add(ms)));
+    let at = before(stored.before_clock_ms);
+    let earlier = stored.earlier_before_clock_ms.map(before).map(|at| Outcome {
+        at,
+        returned_at: after(at, stored.earlier_returned_after_ms),
+        spent_minor: stored.earlier_spent_minor,
+    });
+    Warned { at, band: stored.band, returned_at: after(at, stored.returned_after_ms), earlier }
 }
 
 fn discount_message(standing: &DiscountStanding) -> Option<StoredDiscount> {

@@ -16,6 +16,7 @@ fn terms() -> Terms {
         window_days: 60,
         settle_days: 0,
         active_days: Some(365),
+        rfm_by_model: false,
         rfm: Some(Rfm {
             recency_days: [7, 14, 30, 60],
             purchases: [1, 3, 5, 9],

@@ -19,7 +19,7 @@ const TERMS_MAX: u32 = 2_000;
 ///
 /// The trapezoidal rule over sinh of the logit of `p`, whose error falls exponentially with the number of points. The
 /// weights are divided by their sum, so no beta function is needed.
-pub(crate) fn beta_mean(a: f64, b: f64, f: impl Fn(f64, f64) -> f64) -> f64 {
+pub fn beta_mean(a: f64, b: f64, f: impl Fn(f64, f64) -> f64) -> f64 {
     let (middle, width) = (libm::log(a / b), libm::sqrt(1.0 / a + 1.0 / b));
     let end = |rate: f64| libm::asinh(LN_WEIGHT_MAX / rate / width + 10.0);
     // The density by the logit, as a fraction of that at `middle`, where it is highest.
@@ -40,7 +40,7 @@ pub(crate) fn beta_mean(a: f64, b: f64, f: impl Fn(f64, f64) -> f64) -> f64 {
 /// `e^z E_s(z)`: the generalised exponential integral, scaled, for `z > 0` and any `s`.
 ///
 /// It is also the integral of `e^(-zu) (1+u)^(-s)` over positive `u`; Tricomi's U(s, s, z) is `z^(1-s)` times it.
-pub(crate) fn exponential_integral(s: f64, z: f64) -> f64 {
+pub fn exponential_integral(s: f64, z: f64) -> f64 {
     // The fraction takes some 80 / z terms.
     if z >= 0.05
         && let Some(value) = exponential_fraction(s, z)
@@ -80,7 +80,7 @@ fn exponential_fraction(s: f64, z: f64) -> Option<f64> {
 
 /// Gauss's hypergeometric function F(1, `b`; `c`; 1 - `y`) for `c > b > 0` and `y > 0`: the mean of
 /// `1 / (1 - (1 - y) w)` where `w` is distributed as beta(`b`, `c - b`).
-pub(crate) fn gauss_of_one(b: f64, c: f64, y: f64) -> f64 {
+pub fn gauss_of_one(b: f64, c: f64, y: f64) -> f64 {
     let z = 1.0 - y;
     gauss_fraction(b, c, z).unwrap_or_else(|| beta_mean(b, c - b, |p, q| 1.0 / (y * p + q)))
 }
@@ -138,7 +138,7 @@ fn trapezoid(from: f64, to: f64, at: impl Fn(f64) -> [f64; 2], figure: impl Fn([
 }
 
 /// ln(1 + e^y) without overflow.
-pub(crate) fn ln_1p_exp(y: f64) -> f64 {
+pub fn ln_1p_exp(y: f64) -> f64 {
     y.max(0.0) + libm::log1p(libm::exp(-y.abs()))
 }
 

@@ -1,0 +1,412 @@
+//! Histories in, warnings out.
+
+use expect_test::{Expect, expect};
+
+use crate::customer::{Customer, Outcome};
+use crate::decision::{Body, Value};
+use crate::editions::Programme;
+use crate::event::Event;
+use crate::history;
+use crate::probability::residual::Spending;
+use crate::terms::Terms;
+use crate::terms::churn::shift::Shift;
+use crate::terms::churn::value::ValueModel;
+use crate::terms::complaints::Complaints;
+use crate::terms::control::Control;
+use crate::terms::points::Points;
+use crate::terms::reactivation::Reactivation;
+use crate::time::{Day, Timestamp};
+
+fn check(history: &str, expected: Expect) {
+    let mut terms = history::terms();
+    terms.tier.truncate(1);
+    expected.assert_eq(&history::decide(terms, history));
+}
+
+// A weekly shopper goes quiet: the warning comes by itself on the day of crossing, grows, and a purchase
+// clears it at once.
+#[test]
+fn silence_raises_and_a_purchase_clears() {
+    check(
+        "2024-01-01 purchase b1 10.00
+         2024-01-08 purchase b2 10.00
+         2024-01-15 purchase b3 10.00
+         2024-01-22 purchase b4 10.00
+         2024-01-29 purchase b5 10.00
+         until 2024-12-01
+         2024-12-02 purchase b6 10.00",
+        expect![[r#"
+            1 2024-03-27T00:00:00Z risk none -> watch: Silence no_purchase_probability=0.3563/0.3500
+            2 2024-04-09T00:00:00Z risk watch -> high: Silence no_purchase_probability=0.5096/0.5000
+            3 2024-12-02 risk high -> none: Purchased no_purchase_probability=0.3073/0.5000
+        "#]],
+    );
+}
+
+// A void takes the last purchase away: the silence is longer than it seemed, and the warning is due at once.
+#[test]
+fn a_void_uncovers_the_silence() {
+    check(
+        "2024-01-01 purchase b1 10.00
+         2024-01-08 purchase b2 10.00
+         2024-03-05 purchase b3 10.00
+         2024-03-20 void b3",
+        expect![[r#"
+            1 2024-03-20 risk none -> watch: PurchaseTakenBack no_purchase_probability=0.4136/0.3500
+        "#]],
+    );
+}
+
+// Several wakeups that were kept early must not date a warning early or late.
+#[test]
+fn an_armed_wakeup_does_not_move_the_crossing() {
+    let mut history = String::new();
+    for week in 0..20 {
+        let day = crate::time::Day(19_723 + 7 * week);
+        history += &format!("{day} purchase b{week} 10.00\n");
+    }
+    history += "until 2025-01-01";
+    check(
+        &history,
+        expect![[r#"
+            1 2024-07-05T00:00:00Z risk none -> watch: Silence no_purchase_probability=0.3671/0.3500
+            2 2024-07-11T00:00:00Z risk watch -> high: Silence no_purchase_probability=0.5149/0.5000
+        "#]],
+    );
+}
+
+/// Every decision on churn risk: what changed, the probability, and each reason with how much of it it explains.
+fn told(terms: Terms, history: &str) -> String {
+    let programme = Programme::new(terms).expect("the terms of the test are valid");
+    let (mut customer, mut decisions) = (Customer::default(), Vec::new());
+    for (number, line) in history.lines().map(str::trim).enumerate() {
+        match line.strip_prefix("until ") {
+            Some(until) => programme.wake_until("c", &mut customer, history::instant(until), &mut decisions),
+            None => {
+                programme.fold(&mut customer, &history::numbered_event(line, number), &mut decisions);
+            }
+        }
+    }
+    let mut text = String::new();
+    for decision in &decisions {
+        let Body::ChurnRiskChanged(changed) = &decision.body else { continue };
+        let name = |band: &Option<String>| band.clone().unwrap_or("none".into());
+        let day = decision.effective_at.to_string().replace("T00:00:00Z", "");
+        let (from, to, probability) = (name(&changed.from), name(&changed.to), changed.probability);
+        text += &format!("{day} {from} -> {to} {probability:.4}, usual {:.4}", changed.usual_probability);
+        let mut sum = changed.usual_probability;
+        for cause in &changed.reasons {
+            assert!(cause.contribution >= 0.0, "{cause:?}");
+            sum += cause.contribution;
+            let value = |value: Value| match value {
+                Value::Integer(number) => number.to_string(),
+                Value::Ratio(ratio) => format!("{ratio:.1}"),
+                Value::Absent => "none".to_string(),
+            };
+            let usual = cause.usual.map(|usual| format!("/{}", value(usual))).unwrap_or_default();
+            let (reason, measure) = (cause.reason.as_str(), cause.measure);
+            text += &format!("\n  {:.4} {reason} {measure}={}{usual}", cause.contribution, value(cause.value));
+        }
+        assert!((sum - probability).abs() < 1e-12, "{sum} is not {probability}: {changed:?}");
+        if let Some(next) = changed.expected_next_purchase {
+            text += &format!("\n  next {}", next.to_string().split_once('T').expect("an instant").0);
+        }
+        text += &format!("\n  at risk {}\n", changed.value_at_risk_minor);
+    }
+    text
+}
+
+fn complaints() -> Complaints {
+    Complaints {
+        answer_hours: 48,
+        review_permille_max: None,
+        detractor_max: None,
+        calm_days: 30,
+        given_up_days: 200,
+        kept_max: 4,
+    }
+}
+
+fn plain() -> Terms {
+    let mut terms = history::terms();
+    terms.tier.truncate(1);
+    terms
+}
+
+/// Twice a week, then weekly with smaller baskets and without milk, then never.
+fn slowing() -> String {
+    let mut history = String::new();
+    for visit in 0..40 {
+        let day = Day(19_723 + 3 * visit);
+        history += &format!("{day} purchase a{visit} 30.00 lines=milk:1:10.00,bread:1:20.00\n");
+    }
+    for visit in 0..8 {
+        let day = Day(19_723 + 120 + 7 * visit);
+        history += &format!("{day} purchase b{visit} 15.00 lines=bread:1:15.00\n");
+    }
+    history
+}
+
+// Who is to be called has to know what to talk about: the reasons with their figures, the strongest first, and what is only
+// seen after what counts.
+#[test]
+fn reasons_are_ranked_and_add_up() {
+    let mut terms = plain();
+    terms.reactivation = Some(Reactivation {
+        categories_max: 8,
+        purchases_min: 3,
+        silence_factor_permille: 2500,
+        silence_days_min: 10,
+        offer: "come_back_to_it".into(),
+        purpose: "marketing".into(),
+        discount_permille: 150,
+        points: 0,
+        valid_days: 14,
+    });
+    terms.points = Some(Points { rate_permille: 100, ..Points::default() });
+    expect![[r#"
+        2024-07-17 none -> watch 0.3602, usual 0.0004
+          0.3598 overdue_against_own_rhythm silence_days=29/3.6
+          0.0000 rarer_than_habit recent_gap_days=4.3/3.6
+          0.0000 shrinking_basket mean_basket_minor=1800/3000
+          0.0000 dropped_categories categories_dropped=1/2
+          next 2024-07-23
+          at risk 10870
+        2024-07-20 watch -> high 0.5300, usual 0.0004
+          0.5284 probably_gone alive_probability=0.5/0.5
+          0.0011 overdue_against_own_rhythm silence_days=32/3.6
+          0.0000 rarer_than_habit recent_gap_days=4.3/3.6
+          0.0000 shrinking_basket mean_basket_minor=1800/3000
+          0.0000 dropped_categories categories_dropped=1/2
+          next 2024-07-26
+          at risk 10870
+    "#]]
+    .assert_eq(&told(terms, &(slowing() + "until 2024-12-31")));
+}
+
+// With weights in the terms the same silence is a warning earlier, and what is felt has its share of the probability.
+#[test]
+fn what_is_felt_shifts_the_probability_by_its_weights() {
+    let felt = slowing()
+        + "2024-06-20 nps 2
+           2024-07-01 did complaint
+           until 2025-12-31";
+    let mut terms = plain();
+    terms.complaints = Some(complaints());
+    let without = told(terms.clone(), &felt);
+    terms.churn.shift = Some(Shift { mood: 0.7, open: 0.5, escalated: 1.0, answered: 0.25 });
+    let with = told(terms.clone(), &felt);
+    expect![[r#"
+        without
+        2024-07-17 none -> watch 0.3602, usual 0.0004
+          0.3598 overdue_against_own_rhythm silence_days=29/3.6
+          0.0000 rarer_than_habit recent_gap_days=4.3/3.6
+          0.0000 bad_experience nps=2/7
+          0.0000 unanswered_complaint issues_waiting=1
+          0.0000 shrinking_basket mean_basket_minor=1800/3000
+          next 2024-07-23
+          at risk 10870
+        2024-07-20 watch -> high 0.5300, usual 0.0004
+          0.5284 probably_gone alive_probability=0.5/0.5
+          0.0011 overdue_against_own_rhythm silence_days=32/3.6
+          0.0000 rarer_than_habit recent_gap_days=4.3/3.6
+          0.0000 bad_experience nps=2/7
+          0.0000 unanswered_complaint issues_waiting=1
+          0.0000 shrinking_basket mean_basket_minor=1800/3000
+          next 2024-07-26
+          at risk 10870
+        with
+        2024-07-11 none -> watch 0.3793, usual 0.0004
+          0.1729 unanswered_complaint issues_waiting=1
+          0.1196 overdue_against_own_rhythm silence_days=23/3.6
+          0.0864 bad_experience nps=2/7
+          0.0000 rarer_than_habit recent_gap_days=4.3/3.6
+          0.0000 shrinking_basket mean_basket_minor=1800/3000
+          next 2024-07-17
+          at risk 10870
+        2024-07-14 watch -> high 0.5551, usual 0.0004
+          0.2249 unanswered_complaint issues_waiting=1
+          0.2174 overdue_against_own_rhythm silence_days=26/3.6
+          0.1124 bad_experience nps=2/7
+          0.0000 rarer_than_habit recent_gap_days=4.3/3.6
+          0.0000 shrinking_basket mean_basket_minor=1800/3000
+          next 2024-07-20
+          at risk 10870
+    "#]]
+    .assert_eq(&format!("without\n{without}with\n{with}"));
+    // A promoter is lost later than whoever said nothing.
+    let glad = told(terms, &(slowing() + "2024-06-20 nps 10\nuntil 2025-12-31"));
+    let silent = told(plain(), &(slowing() + "until 2025-12-31"));
+    let begins = |told: &str| told.split(' ').next().map(str::to_string);
+    assert!(begins(&glad) > begins(&silent), "{glad}{silent}");
+}
+
+// A probability that hangs about a bound must not send a letter every time: a band is left below its bound less the
+// hysteresis alone.
+#[test]
+fn a_band_is_left_below_its_bound_less_the_hysteresis() {
+    let history = slowing()
+        + "2024-07-17 did complaint
+           2024-07-17T18:00:00Z did complaint_answered to=e48
+           until 2024-08-10";
+    let mut terms = plain();
+    terms.complaints = Some(complaints());
+    terms.churn.shift = Some(Shift { open: 0.7, escalated: 0.7, answered: 0.2, mood: 0.0 });
+    terms.churn.band.truncate(1);
+    terms.churn.band[0].probability_min = 0.48;
+    let to_and_fro = told(terms.clone(), &history);
+    terms.churn.hysteresis = 0.1;
+    let kept = told(terms, &history);
+    expect![[r#"
+        without
+        2024-07-17T12:00:00Z none -> watch 0.5314, usual 0.0004
+          0.3598 overdue_against_own_rhythm silence_days=29/3.6
+          0.1711 unanswered_complaint issues_waiting=1
+          0.0000 rarer_than_habit recent_gap_days=4.3/3.6
+          0.0000 shrinking_basket mean_basket_minor=1800/3000
+          next 2024-07-24
+          at risk 10870
+        2024-07-17T18:00:00Z watch -> none 0.4075, usual 0.4075
+          next 2024-07-24
+          at risk 10870
+        2024-07-19 none -> watch 0.5224, usual 0.0004
+          0.4720 overdue_against_own_rhythm silence_days=31/3.6
+          0.0500 bad_experience issues_raised=1
+          0.0000 rarer_than_habit recent_gap_days=4.3/3.6
+          0.0000 shrinking_basket mean_basket_minor=1800/3000
+          next 2024-07-25
+          at risk 10870
+        with
+        2024-07-17T12:00:00Z none -> watch 0.5314, usual 0.0004
+          0.3598 overdue_against_own_rhythm silence_days=29/3.6
+          0.1711 unanswered_complaint issues_waiting=1
+          0.0000 rarer_than_habit recent_gap_days=4.3/3.6
+          0.0000 shrinking_basket mean_basket_minor=1800/3000
+          next 2024-07-24
+          at risk 10870
+    "#]]
+    .assert_eq(&format!("without\n{to_and_fro}with\n{kept}"));
+}
+
+// Whoever was warned of and came back is not warned of again at once; a higher band is said all the same, and what was held
+// back is said when the time is over.
+#[test]
+fn warnings_cool_down() {
+    let history = "2024-01-01 purchase b1 10.00
+        until 2024-03-01
+        2024-03-02 purchase b2 10.00
+        until 2024-12-01";
+    let mut terms = plain();
+    let at_once = told(terms.clone(), history);
+    terms.churn.cool_down_days = 150;
+    let cooled = told(terms, history);
+    let bands = |told: &str| told.lines().filter(|line| line.contains("->")).collect::<Vec<_>>().join("\n");
+    expect![[r#"
+        at once
+        2024-02-16 none -> watch 0.3526, usual 0.0707
+        2024-03-02T12:00:00Z watch -> none 0.1794, usual 0.1794
+        2024-04-30 none -> watch 0.3506, usual 0.1794
+        2024-08-17 watch -> high 0.5005, usual 0.1794
+        cooled
+        2024-02-16 none -> watch 0.3526, usual 0.0707
+        2024-03-02T12:00:00Z watch -> none 0.1794, usual 0.1794
+        2024-07-15 none -> watch 0.4691, usual 0.1794
+        2024-08-17 watch -> high 0.5005, usual 0.1794"#]]
+    .assert_eq(&format!("at once\n{}\ncooled\n{}", bands(&at_once), bands(&cooled)));
+}
+
+// What a warning was worth is seen in what came after it: the first purchase, and what was spent.
+#[test]
+fn what_comes_of_a_warning_is_remembered_while_the_terms_ask() {
+    let mut terms = plain();
+    terms.churn.follow_up_days = 30;
+    let asks = Programme::new(terms.clone()).unwrap();
+    terms.churn.follow_up_days = 0;
+    let does_not_ask = Programme::new(terms).unwrap();
+    let mut customer = Customer::default();
+    let fold = |line: &str, programme: &Programme, customer: &mut Customer| {
+        programme.fold(customer, &history::event(line), &mut Vec::new());
+    };
+    fold("2024-01-01 purchase b1 10.00", &asks, &mut customer);
+    asks.wake_until("c", &mut customer, history::instant("2024-03-01"), &mut Vec::new());
+    let warning = |programme: &Programme, customer: &Customer| {
+        let warning = programme.card("c", customer, customer.standing.clock).warning;
+        warning.map(|warning| {
+            let Outcome { at, returned_at, spent_minor } = warning.outcome;
+            (at.to_string(), warning.band, returned_at.map(|at| at.to_string()), spent_minor)
+        })
+    };
+    let watch = |returned: Option<&str>, spent| {
+        Some(("2024-02-16T00:00:00Z".to_string(), "watch".to_string(), returned.map(str::to_string), spent))
+    };
+    assert_eq!(warning(&asks, &customer), watch(None, Some(0)));
+    fold("2024-03-02 purchase b2 20.00", &asks, &mut customer);
+    fold("2024-03-05 purchase b3 5.00", &asks, &mut customer);
+    // Beyond the days that count.
+    fold("2024-03-20 purchase b4 9.00", &asks, &mut customer);
+    assert_eq!(warning(&asks, &customer), watch(Some("2024-03-02T12:00:00Z"), Some(25_00)));
+    // The next warning keeps what came of this one, when its time was over.
+    asks.wake_until("c", &mut customer, history::instant("2024-07-20"), &mut Vec::new());
+    let card = asks.card("c", &customer, customer.standing.clock);
+    let again = card.warning.expect("silent for months");
+    assert_eq!((again.outcome.returned_at, again.outcome.spent_minor), (None, Some(0)));
+    let earlier = again.earlier.map(|earlier| (earlier.returned_at.map(|at| at.to_string()), earlier.spent_minor));
+    assert_eq!(earlier, Some((Some("2024-03-02T12:00:00Z".to_string()), Some(25_00))));
+    fold("2024-08-01 purchase b5 9.00", &does_not_ask, &mut customer);
+    assert_eq!(warning(&does_not_ask, &customer), None);
+    assert_eq!(customer.standing.risk.warned, None);
+}
+
+// A model that knows what is spent puts a price on the customer: all that is still to come, and not the next weeks alone.
+// The sum over all later purchases, each with its chance and its discount, in another language: 256,746.4 and 186,030.9.
+#[test]
+fn value_at_risk_under_a_model_is_residual_value() {
+    let mut terms = plain();
+    let history = slowing() + "until 2024-12-31";
+    let without = told(terms.clone(), &history);
+    let spending = Spending { p: 2.0, q: 4.0, gamma: 40_00.0 };
+    terms.churn.value = Some(ValueModel { spending, high_value_minor: Some(1) });
+    let with = told(terms, &history);
+    let at_risk = |told: &str| told.lines().filter(|line| line.contains("at risk")).collect::<Vec<_>>().join("\n");
+    expect![[r#"
+        without
+          at risk 10870
+          at risk 10870
+        with
+          at risk 256747
+          at risk 186032"#]]
+    .assert_eq(&format!("without\n{}\nwith\n{}", at_risk(&without), at_risk(&with)));
+}
+
+// A group that is marked in some warnings and not in others compares nothing.
+#[test]
+fn the_control_group_is_marked_everywhere() {
+    let mut terms = plain();
+    terms.control = Some(Control { share_permille: 500, seed: 7 });
+    terms.churn.follow_up_days = 1;
+    let control = terms.control.clone().unwrap();
+    let programme = Programme::new(terms).unwrap();
+    let mut seen = [0, 0];
+    for id in 0..20 {
+        let id = format!("customer-{id}");
+        let (mut customer, mut decisions) = (Customer::default(), Vec::new());
+        for day in [1, 2, 200] {
+            let event =
+                Event { customer_id: id.clone(), ..history::event(&format!("2024-01-01 purchase b{day} 10.00")) };
+            let event = Event { at: Timestamp(event.at.0 + day * 86_400_000), id: format!("e{day}"), ..event };
+            programme.fold(&mut customer, &event, &mut decisions);
+        }
+        let marks: Vec<bool> = decisions
+            .iter()
+            .filter_map(|decision| match &decision.body {
+                Body::ChurnRiskChanged(changed) => Some(changed.control),
+                _ => None,
+            })
+            .collect();
+        assert!(marks.len() >= 3, "{decisions:?}");
+        assert!(marks.iter().all(|mark| *mark == control.holds(&id)));
+        assert_eq!(programme.card(&id, &customer, customer.standing.clock).control, control.holds(&id));
+        seen[usize::from(control.holds(&id))] += 1;
+    }
+    assert!(seen[0] > 3 && seen[1] > 3, "{seen:?}");
+}

@@ -1,0 +1,90 @@
+//! What is lost with a customer, and when the next purchase is to be expected.
+
+use crate::facts::Facts;
+use crate::mechanic::Moment;
+use crate::mechanic::churn::reading::Reading;
+use crate::probability::residual::{Quick, Staying, mean_wait};
+use crate::probability::{self, SILENCE_DAYS_MAX};
+use crate::terms::churn::value::ValueModel;
+use crate::time::Timestamp;
+
+const DAY_MS: f64 = 86_400_000.0;
+const YEAR_DAYS: f64 = 365.0;
+
+/// The mean wait for the next purchase of a customer who has not left, from `moment` on: at the faded rate, which has the
+/// silence in it. The mean gap of the past, which was told before there was this, ends before the silence does. `None` where
+/// the rate has no mean wait, or one of more than ten years.
+pub(super) fn expected_next_purchase(moment: &Moment<'_>, reading: &Reading) -> Option<Timestamp> {
+    let rate = probability::rate(&reading.rhythm, &moment.terms.churn, moment.day);
+    let days = mean_wait(rate.shape, rate.scale_days)?;
+    (days <= f64::from(SILENCE_DAYS_MAX)).then(|| moment.at.plus_ms(libm::round(days * DAY_MS) as i64))
+}
+
+/// The margin that the horizon would bring at the customer's own rate of spend, in minor units. The rate is taken
+/// over at least one horizon, so that two baskets in one week do not promise a fortune.
+pub(super) fn of_horizon_minor(moment: &Moment<'_>, facts: &Facts, reading: &Reading) -> i64 {
+    let horizon_days = i64::from(moment.terms.churn.horizon_days);
+    let rhythm = &reading.rhythm;
+    let known_days = i64::from(rhythm.last.since(rhythm.first)) + 1;
+    let margin_e3 = i128::from(facts.lifetime.spend_minor) * i128::from(moment.terms.ltv.margin_permille);
+    let value = margin_e3 * i128::from(horizon_days) / i128::from(known_days.max(horizon_days)) / 1000;
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+/// What is still to come of one customer. Made where it is asked for: it takes a hundred times as long as a score.
+pub(super) struct Prospect {
+    quick: Quick,
+    /// Margin on a shopping day, times P(alive), minor units.
+    margin_minor: f64,
+    value: ValueModel,
+    discount_a_day: f64,
+}
+
+impl Prospect {
+    /// `None` without a model that knows what is spent.
+    pub(super) fn of(moment: &Moment<'_>, facts: &Facts, reading: &Reading) -> Option<Prospect> {
+        let churn = &moment.terms.churn;
+        let value = churn.value?;
+        let rhythm = &reading.rhythm;
+        let repeats = f64::from(rhythm.repeats);
+        let staying = Staying {
+            shape: churn.r + repeats,
+            scale: churn.alpha_days + f64::from(moment.day.since(rhythm.first).max(0)),
+            a: churn.a,
+            // MBG/NBD: the first purchase was a chance to leave too.
+            b: churn.b + repeats + 1.0,
+        };
+        // The first shopping day with the others: the state has no sum without it.
+        let days = repeats + 1.0;
+        let mean_minor = facts.lifetime.spend_minor as f64 / days;
+        let expected = match mean_minor > 0.0 {
+            true => value.spending.expected(days, mean_minor),
+            false => value.spending.expected(0.0, 0.0),
+        }?;
+        let margin = f64::from(moment.terms.ltv.margin_permille) / 1000.0;
+        let permille = f64::from(churn.discount_permille);
+        Some(Prospect {
+            quick: Quick::of(staying),
+            margin_minor: reading.score.alive * expected * margin,
+            value,
+            discount_a_day: libm::log1p(permille / 1000.0) / YEAR_DAYS,
+        })
+    }
+
+    /// Residual CLV, minor units: the margin on all purchases that are still to be expected, discounted.
+    pub(super) fn residual_minor(&self) -> i64 {
+        self.minor(self.quick.discounted_purchases(self.discount_a_day))
+    }
+
+    /// Whether more is to be expected of the customer within a year than of four in five; `None` where the model does not say
+    /// from where on that is.
+    pub(super) fn has_high_value(&self) -> Option<bool> {
+        let high_value_minor = self.value.high_value_minor?;
+        Some(self.minor(self.quick.purchases(YEAR_DAYS)) > high_value_minor)
+    }
+
+    fn minor(&self, purchases: f64) -> i64 {
+        // Beyond the largest number a cast gives that number.
+        libm::round(self.margin_minor * purchases).max(0.0) as i64
+    }
+}
