@@ -13,6 +13,7 @@ mod fraud;
 pub mod groups;
 mod ledger;
 mod memory;
+pub mod population;
 mod reactivation;
 mod relationship;
 mod segments;

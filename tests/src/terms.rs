@@ -72,6 +72,7 @@ pub fn plain() -> Terms {
         engagement: None,
         groups: None,
         value: None,
+        population: None,
     }
 }
 

@@ -10,6 +10,7 @@
 pub mod limits;
 pub mod log;
 pub mod metrics;
+pub mod population;
 pub mod store;
 pub mod tally;
 

@@ -12,7 +12,7 @@
 
 use hashbrown::HashMap;
 use programme::time::Timestamp;
-use wire::stored::{self, CorruptState, Marker};
+use wire::stored::{self, CorruptState, Marker, population};
 
 use crate::log::{ChangelogOffset, Failure, Restoring};
 use crate::store::{Changes, Position, Store};
@@ -121,6 +121,11 @@ impl Restoring for Restore<'_> {
             let value = value.ok_or_else(|| Failure::Crash("changelog: a suppression without a value".into()))?;
             stored::decode_suppression(value).map_err(|error| corrupt(value, error))?;
             self.changes.suppress(key, value);
+            return self.write_if_full();
+        }
+        if population::is_population_key(key) {
+            population::read_key(key).map_err(|error| corrupt(key, error))?;
+            self.changes.count(key, value);
             return self.write_if_full();
         }
         if let Some(account) = stored::account_of(key) {
@@ -252,5 +257,26 @@ mod tests {
         assert_eq!(store.suppression(b"gone").unwrap(), Some(suppression));
         assert_eq!(store.suppression(b"here").unwrap(), None);
         assert_eq!(index(&store), " of ");
+    }
+
+    // Sums that are not restored with their customers are counted twice from then on.
+    #[test]
+    fn the_population_comes_back_too() {
+        let (_root, store) = opened();
+        let key = population::name_key(7);
+        let mut restore = Restore::new(&store, NOW).unwrap();
+        restore.customer(&key, Some(b"S-1")).unwrap();
+        restore.customer(&population::name_key(8), Some(b"S-2")).unwrap();
+        restore.customer(&population::name_key(8), None).unwrap();
+        restore.marker(&marker(1), ChangelogOffset(10)).unwrap();
+        restore.finish().unwrap();
+        let mut found = Vec::new();
+        let visit = |key: &[u8], value: &[u8]| {
+            found.push((key.to_vec(), value.to_vec()));
+            Ok::<(), StoreError>(())
+        };
+        store.each_population(visit).unwrap();
+        assert_eq!(found, [(key.to_vec(), b"S-1".to_vec())]);
+        assert!(store.position().unwrap().is_some());
     }
 }

@@ -6,6 +6,7 @@
 //! customers   customer id                              -> indexed at (i64, big-endian) ++ stored customer
 //! wakeups     indexed at (order-preserving) ++ customer id -> nothing
 //! position    "position"                               -> changelog offset ++ written at ++ marker
+//!             `wire::stored::population`                -> sums over all customers, and names in them
 //! suppressed  `wire::stored::suppression_key`           -> until when events are not taken in
 //! groups      account id                               -> stored group
 //! ```
@@ -30,6 +31,7 @@ use rocksdb::{ColumnFamily, DB, WriteBatch};
 
 use crate::log::ChangelogOffset;
 use wakeups::{DueWakeup, INDEXED_AT_BYTES};
+use wire::stored::population::{POPULATION_PREFIX, is_population_key};
 use wire::stored::suppression_key;
 
 /// The store of one task. Reading is safe from any thread; the owning worker alone writes.
@@ -156,6 +158,26 @@ impl Store {
             return Ok(None);
         }
         self.db.get_cf(self.family(SUPPRESSED), suppression_key(id)).map_err(self.fails())
+    }
+
+    /// A record of the population, by its key.
+    pub fn population(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.db.get_cf(self.family(POSITION), key).map_err(self.fails())
+    }
+
+    /// Shows every record of the population, ascending by key.
+    pub fn each_population<E: From<StoreError>>(
+        &self,
+        mut visit: impl FnMut(&[u8], &[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut entries = self.db.raw_iterator_cf(self.family(POSITION));
+        entries.seek(POPULATION_PREFIX);
+        while let Some((key, value)) = entries.item().filter(|(key, _)| is_population_key(key)) {
+            visit(key, value)?;
+            entries.next();
+        }
+        entries.status().map_err(self.fails())?;
+        Ok(())
     }
 
     /// The stored form of the group `account`.
@@ -375,6 +397,15 @@ impl Changes<'_> {
     pub fn suppress(&mut self, key: &[u8], stored: &[u8]) {
         self.batch.put_cf(self.store.family(SUPPRESSED), key, stored);
         self.suppresses = true;
+    }
+
+    /// Puts a record of the population, or takes it out.
+    pub fn count(&mut self, key: &[u8], value: Option<&[u8]>) {
+        let family = self.store.family(POSITION);
+        match value {
+            Some(value) => self.batch.put_cf(family, key, value),
+            None => self.batch.delete_cf(family, key),
+        }
     }
 
     /// Puts a group, or forgets it. `forgets` says that a member is not in it any more, who may have been erased.

@@ -13,6 +13,7 @@ use programme::decision::Decision;
 use programme::editions::Programme;
 use programme::facts::Folded as Outcome;
 use programme::message::Message as Told;
+use programme::population::change::{EVENTS_UNCOUNTED_MAX, counts_at_once};
 use programme::time::Timestamp;
 use wire::input::{Decoder, Encoding};
 use wire::output::{self, Encodings, Stamp};
@@ -25,6 +26,7 @@ use crate::log::{
     TaskId,
 };
 use crate::mistakes::{Mistake, makes};
+use crate::population::{Changed, Counts};
 use crate::store::wakeups::{self, DueWakeup, INDEXED_AT_BYTES};
 use crate::store::{Changes, CommittedAt, Position, StagedChanges, Store};
 use crate::tally::Tally;
@@ -75,6 +77,7 @@ pub struct Task {
     dead_letters: u64,
     tally: Tally,
     changes: StagedChanges,
+    counts: Counts,
     /// How large they were last time.
     changes_bytes: usize,
 }
@@ -115,6 +118,7 @@ impl Task {
         }
         let lateness_ms = i64::from(rules.programme.terms().lateness_s) * 1000;
         let position = store.position()?;
+        let counts = Counts::of(&store, &rules.programme)?;
         Ok(Task {
             id,
             store,
@@ -129,6 +133,7 @@ impl Task {
             dead_letters: 0,
             tally: Tally::default(),
             changes: StagedChanges::default(),
+            counts,
             changes_bytes: 0,
         })
     }
@@ -295,6 +300,9 @@ impl Task {
                     tracing::info!(task = self.id.0, "every customer is judged by the terms that hold");
                     self.rejudged_through = None;
                     self.terms = rules.programme.id();
+                    let mut forgotten = Vec::new();
+                    self.counts.forget_others(&store, &mut forgotten)?;
+                    self.stage_population(&forgotten, &mut changes, staged);
                     changed = true;
                 }
             }
@@ -321,6 +329,7 @@ impl Task {
         changes: &mut Changes<'_>,
         staged: &mut Staged,
     ) -> Result<bool, Failure> {
+        self.counts.learn(called.events);
         let past_until = called.first_at().map(|at| rules.programme.past_until(at));
         let mut groups = Groups::load(&self.store, called.events)?;
         let calls = called.calls();
@@ -330,12 +339,17 @@ impl Task {
             for (mut touched, calls) in
                 Touched::load(&self.store, by_customer, past_until)?.into_iter().zip(by_customer)
             {
-                self.fold_customer(&mut touched, calls, called, rules, changes, &mut folded);
+                self.fold_customer(&mut touched, calls, called, rules, changes, &mut folded)?;
+                if touched.changed {
+                    let Touched { stored, counted_as, customer, .. } = &mut touched;
+                    self.counts.count(&rules.programme, stored, counted_as.as_deref(), customer)?;
+                }
                 self.stage_customer(rules, &touched, clock, changes, staged);
                 folded.changed |= touched.changed;
             }
         }
 
+        self.stage_counts(changes, staged)?;
         for (message, said) in called.events.iter().filter_map(|held| held.arrival.contribution()) {
             groups.take(message, said, &rules.programme, &mut folded.decisions);
         }
@@ -369,10 +383,10 @@ impl Task {
         rules: &Rules,
         changes: &mut Changes<'_>,
         folded: &mut Folded,
-    ) {
+    ) -> Result<(), Failure> {
         let (customer, programme) = (&mut touched.customer, &rules.programme);
         let Folded { clock, decisions, told, .. } = folded;
-        let mut tells = Vec::new();
+        let (mut tells, mut uncounted) = (Vec::new(), 0);
         for call in calls {
             match call.why {
                 Why::Arrival(place) => {
@@ -391,6 +405,15 @@ impl Task {
                         Outcome::Declined => arrival.event().is_some(),
                         Outcome::Suppressed | Outcome::PassedOn => false,
                     };
+                    if self.counts.is_on() {
+                        uncounted += 1;
+                        if uncounted >= EVENTS_UNCOUNTED_MAX || arrival.event().is_none_or(counts_at_once) {
+                            uncounted = 0;
+                            let counted_as = touched.counted_as.as_deref();
+                            self.counts.count(programme, &touched.stored, counted_as, customer)?;
+                            touched.counted_as = Some(Box::new(customer.without_past()));
+                        }
+                    }
                     self.tally.arrival(arrival.event(), outcome);
                     self.tally.customers += u64::from(unknown && !customer.is_unknown());
                 }
@@ -415,6 +438,26 @@ impl Task {
         // What groups are told is dated by itself, and goes after all that events led to.
         Programme::post(customer, &mut tells);
         told.extend(tells.drain(..).map(|message| (called.events.len(), message)));
+        Ok(())
+    }
+
+    /// Keeps what a turn has moved of the sums over all customers.
+    fn stage_counts(&mut self, changes: &mut Changes<'_>, staged: &mut Staged) -> Result<(), Failure> {
+        if self.counts.is_on() {
+            let mut moved = Vec::new();
+            self.counts.take(&self.store, &mut moved)?;
+            self.stage_population(&moved, changes, staged);
+        }
+        Ok(())
+    }
+
+    fn stage_population(&self, moved: &[Changed], changes: &mut Changes<'_>, staged: &mut Staged) {
+        for (key, value) in moved {
+            changes.count(key, value.as_deref());
+            let key = staged.push(key);
+            let value = value.as_ref().map(|value| staged.push(value));
+            staged.changelog.push(ChangelogMessage { task: self.id, key, value });
+        }
     }
 
     /// The next customers to see to because the programme has become another one; none when all were seen to, and

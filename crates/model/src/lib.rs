@@ -15,6 +15,7 @@
 //! | how true is a score? | [`verdict`] |
 //! | which probability does a score mean? | [`calibration::Calibration`] |
 //! | who belongs to the upper fifth? | [`cuts`] |
+//! | what do sums over all customers say to a director? | [`figures`] |
 //! | does acting on warnings help? | [`uplift::uplift`] |
 //! | do experts agree what weighs how much? | [`agreement::agreement`] |
 //!
@@ -39,5 +40,6 @@ pub mod fit;
 pub mod agreement;
 pub mod calibration;
 pub mod cuts;
+pub mod figures;
 pub mod uplift;
 pub mod verdict;

@@ -35,6 +35,10 @@ pub struct Customer {
     pub identity: Identity,
     /// What was announced of late.
     pub decided: Decided,
+    /// By which terms the customer was counted among the population last ([`Programme::population_id`]); 0 for nobody's.
+    ///
+    /// [`Programme::population_id`]: crate::editions::Programme::population_id
+    pub counted: u32,
     /// What is needed to judge the last days again; `None` where the terms ask for none.
     pub past: Option<Box<Past>>,
 }
@@ -73,6 +77,7 @@ impl Customer {
             erased_at: self.erased_at,
             identity: Identity::default(),
             decided: Decided::default(),
+            counted: self.counted,
             past: None,
         }
     }
@@ -107,6 +112,25 @@ pub struct Standing {
     pub draws: DrawsStanding,
     /// What was concluded of the relationship; `None` where the terms do not ask, or there is nothing.
     pub relationship: Option<Box<RelationshipStanding>>,
+    /// From which class into which the customer went of late, oldest first, at most [`MOVES_MAX`]; none unless the terms
+    /// count the population.
+    pub moves: Vec<ClassMove>,
+}
+
+/// How many moves between classes are remembered of a customer.
+pub const MOVES_MAX: usize = 32;
+
+/// A customer went from one class into another. The first class that a customer ever has is no move.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ClassMove {
+    /// On which local day.
+    pub day: Day,
+    /// Between segments and not between tiers.
+    pub of_segments: bool,
+    /// The place of the tier in the terms, or of the segment in [`Segment::ALL`], below 256.
+    pub from: u8,
+    /// The same of the one that the customer went into.
+    pub to: u8,
 }
 
 impl Standing {

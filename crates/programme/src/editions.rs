@@ -107,6 +107,17 @@ impl Programme {
         Moment { terms: self.terms_at(at), zone: &self.zone, at, day: self.zone.day(at), happened: None }
     }
 
+    /// Tells by which terms the population is counted, so that what was counted by others is not mixed with it; 0 where
+    /// the terms do not count it.
+    pub fn population_id(&self) -> u32 {
+        let terms = self.terms();
+        let Some(population) = &terms.population else { return 0 };
+        let mut bytes = Vec::from(population.lost_days.to_be_bytes());
+        bytes.extend(terms.time_zone.as_bytes());
+        bytes.push(crate::population::COUNTED_AS);
+        (xxhash_rust::xxh3::xxh3_64(&bytes) as u32).max(1)
+    }
+
     /// The place of the edition that holds at `at`.
     pub fn edition_at(&self, at: Timestamp) -> usize {
         match self.editions.len() {
@@ -138,6 +149,10 @@ impl Programme {
     }
 }
 
+fn lost_days(terms: &Terms) -> Option<u32> {
+    terms.population.as_ref().map(|population| population.lost_days)
+}
+
 /// What is wrong with editions, each of which is right by itself, beside each other.
 fn beside_each_other(given: &[(Terms, u32)], zone: &Zone) -> Vec<EditionFinding> {
     let mut findings = Vec::new();
@@ -167,6 +182,11 @@ fn beside_each_other(given: &[(Terms, u32)], zone: &Zone) -> Vec<EditionFinding>
                 "future_skew_s_max",
                 first.future_skew_s_max == terms.future_skew_s_max,
                 first.future_skew_s_max.to_string(),
+            ),
+            (
+                "population.lost_days",
+                lost_days(first) == lost_days(terms),
+                lost_days(first).map_or("absent".into(), |days| days.to_string()),
             ),
             (
                 "churn.tau_days",

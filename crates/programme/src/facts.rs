@@ -13,11 +13,11 @@ pub mod rhythm;
 pub mod seen;
 pub mod unite;
 
-use crate::event::{Body, Event, Instrument};
+use crate::event::{Body, Event, Instrument, Purchase};
 use crate::terms::Terms;
 use crate::time::{Day, Timestamp, Zone};
 
-use baskets::{Basket, Baskets, Booking};
+use baskets::{Basket, Baskets, Booking, Sold};
 use consents::Consents;
 use days::Days;
 use partners::Partners;
@@ -131,7 +131,12 @@ impl Facts {
                 let id = seen::fingerprint(&purchase.basket_id);
                 let partner = terms.partner_of_store(&purchase.store_id);
                 let partner = partner.map(|partner| seen::fingerprint(&partner.name));
-                let booking = Booking::Purchased { at: event.at, gross_minor: purchase.amount_minor, partner };
+                let sold = match terms.population {
+                    Some(_) => sold(purchase),
+                    None => Sold::default(),
+                };
+                let booking =
+                    Booking::Purchased { at: event.at, gross_minor: purchase.amount_minor, partner, sold };
                 return self.book(id, booking, terms, zone).map(Some);
             }
             Body::PurchaseReturned(returned) => {
@@ -221,8 +226,10 @@ impl Facts {
         let segments = terms.segments.as_ref().map_or(0, |segments| segments.window_days);
         // Two whole periods, and the one that is not over yet.
         let loyalty = terms.engagement.as_ref().map_or(0, |engagement| engagement.loyalty.period_weeks * 21);
+        let population = terms.population.as_ref().map_or(0, |population| population.days_kept());
         let days = tiers.max(terms.memory.returns_days).max(segments).max(loyalty).max(terms.churn.follow_up_days);
         let days = days.max(terms.churn.partial.map_or(0, |partial| partial.days_kept()));
+        let days = days.max(population);
         i32::try_from(days).expect("terms bound all of them to 1,400")
     }
 
@@ -296,4 +303,10 @@ impl Facts {
             self.rhythm = rhythm.without(day, terms.churn.tau_days, shopping_days);
         }
     }
+}
+
+/// Where a basket was sold.
+fn sold(purchase: &Purchase) -> Sold {
+    let named = |name: &str| if name.is_empty() { 0 } else { seen::fingerprint(name) };
+    Sold { store: named(&purchase.store_id), channel: named(&purchase.channel), tier: 0 }
 }

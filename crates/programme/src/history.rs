@@ -101,6 +101,7 @@ pub(crate) fn terms() -> Terms {
         engagement: None,
         groups: None,
         value: None,
+        population: None,
     }
 }
 

@@ -23,6 +23,7 @@ pub mod terms;
 
 pub mod facts;
 pub mod measure;
+pub mod population;
 pub mod probability;
 
 pub mod ledger;

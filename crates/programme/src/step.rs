@@ -60,6 +60,12 @@ impl Programme {
         let Ok(booked) = customer.facts.fold(event, self.terms_at(at), self.zone()) else {
             return Folded::Duplicate;
         };
+        if let (Some(booked), event::Body::Purchase(_), Some(_)) =
+            (&booked, &event.body, &self.terms_at(at).population)
+        {
+            // The first event of all is paid in the lowest tier.
+            customer.facts.baskets.note_tier(booked.after.id, customer.standing.tier.position + 1);
+        }
         let happened = Happened { event, booked: booked.as_ref() };
         let cause = Cause { happened: Some(happened), terms_changed: false, correction, from_id: None };
         self.judge(&event.customer_id, customer, at, &cause, decisions);

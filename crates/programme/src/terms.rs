@@ -16,6 +16,7 @@ pub mod fraud;
 pub mod groups;
 pub mod partners;
 pub mod points;
+pub mod population;
 pub mod reactivation;
 pub mod segments;
 pub mod surveys;
@@ -40,6 +41,7 @@ use fraud::Fraud;
 use groups::Groups;
 use partners::Partner;
 use points::Points;
+use population::Population;
 use reactivation::Reactivation;
 use segments::Segments;
 use surveys::{Survey, SurveyContact};
@@ -130,6 +132,9 @@ pub struct Terms {
     /// What customers bring beside own purchases; absent where it is not counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<Value>,
+    /// What is counted of all customers together; absent where nothing is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub population: Option<Population>,
 }
 
 /// Bounds of what is remembered of one customer.
@@ -250,6 +255,9 @@ impl Terms {
         }
         if let Some(value) = &self.value {
             value.check(self.engagement.is_some(), &mut findings);
+        }
+        if let Some(population) = &self.population {
+            population.check(&mut findings);
         }
         findings.0
     }

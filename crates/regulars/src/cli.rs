@@ -12,8 +12,8 @@ use crate::config::{Config, LogConfig};
 use crate::fault::Fault;
 use crate::telemetry::{self, LogFormat};
 use crate::{
-    at_risk, customers, draw, explain, fit, groups, load, model, partners, programme_check, replay, run, topics,
-    weights, what_if,
+    at_risk, customers, draw, explain, fit, groups, load, model, partners, programme_check, replay, report, run,
+    topics, weights, what_if,
 };
 
 /// Turns a retailer's events into tier changes and churn warnings, exactly once.
@@ -139,6 +139,9 @@ enum Command {
     /// Shows what each company of a coalition sold, and what they owe each other for points
     #[command(after_help = PARTNERS_EXAMPLE)]
     Partners(partners::Args),
+    /// Shows what all customers together add up to in a month or year: loyalty, churn, satisfaction, money
+    #[command(after_help = report::EXAMPLE)]
+    Report(report::Args),
     /// Shows why a customer is where they are
     #[command(after_help = EXPLAIN_EXAMPLE)]
     Explain(explain::Args),
@@ -251,6 +254,7 @@ impl Cli {
             Command::Groups(args) => groups::run(args),
             Command::AtRisk(args) => at_risk::run(&args),
             Command::Partners(args) => partners::run(&args),
+            Command::Report(args) => report::run(&args),
             Command::Explain(args) => explain::run(args),
             Command::Draw(args) => draw::run(args),
             Command::Weights(args) => weights::run(&args),

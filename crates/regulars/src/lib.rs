@@ -28,6 +28,7 @@ pub mod model;
 pub mod partners;
 pub mod programme_check;
 pub mod replay;
+pub mod report;
 pub mod summary;
 pub mod topics;
 pub mod weights;

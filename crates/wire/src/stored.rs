@@ -16,6 +16,7 @@ mod fraud;
 mod group;
 mod message;
 mod points;
+pub mod population;
 mod segments;
 
 use std::borrow::Cow;

@@ -10,7 +10,7 @@ use programme::customer::{
 };
 use programme::decision::{FraudPattern, FraudSuspected};
 use programme::event::{Body, Event, PurchaseVoided};
-use programme::facts::baskets::{Basket, Baskets};
+use programme::facts::baskets::{Basket, Baskets, Sold};
 use programme::facts::consents::Consents;
 use programme::facts::days::{Bucket, Days};
 use programme::facts::partners::{Partners, Share};
@@ -51,6 +51,7 @@ fn regular() -> Customer {
         returned_minor: 0,
         taken_back: false,
         partner: None,
+        sold: Sold::default(),
     };
     Customer {
         facts: Facts {
@@ -123,6 +124,7 @@ fn at_risk() -> Customer {
         returned_minor: 0,
         taken_back: true,
         partner: None,
+        sold: Sold::default(),
     };
     customer.facts.baskets.baskets.push(unheard_of);
     customer.standing.sequence = 12;
@@ -409,8 +411,10 @@ fn facts() -> impl Strategy<Value = Facts> {
                 .collect(),
         });
     let partner = || prop::option::of(1..=u64::MAX);
-    let basket = (any::<u64>(), instants(), any::<bool>(), any::<i64>(), 0..3_i64, any::<bool>(), partner())
-        .prop_map(|(id, at, arrived, gross_minor, returned_minor, taken_back, partner)| Basket {
+    let sold =
+        (any::<u64>(), any::<u64>(), any::<u32>()).prop_map(|(store, channel, tier)| Sold { store, channel, tier });
+    let basket = (any::<u64>(), instants(), any::<bool>(), any::<i64>(), 0..3_i64, any::<bool>(), partner(), sold)
+        .prop_map(|(id, at, arrived, gross_minor, returned_minor, taken_back, partner, sold)| Basket {
             id,
             at,
             arrived,
@@ -418,6 +422,7 @@ fn facts() -> impl Strategy<Value = Facts> {
             returned_minor,
             taken_back,
             partner,
+            sold,
         });
     let share = (any::<u32>(), any::<i64>(), prop::option::of(instants()));
     let partners = prop::collection::btree_map(any::<u64>(), share, 0..3).prop_map(|shares| Partners {

@@ -4,7 +4,7 @@ use programme::classes::relationship::{LadderStep, Level, LifeCycle, NegativeEng
 use programme::customer::relationship::{Asked, MembershipStanding, RelationshipClasses, RelationshipStanding};
 use programme::customer::{Customer, Held};
 use programme::event::{ChannelRole, Instrument, Interaction};
-use programme::facts::relationship::answers::{Answers, Aspect, Given, Part};
+use programme::facts::relationship::answers::{Answers, Aspect, Criterion, Given, Part};
 use programme::facts::relationship::assortment::{Assortment, Shelf};
 use programme::facts::relationship::interactions::{Cell, Interactions};
 use programme::facts::relationship::issues::{Issue, Issues, Raised, RaisedBy};
@@ -31,14 +31,18 @@ fn answers() -> impl Strategy<Value = Answers> {
     let part = (select(&Aspect::ALL[..]), select(&Dimension::ALL[..]), any::<i64>(), 1..i64::MAX)
         .prop_map(|(aspect, dimension, sum, weight)| Part { aspect, dimension, sum, weight });
     let texts = ("[a-z_]{0,9}", "[a-z]{0,9}");
-    let given = (instants(), any::<u64>(), texts, select(&Instrument::ALL[..]), vec(part, 0..4)).prop_map(
-        |(at, event, (survey, touchpoint), instrument, parts)| Given {
+    let criterion = (any::<u64>(), any::<i64>(), any::<i64>())
+        .prop_map(|(item, score_milli, importance_milli)| Criterion { item, score_milli, importance_milli });
+    let said = (vec(part, 0..4), vec(criterion, 0..3));
+    let given = (instants(), any::<u64>(), texts, select(&Instrument::ALL[..]), said).prop_map(
+        |(at, event, (survey, touchpoint), instrument, (parts, criteria))| Given {
             at,
             event,
             survey,
             instrument,
             touchpoint,
             parts,
+            criteria,
         },
     );
     vec(given, 0..4).prop_map(|given| Answers { given })

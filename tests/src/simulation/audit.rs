@@ -18,6 +18,7 @@ use engine::log::{Log, TaskId};
 use engine::store::StoreError;
 use engine::worker::Worker;
 use programme::time::{Timestamp, Zone};
+use wire::stored::population::is_population_key;
 use wire::stored::{self, Marker};
 
 use super::merges;
@@ -192,7 +193,7 @@ impl Audit {
         for message in part.changelog.iter().filter(|message| message.key.as_deref() != Some(MARKER_KEY)) {
             let key = message.key.clone().ok_or("a changelog entry without a key")?;
             match &message.value {
-                _ if stored::is_suppression_key(&key) => {}
+                _ if stored::is_suppression_key(&key) || is_population_key(&key) => {}
                 Some(value) => drop(shadow.customers.insert(key, value.clone())),
                 None => drop(shadow.customers.remove(&key)),
             }

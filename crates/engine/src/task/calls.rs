@@ -77,6 +77,8 @@ pub(super) struct Touched<'a> {
     /// Until when events were suppressed before this turn.
     pub(super) erased_before: Option<Timestamp>,
     pub(super) changed: bool,
+    /// As what the customer was counted among the population within this turn; `None` where they were not yet.
+    pub(super) counted_as: Option<Box<Customer>>,
 }
 
 impl<'a> Touched<'a> {
@@ -110,7 +112,15 @@ impl<'a> Touched<'a> {
                 }
             };
             let erased_before = customer.erased_at;
-            touched.push(Touched { id, customer, stored, indexed_at, erased_before, changed: false });
+            touched.push(Touched {
+                id,
+                customer,
+                stored,
+                indexed_at,
+                erased_before,
+                changed: false,
+                counted_as: None,
+            });
         }
         Ok(touched)
     }

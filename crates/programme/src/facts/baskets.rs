@@ -26,6 +26,19 @@ pub struct Basket {
     pub taken_back: bool,
     /// Fingerprint of the name of the company that sold it, where companies share the programme.
     pub partner: Option<u64>,
+    /// Where and to whom it was sold; nothing unless the terms count the population.
+    pub sold: Sold,
+}
+
+/// Where and to whom a basket was sold, as the population is divided.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sold {
+    /// Fingerprint of the store; 0 where it was not said.
+    pub store: u64,
+    /// Fingerprint of the channel; 0 where it was not said.
+    pub channel: u64,
+    /// 1 more than the place in the terms of the tier that the customer held before it; 0 where it is not known.
+    pub tier: u32,
 }
 
 /// What an event says about a basket.
@@ -39,6 +52,8 @@ pub enum Booking {
         gross_minor: i64,
         /// The company that sold it, as [`Basket::partner`] says.
         partner: Option<u64>,
+        /// Where it was sold; the tier is noted by whoever knows it.
+        sold: Sold,
     },
     /// Part of it came back.
     Returned {
@@ -61,7 +76,8 @@ pub enum Booking {
 
 impl Basket {
     fn unheard_of(id: u64, at: Timestamp) -> Basket {
-        Basket { id, at, arrived: false, gross_minor: 0, returned_minor: 0, taken_back: false, partner: None }
+        let sold = Sold::default();
+        Basket { id, at, arrived: false, gross_minor: 0, returned_minor: 0, taken_back: false, partner: None, sold }
     }
 
     /// It counts as a purchase: it arrived, and did not go back whole. A basket of 0 counts.
@@ -98,11 +114,12 @@ impl Baskets {
         let before = basket.clone();
         match booking {
             Booking::Purchased { .. } if basket.arrived => return None,
-            Booking::Purchased { at, gross_minor, partner } => {
+            Booking::Purchased { at, gross_minor, partner, sold } => {
                 basket.arrived = true;
                 basket.at = at;
                 basket.gross_minor = gross_minor;
                 basket.partner = partner;
+                basket.sold = sold;
             }
             Booking::Returned { amount_minor, .. } => {
                 basket.returned_minor = basket.returned_minor.saturating_add(amount_minor);
@@ -110,6 +127,13 @@ impl Baskets {
             Booking::ReturnedWhole { .. } | Booking::Voided { .. } => basket.taken_back = true,
         }
         Some((before, basket.clone()))
+    }
+
+    /// Notes which tier the customer held before the basket with that fingerprint was paid.
+    pub fn note_tier(&mut self, id: u64, tier: u32) {
+        if let Some(basket) = self.baskets.iter_mut().rfind(|basket| basket.id == id) {
+            basket.sold.tier = tier;
+        }
     }
 
     /// Whether the purchase of the basket with fingerprint `id` has arrived.

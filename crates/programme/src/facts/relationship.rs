@@ -65,7 +65,7 @@ impl Relationship {
         let id = seen::fingerprint(&event.id);
         match &event.body {
             Body::SurveyAnswered(answered) => {
-                self.answers.fold(answered, id, event.at, &terms.survey);
+                self.answers.fold(answered, id, event.at, &terms.survey, terms.population.is_some());
                 if let Some(complaints) = &terms.complaints {
                     self.issues.fold_answer(answered, id, event.at, complaints);
                 }

@@ -120,6 +120,7 @@ fn united_basket(own: &Basket, other: &Basket) -> Basket {
         returned_minor: own.returned_minor.saturating_add(other.returned_minor),
         taken_back: own.taken_back || other.taken_back,
         partner: own.partner.or(other.partner),
+        sold: if own.arrived { own.sold } else { other.sold },
     }
 }
 

@@ -54,6 +54,7 @@ fn calm(answered_at: Timestamp, terms: &Complaints) -> Timestamp {
     answered_at.plus_ms(i64::from(terms.calm_days) * DAY_MS)
 }
 
-fn given_up(raised_at: Timestamp, terms: &Complaints) -> Timestamp {
+/// The first instant at which what was raised at `raised_at` and never answered is given up.
+pub fn given_up(raised_at: Timestamp, terms: &Complaints) -> Timestamp {
     raised_at.plus_ms(i64::from(terms.given_up_days) * DAY_MS)
 }

@@ -11,6 +11,7 @@ use crate::time::Timestamp;
 
 use super::groups::remember_told;
 use crate::editions::Programme;
+use crate::population::moves::Classes;
 
 impl Programme {
     /// Looks at `customer` at `at`, and appends what follows to `decisions`.
@@ -29,9 +30,14 @@ impl Programme {
         if standing.tier.name.is_empty() {
             standing.risk.since = at;
         }
+        let classes_before = moment.terms.population.as_ref().map(|_| Classes::of(standing));
         let mut concluded = Vec::new();
         for mechanic in MECHANICS {
             (mechanic.judge)(&moment, facts, standing, &mut concluded);
+        }
+        match classes_before {
+            Some(before) => before.note_moves(moment.day, standing),
+            None => standing.moves.clear(),
         }
         self.announce(customer_id, standing, cause, concluded, decisions);
         self.tell_group(customer_id, customer, cause);

@@ -6,6 +6,7 @@ mod challenges;
 pub(super) mod decided;
 mod draws;
 mod identity;
+mod moves;
 mod partners;
 pub(super) mod past;
 pub(super) mod relationship;
@@ -16,7 +17,7 @@ use programme::customer::identity::Identity;
 use programme::customer::{
     Customer, DiscountStanding, Outcome, PartialStanding, RiskStanding, Standing, TierStanding, Warned,
 };
-use programme::facts::baskets::{Basket, Baskets};
+use programme::facts::baskets::{Basket, Baskets, Sold};
 use programme::facts::days::{Bucket, Days};
 use programme::facts::rhythm::Rhythm;
 use programme::facts::seen::Seen;
@@ -35,7 +36,7 @@ const TAKEN_BACK: u32 = 2;
 
 /// The stored form of `customer`.
 pub(super) fn message(customer: &Customer) -> StoredCustomer {
-    let Customer { facts, standing, wake_at, erased_at, identity, decided, past } = customer;
+    let Customer { facts, standing, wake_at, erased_at, identity, decided, counted, past } = customer;
     let Facts {
         since,
         last_purchase_at,
@@ -114,6 +115,12 @@ pub(super) fn message(customer: &Customer) -> StoredCustomer {
         merged_into: identity.merged_into.as_ref().map(identity::into_message),
         awaited_ids: identity.awaited.clone(),
         absorbed_ids: identity.absorbed.clone(),
+        basket_stores: unless_zero(baskets.iter().map(|basket| basket.sold.store)),
+        basket_channels: unless_zero(baskets.iter().map(|basket| basket.sold.channel)),
+        basket_tiers: unless_zero(baskets.iter().map(|basket| basket.sold.tier)),
+        move_days: differences(standing.moves.iter().map(|moved| moved.day.0), i32::wrapping_sub),
+        moves: standing.moves.iter().map(moves::number).collect(),
+        counted: *counted,
         past: past.as_ref().map_or_else(Vec::new, |past| self::past::message(past).encode_to_vec()),
         partial_raised_day: standing.risk.partial.map(|partial| partial.raised.0),
         partial_ended: standing.risk.partial.is_some_and(|partial| !partial.holds),
@@ -179,6 +186,7 @@ pub(super) fn customer(message: StoredCustomer, past_until: Option<Timestamp>) -
         discount: message.discount.map(discount).transpose()?.unwrap_or_default(),
         draws: message.draws.map(draws::standing).transpose()?.unwrap_or_default(),
         relationship: message.relationship_standing.map(relationship::standing).transpose()?.map(Box::new),
+        moves: moves::moves(&message.move_days, &message.moves)?,
     };
     let wake_at = message.wake_at_ms.map(Timestamp);
     let is_needed = past_until.is_none_or(|until| standing.clock > until) && !message.past.is_empty();
@@ -194,7 +202,8 @@ pub(super) fn customer(message: StoredCustomer, past_until: Option<Timestamp>) -
         absorbed: message.absorbed_ids,
     };
     let erased_at = message.erased_at_ms.map(Timestamp);
-    Ok(Customer { facts, standing, wake_at, erased_at, identity, decided, past })
+    let counted = message.counted;
+    Ok(Customer { facts, standing, wake_at, erased_at, identity, decided, counted, past })
 }
 
 fn read_all<S, T>(stored: Vec<S>, read: fn(S) -> Result<T, CorruptState>) -> Result<Vec<T>, CorruptState> {
@@ -224,6 +233,9 @@ fn baskets(message: &StoredCustomer) -> Result<Baskets, CorruptState> {
     let returned_minor = or_zeros("basket_returned_minor", &message.basket_returned_minor, count)?;
     let flags = or_zeros("basket_flags", &message.basket_flags, count)?;
     let partners = or_zeros("basket_partners", &message.basket_partners, count)?;
+    let stores = or_zeros("basket_stores", &message.basket_stores, count)?;
+    let channels = or_zeros("basket_channels", &message.basket_channels, count)?;
+    let tiers = or_zeros("basket_tiers", &message.basket_tiers, count)?;
     let mut at_ms = 0_i64;
     let mut baskets = Vec::with_capacity(count);
     for i in 0..count {
@@ -240,6 +252,7 @@ fn baskets(message: &StoredCustomer) -> Result<Baskets, CorruptState> {
             returned_minor: returned_minor(i),
             taken_back: flags & TAKEN_BACK != 0,
             partner: Some(partners(i)).filter(|partner| *partner != 0),
+            sold: Sold { store: stores(i), channel: channels(i), tier: tiers(i) },
         });
     }
     Ok(Baskets { baskets })

@@ -4,6 +4,7 @@
 //! answer in part has sums of the dimensions that it reaches.
 
 use crate::event::{Answer, Instrument, SurveyAnswered};
+use crate::facts::seen::fingerprint;
 use crate::terms::surveys::{Dimension, Scale, Survey};
 use crate::time::Timestamp;
 
@@ -29,6 +30,19 @@ pub struct Given {
     pub touchpoint: String,
     /// Ascending by what they are of; at least one.
     pub parts: Vec<Part>,
+    /// What a CSI said item by item; none unless the terms count the population, whose matrix names each criterion.
+    pub criteria: Vec<Criterion>,
+}
+
+/// How satisfied a customer is with one thing, and how much it matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Criterion {
+    /// Fingerprint of the item's id.
+    pub item: u64,
+    /// Satisfaction, thousandths of a point.
+    pub score_milli: i64,
+    /// Importance, thousandths of a point, above 0.
+    pub importance_milli: i64,
 }
 
 /// What was answered to the items of one dimension: the mean is `sum / weight`.
@@ -65,7 +79,15 @@ impl Aspect {
 impl Answers {
     /// Takes in what was answered in the event with fingerprint `event`. What the surveys of the terms do not ask is passed
     /// over, and answers to surveys that they do not have are forgotten.
-    pub(super) fn fold(&mut self, answered: &SurveyAnswered, event: u64, at: Timestamp, surveys: &[Survey]) {
+    /// Items are kept where `by_item`.
+    pub(super) fn fold(
+        &mut self,
+        answered: &SurveyAnswered,
+        event: u64,
+        at: Timestamp,
+        surveys: &[Survey],
+        by_item: bool,
+    ) {
         self.given.retain(|given| declared(surveys, &given.survey, given.instrument).is_some());
         let Some(survey) = declared(surveys, &answered.survey_id, answered.instrument) else { return };
         let parts = parts(survey, &answered.answers);
@@ -79,6 +101,7 @@ impl Answers {
             instrument: survey.instrument,
             touchpoint: answered.touchpoint.clone(),
             parts,
+            criteria: if by_item { criteria(survey, &answered.answers) } else { Vec::new() },
         };
         self.keep(given, survey.answers_max as usize);
     }
@@ -138,8 +161,7 @@ pub fn parts(survey: &Survey, answers: &[Answer]) -> Vec<Part> {
                 }
             }
             Instrument::Csi => {
-                let usual = scale.importance.map(|importance| i64::from(importance) * 1000);
-                if let Some(importance) = answer.importance_milli.or(usual).filter(|importance| *importance > 0) {
+                if let Some(importance) = importance_milli(answer, &scale) {
                     add(Aspect::Weighted, dimension, score_milli * importance, importance);
                 }
             }
@@ -150,6 +172,24 @@ pub fn parts(survey: &Survey, answers: &[Answer]) -> Vec<Part> {
     }
     parts.sort_by_key(|part| (part.aspect, part.dimension));
     parts
+}
+
+/// What `answers` to items of `survey` say one by one, where it asks how much each matters.
+pub fn criteria(survey: &Survey, answers: &[Answer]) -> Vec<Criterion> {
+    let answers = answers.iter().filter(|_| survey.instrument == Instrument::Csi);
+    let criterion = |answer: &Answer| {
+        let scale = survey.item(&answer.item)?;
+        let importance_milli = importance_milli(answer, &scale)?;
+        let score_milli = scale.upright_milli(answer.score_milli);
+        Some(Criterion { item: fingerprint(&answer.item), score_milli, importance_milli })
+    };
+    answers.filter_map(criterion).collect()
+}
+
+/// How much it matters to the customer, thousandths of a point; `None` where that is not known.
+fn importance_milli(answer: &Answer, scale: &Scale) -> Option<i64> {
+    let usual = scale.importance.map(|importance| i64::from(importance) * 1000);
+    answer.importance_milli.or(usual).filter(|importance| *importance > 0)
 }
 
 /// A score as millionths of its scale.

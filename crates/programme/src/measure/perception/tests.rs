@@ -32,6 +32,7 @@ fn given(survey: &Survey, answers: &[Answer]) -> Given {
         instrument: survey.instrument,
         touchpoint: String::new(),
         parts: parts(survey, answers),
+        criteria: Vec::new(),
     }
 }
 

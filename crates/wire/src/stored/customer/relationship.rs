@@ -4,7 +4,7 @@ use programme::classes::relationship::{LadderStep, Level, LifeCycle, NegativeEng
 use programme::customer::Held;
 use programme::customer::relationship::{Asked, RelationshipClasses, RelationshipStanding};
 use programme::event::{ChannelRole, Instrument, Interaction};
-use programme::facts::relationship::answers::{Answers, Aspect, Given, Part};
+use programme::facts::relationship::answers::{Answers, Aspect, Criterion, Given, Part};
 use programme::facts::relationship::assortment::{Assortment, Shelf};
 use programme::facts::relationship::interactions::{Cell, Interactions};
 use programme::facts::relationship::issues::{Issue, Issues, Raised, RaisedBy};
@@ -89,6 +89,9 @@ fn answer(given: &Given) -> StoredAnswer {
         parts: given.parts.iter().map(place).collect(),
         part_sums: given.parts.iter().map(|part| part.sum).collect(),
         part_weights: given.parts.iter().map(|part| part.weight).collect(),
+        criteria: given.criteria.iter().map(|criterion| criterion.item).collect(),
+        criterion_score_milli: given.criteria.iter().map(|criterion| criterion.score_milli).collect(),
+        criterion_importance_milli: given.criteria.iter().map(|criterion| criterion.importance_milli).collect(),
     }
 }
 
@@ -109,7 +112,16 @@ fn given(stored: StoredAnswer) -> Result<Given, CorruptState> {
             weight,
         });
     }
+    parallel("criterion_score_milli", stored.criterion_score_milli.len(), stored.criteria.len())?;
+    parallel("criterion_importance_milli", stored.criterion_importance_milli.len(), stored.criteria.len())?;
+    let said = stored.criterion_score_milli.iter().zip(&stored.criterion_importance_milli);
+    let criteria = stored.criteria.iter().zip(said).map(|(item, (score_milli, importance_milli))| Criterion {
+        item: *item,
+        score_milli: *score_milli,
+        importance_milli: *importance_milli,
+    });
     Ok(Given {
+        criteria: criteria.collect(),
         at: Timestamp(stored.at_ms),
         event: stored.event,
         survey: stored.survey,

@@ -1,0 +1,122 @@
+//! `regulars report`: the numbers that a director asks for, of one month or year.
+//!
+//! What is kept are sums over all customers (`programme::population`), by task; here they are put together and become
+//! figures (`model::figures`). A report is of a period, as of the clock: what is to happen after it is not in it.
+
+mod figures;
+mod html;
+mod text;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use engine::population::read;
+use programme::population::Sums;
+use programme::terms::population::Population;
+use programme::time::{Day, Timestamp};
+
+use crate::customers::{open, print};
+use crate::fault::Fault;
+use crate::terms_file::TermsFiles;
+
+use figures::Report;
+
+pub(crate) const EXAMPLE: &str = "\
+Examples:
+  regulars report --data data/ --period 2017-06
+  regulars report --data data/ --period 2017 --format html > report.html
+
+The terms have to count the population: they need a section [population].";
+
+/// What `regulars report` is told.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The directory of the customers' state
+    #[arg(long, value_name = "DIR")]
+    data: PathBuf,
+    /// A month such as 2017-06, or a year
+    #[arg(long, value_name = "PERIOD")]
+    period: String,
+    /// How to write it
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+    /// The terms; those that were used unless given
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    programme: Vec<PathBuf>,
+}
+
+/// How the report is written.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Format {
+    /// Tables for people
+    Text,
+    /// One object
+    Json,
+    /// A page for people, which loads nothing
+    Html,
+}
+
+/// A month or a year.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Period {
+    /// As it was asked for.
+    pub(crate) name: String,
+    /// Its first day.
+    pub(crate) first: Day,
+    /// Its last day.
+    pub(crate) last: Day,
+}
+
+impl Period {
+    /// Reads `2017-06` or `2017`.
+    pub(crate) fn parse(text: &str) -> Option<Period> {
+        let (first, next) = match text.len() {
+            4 => {
+                let first = Population::month(&format!("{text}-01"))?;
+                (first, first.next_year_start())
+            }
+            _ => {
+                let first = Population::month(text)?;
+                (first, first.next_month_start())
+            }
+        };
+        Some(Period { name: text.to_string(), first, last: next.plus(-1) })
+    }
+}
+
+/// All that a report is made of.
+pub(crate) struct Counted {
+    /// Over all tasks.
+    pub(crate) sums: Sums,
+    /// Names by their fingerprints.
+    pub(crate) names: BTreeMap<u64, String>,
+    /// The least clock of the tasks.
+    pub(crate) clock: Timestamp,
+}
+
+/// Prints the report.
+pub fn run(args: &Args) -> Result<(), Fault> {
+    let programme = TermsFiles::given_or_kept(&args.programme, &args.data)?.programme();
+    let period = Period::parse(&args.period).ok_or_else(|| {
+        Fault::Refused(format!("{:?} is neither a month such as 2017-06 nor a year such as 2017", args.period))
+    })?;
+    if programme.population_id() == 0 {
+        return Err(Fault::Refused("these terms count no population; they have no [population]".into()));
+    }
+    let (mut sums, mut names) = (Sums::default(), engine::population::Names::default());
+    let tasks = open(&args.data)?;
+    for task in &tasks {
+        let of_task = read(&task.store, programme.population_id(), &mut names);
+        sums.merge(&of_task.map_err(|failure| Fault::Failed(failure.to_string()))?);
+    }
+    let clock = tasks.iter().map(|task| task.clock).min().unwrap_or_default();
+    let counted = Counted { sums, names: names.into_iter().collect(), clock };
+    let report = Report::of(&programme, &counted, &period);
+    print(&match args.format {
+        Format::Text => text::write(&report),
+        Format::Json => {
+            serde_json::to_string_pretty(&report).map_err(|error| Fault::Failed(error.to_string()))? + "\n"
+        }
+        Format::Html => html::write(&report),
+    })
+}

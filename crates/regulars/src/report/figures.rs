@@ -1,0 +1,660 @@
+//! Figures of a period, made of the sums over all customers.
+//!
+//! Shares are of 1 and indices in the unit of their scale; money is in minor units. What cannot be said is absent.
+
+use std::collections::BTreeMap;
+
+use model::figures;
+use programme::classes::relationship::{LadderStep, Level, LifeCycle, NegativeEngagement};
+use programme::classes::{BuyerGroup, Segment};
+use programme::editions::Programme;
+use programme::event::Instrument;
+use programme::facts::seen::fingerprint;
+use programme::population::Sums;
+use programme::population::cell::{Measure, NOW, OTHERS, hours_most};
+use programme::terms::Terms;
+use programme::terms::population::Cost;
+use programme::terms::surveys::Dimension;
+use programme::time::Day;
+use serde::Serialize;
+
+use super::{Counted, Period};
+
+/// The whole report.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Report {
+    pub(crate) period: String,
+    pub(crate) first_day: String,
+    pub(crate) last_day: String,
+    /// The instant as of which everything is said.
+    pub(crate) as_of: String,
+    pub(crate) currency: String,
+    pub(crate) lost_days: u32,
+    pub(crate) commerce: Commerce,
+    pub(crate) months: Vec<Month>,
+    pub(crate) days: Vec<Sold>,
+    pub(crate) stores: Vec<Sold>,
+    pub(crate) channels: Vec<Sold>,
+    pub(crate) tiers: Vec<Sold>,
+    pub(crate) concentration: Concentration,
+    pub(crate) now: Now,
+    pub(crate) tier_moves: Vec<Moved>,
+    pub(crate) segment_moves: Vec<Moved>,
+    pub(crate) nps: Option<Nps>,
+    pub(crate) touchpoints: Vec<Touchpoint>,
+    pub(crate) satisfaction: Satisfaction,
+    pub(crate) service: Service,
+    pub(crate) engagement: Engagement,
+    pub(crate) issues: Issues,
+    pub(crate) money: Money,
+}
+
+/// What was bought in the period, and who came and went.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Commerce {
+    pub(crate) baskets: i64,
+    pub(crate) spend_minor: i64,
+    /// Customers who were there when the period began.
+    pub(crate) active_at_start: i64,
+    pub(crate) new: i64,
+    pub(crate) reactivated: i64,
+    pub(crate) lost: i64,
+    /// Customers who were there at its end.
+    pub(crate) active_at_end: i64,
+    /// Lost of those at its start.
+    pub(crate) churn_rate: Option<f64>,
+    /// The same rate over a year.
+    pub(crate) churn_rate_a_year: Option<f64>,
+    /// That is above 30 %.
+    pub(crate) churn_alarm: bool,
+}
+
+/// One month of the leaky bucket.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Month {
+    pub(crate) month: String,
+    pub(crate) buyers: i64,
+    pub(crate) repeat_buyers: i64,
+    /// Repeat purchase rate.
+    pub(crate) rpr: Option<f64>,
+    pub(crate) new: i64,
+    /// Buyers who were there already.
+    pub(crate) stayed: i64,
+    pub(crate) reactivated: i64,
+    pub(crate) lost: i64,
+    pub(crate) active_at_end: i64,
+    pub(crate) spend_minor: i64,
+    pub(crate) nps: Option<f64>,
+}
+
+/// What was sold, by one thing that is told apart.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Sold {
+    pub(crate) name: String,
+    pub(crate) baskets: i64,
+    pub(crate) spend_minor: i64,
+}
+
+/// Which share of the spend the biggest customers have.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Concentration {
+    /// Of the months of the period, each by its own customers; of a year the mean.
+    pub(crate) top_20_percent: Option<f64>,
+    pub(crate) top_10_percent: Option<f64>,
+    /// Of all purchases ever.
+    pub(crate) lifetime_top_20_percent: Option<f64>,
+    pub(crate) lifetime_top_10_percent: Option<f64>,
+}
+
+/// How many customers are what, at present.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Now {
+    pub(crate) customers: i64,
+    pub(crate) tiers: Vec<Size>,
+    pub(crate) segments: Vec<Size>,
+    pub(crate) buyer_groups: Vec<Size>,
+    pub(crate) churn_risk: Vec<Size>,
+    pub(crate) loyalty_types: Vec<Size>,
+    pub(crate) engagement_levels: Vec<Size>,
+    pub(crate) ladder: Vec<Size>,
+    pub(crate) life_cycle: Vec<Size>,
+    pub(crate) negative: Vec<Size>,
+    pub(crate) paradoxes: i64,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Size {
+    pub(crate) name: String,
+    pub(crate) customers: i64,
+}
+
+/// So many customers went from one class into another.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Moved {
+    pub(crate) from: String,
+    pub(crate) to: String,
+    pub(crate) count: i64,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Nps {
+    pub(crate) score: f64,
+    /// 95 %, adjusted Wald.
+    pub(crate) low: f64,
+    pub(crate) high: f64,
+    pub(crate) promoters: i64,
+    pub(crate) passives: i64,
+    pub(crate) detractors: i64,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Touchpoint {
+    pub(crate) name: String,
+    pub(crate) nps: Nps,
+}
+
+/// The index of satisfaction and the matrix behind it.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Satisfaction {
+    /// In points of the scale.
+    pub(crate) csi: Option<f64>,
+    /// Of the best of the scale.
+    pub(crate) csi_of_best: Option<f64>,
+    pub(crate) criteria: Vec<Criterion>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Criterion {
+    pub(crate) name: String,
+    pub(crate) answers: i64,
+    pub(crate) importance: f64,
+    pub(crate) satisfaction: f64,
+    pub(crate) quadrant: &'static str,
+}
+
+/// SERVQUAL and SERVPERF.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Service {
+    /// The gap over all dimensions, weighed as in the terms.
+    pub(crate) weighed_gap: Option<f64>,
+    /// The mean of the dimensions' gaps.
+    pub(crate) gap: Option<f64>,
+    /// The mean of perceptions alone.
+    pub(crate) perception: Option<f64>,
+    pub(crate) dimensions: Vec<Gap>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Gap {
+    pub(crate) dimension: &'static str,
+    pub(crate) respondents: i64,
+    pub(crate) gap: Option<f64>,
+    pub(crate) perception: Option<f64>,
+}
+
+/// What the pulses say.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Engagement {
+    pub(crate) answers: i64,
+    /// The mean of all answers, of the best.
+    pub(crate) mean: Option<f64>,
+    pub(crate) mean_before: Option<f64>,
+    /// The mean by that of the period before, percent.
+    pub(crate) growth_index_percent: Option<f64>,
+}
+
+/// Complaints, hostile reviews and detractors, and their answers.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Issues {
+    pub(crate) complaints: i64,
+    pub(crate) detractors: i64,
+    pub(crate) reviews: i64,
+    pub(crate) answered_in_time: i64,
+    pub(crate) answered_late: i64,
+    pub(crate) given_up: i64,
+    /// How many wait for an answer at the end of the period.
+    pub(crate) waiting_at_end: i64,
+    pub(crate) overdue_at_end: i64,
+    pub(crate) mean_hours: Option<f64>,
+    /// Half of the answers took at most so long, and nine of ten.
+    pub(crate) median_hours_at_most: Option<u64>,
+    pub(crate) ninth_tenth_hours_at_most: Option<u64>,
+}
+
+/// What customers bring, and what winning and keeping them costs.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Money {
+    pub(crate) average_sale_minor: Option<f64>,
+    pub(crate) purchases_a_year: Option<f64>,
+    pub(crate) margin: f64,
+    /// Of an average buyer (RM-6), where the terms say what the relationship costs.
+    pub(crate) relationship_profit_minor: Option<f64>,
+    pub(crate) acquisition_cost_minor: Option<f64>,
+    pub(crate) payback_months: Option<f64>,
+    pub(crate) romi: Option<f64>,
+}
+
+impl Report {
+    pub(crate) fn of(programme: &Programme, counted: &Counted, period: &Period) -> Report {
+        let (terms, sums) = (programme.terms(), &counted.sums);
+        let today = programme.zone().day(counted.clock);
+        // What is to happen after the clock may not come about.
+        let seen = Period { last: period.last.min(today), ..period.clone() };
+        let maker = Maker { terms, counted, sums, seen: &seen };
+        let beginning = sums.days().map_or(period.first, |(first, _)| first);
+        Report {
+            period: period.name.clone(),
+            first_day: period.first.to_string(),
+            last_day: seen.last.to_string(),
+            as_of: counted.clock.to_string(),
+            currency: terms.currency.clone(),
+            lost_days: terms.population.as_ref().map_or(0, |population| population.lost_days),
+            commerce: maker.commerce(beginning, period),
+            months: maker.months(beginning),
+            days: maker.sold_by_day(),
+            stores: maker.sold(Measure::StoreBaskets, Measure::StoreSpend, &|key| maker.name(key)),
+            channels: maker.sold(Measure::ChannelBaskets, Measure::ChannelSpend, &|key| maker.name(key)),
+            tiers: maker.sold(Measure::TierBaskets, Measure::TierSpend, &|key| match key.checked_sub(1) {
+                Some(place) => maker.tier(place),
+                None => "not known".into(),
+            }),
+            concentration: maker.concentration(),
+            now: maker.now(),
+            tier_moves: maker.moves(Measure::TierMoves, &|place| maker.tier(place)),
+            segment_moves: maker.moves(Measure::SegmentMoves, &segment),
+            nps: maker.nps(seen.first, seen.last),
+            touchpoints: maker.touchpoints(),
+            satisfaction: maker.satisfaction(),
+            service: maker.service(),
+            engagement: maker.engagement(period),
+            issues: maker.issues(beginning),
+            money: maker.money(),
+        }
+    }
+}
+
+struct Maker<'a> {
+    terms: &'a Terms,
+    counted: &'a Counted,
+    sums: &'a Sums,
+    /// The part of the period that is over.
+    seen: &'a Period,
+}
+
+impl Maker<'_> {
+    fn over(&self, measure: Measure) -> i64 {
+        self.sums.over(measure, self.seen.first, self.seen.last)
+    }
+
+    fn by_key(&self, measure: Measure) -> BTreeMap<u64, i64> {
+        self.sums.by_key(measure, self.seen.first, self.seen.last)
+    }
+
+    /// How many customers are there at the end of `day`.
+    fn active(&self, beginning: Day, day: Day) -> i64 {
+        let over = |measure| self.sums.over(measure, beginning, day);
+        over(Measure::New) + over(Measure::Reactivated) - over(Measure::Lost)
+    }
+
+    fn commerce(&self, beginning: Day, period: &Period) -> Commerce {
+        let lost = self.over(Measure::Lost);
+        let active_at_start = self.active(beginning, self.seen.first.plus(-1));
+        let churn_rate = figures::share(lost, active_at_start);
+        let days = f64::from(self.seen.last.since(self.seen.first) + 1);
+        // Of a period that is not over, the part that is: a month of which a week has passed is a week.
+        let parts = match self.seen.last == period.last && period.name.len() == 7 {
+            true => 12.0,
+            false => 365.25 / days.max(1.0),
+        };
+        let churn_rate_a_year = churn_rate.map(|rate| figures::a_year(rate, parts));
+        Commerce {
+            baskets: self.over(Measure::Baskets),
+            spend_minor: self.over(Measure::Spend),
+            active_at_start,
+            new: self.over(Measure::New),
+            reactivated: self.over(Measure::Reactivated),
+            lost,
+            active_at_end: self.active(beginning, self.seen.last),
+            churn_rate,
+            churn_rate_a_year,
+            churn_alarm: churn_rate_a_year.is_some_and(|rate| rate > figures::CHURN_ALARM),
+        }
+    }
+
+    /// The twelve months up to the end of the period, from the first in which anything was counted.
+    fn months(&self, beginning: Day) -> Vec<Month> {
+        let mut months = Vec::new();
+        let mut first = self.seen.last.month_start();
+        while months.len() < 12 && first >= beginning.month_start() {
+            let last = first.next_month_start().plus(-1).min(self.seen.last);
+            let over = |measure| self.sums.over(measure, first, last);
+            let (buyers, repeat_buyers) = (over(Measure::Buyers), over(Measure::RepeatBuyers));
+            let (new, reactivated) = (over(Measure::New), over(Measure::Reactivated));
+            months.push(Month {
+                month: first.to_string()[..7].to_string(),
+                buyers,
+                repeat_buyers,
+                rpr: figures::share(repeat_buyers, buyers),
+                new,
+                stayed: (buyers - new - reactivated).max(0),
+                reactivated,
+                lost: over(Measure::Lost),
+                active_at_end: self.active(beginning, last),
+                spend_minor: over(Measure::Spend),
+                nps: self.nps(first, last).map(|nps| nps.score),
+            });
+            first = first.plus(-1).month_start();
+        }
+        months.reverse();
+        months
+    }
+
+    fn sold_by_day(&self) -> Vec<Sold> {
+        let mut days = Vec::new();
+        let mut day = self.seen.first;
+        while day <= self.seen.last {
+            let of = |measure| self.sums.of(day, measure, 0);
+            let (baskets, spend_minor) = (of(Measure::Baskets), of(Measure::Spend));
+            days.push(Sold { name: day.to_string(), baskets, spend_minor });
+            day = day.plus(1);
+        }
+        days
+    }
+
+    /// Most spend first.
+    fn sold(&self, baskets: Measure, spend: Measure, name: &dyn Fn(u64) -> String) -> Vec<Sold> {
+        let spend = self.by_key(spend);
+        let sold = self.by_key(baskets).into_iter().map(|(key, baskets)| Sold {
+            name: name(key),
+            baskets,
+            spend_minor: spend.get(&key).copied().unwrap_or_default(),
+        });
+        let mut sold: Vec<Sold> = sold.collect();
+        sold.sort_by(|one, other| (other.spend_minor, &one.name).cmp(&(one.spend_minor, &other.name)));
+        sold
+    }
+
+    fn name(&self, key: u64) -> String {
+        match key {
+            0 => "not said".into(),
+            OTHERS => "others".into(),
+            key => self.counted.names.get(&key).cloned().unwrap_or_else(|| format!("{key:016x}")),
+        }
+    }
+
+    fn tier(&self, place: u64) -> String {
+        let tiers = &self.terms.tier;
+        let tier = tiers.get(place as usize).or(tiers.last());
+        tier.map_or_else(String::new, |tier| tier.name.clone())
+    }
+
+    fn concentration(&self) -> Concentration {
+        let of = |customers: BTreeMap<u64, i64>, spend: BTreeMap<u64, i64>, top| {
+            let bucket = |(key, count): (u64, i64)| (count, spend.get(&key).copied().unwrap_or_default());
+            let buckets: Vec<_> = customers.into_iter().map(bucket).collect();
+            figures::concentration(&buckets, top)
+        };
+        let months = |top| {
+            let mut month = self.seen.first;
+            let mut shares = Vec::new();
+            while month <= self.seen.last {
+                let by_key = |measure| self.sums.by_key(measure, month, month);
+                shares.extend(of(by_key(Measure::SpendBuyers), by_key(Measure::SpendOfBuyers), top));
+                month = month.next_month_start();
+            }
+            (!shares.is_empty()).then(|| shares.iter().sum::<f64>() / shares.len() as f64)
+        };
+        let now = |measure| self.sums.by_key(measure, NOW, NOW);
+        let lifetime = |top| of(now(Measure::LifetimeBuyers), now(Measure::LifetimeSpend), top);
+        Concentration {
+            top_20_percent: months(0.2),
+            top_10_percent: months(0.1),
+            lifetime_top_20_percent: lifetime(0.2),
+            lifetime_top_10_percent: lifetime(0.1),
+        }
+    }
+
+    fn sizes(&self, measure: Measure, names: impl Iterator<Item = String>) -> Vec<Size> {
+        let size = |(key, name)| Size { name, customers: self.sums.of(NOW, measure, key) };
+        (0..).zip(names).map(size).collect()
+    }
+
+    fn now(&self) -> Now {
+        let tiers = self.terms.tier.iter().map(|tier| tier.name.clone());
+        let bands = self.terms.churn.band.iter().map(|band| band.name.clone());
+        let kinds = ["absolute", "spurious", "latent", "none"].into_iter();
+        Now {
+            customers: self.sums.of(NOW, Measure::Customers, 0),
+            tiers: self.sizes(Measure::InTier, tiers),
+            segments: self.sizes(Measure::InSegment, (0..Segment::ALL.len() as u64).map(segment)),
+            buyer_groups: self
+                .sizes(Measure::InBuyerGroup, BuyerGroup::ALL.iter().map(|group| group.as_str().into())),
+            churn_risk: self.sizes(Measure::AtRisk, std::iter::once("none".to_string()).chain(bands)),
+            loyalty_types: self.sizes(Measure::OfLoyaltyType, kinds.map(Into::into)),
+            engagement_levels: self.sizes(Measure::AtLevel, Level::ALL.iter().map(|level| level.as_str().into())),
+            ladder: self.sizes(Measure::OnLadder, LadderStep::ALL.iter().map(|step| step.as_str().into())),
+            life_cycle: self.sizes(Measure::InLifeCycle, LifeCycle::ALL.iter().map(|life| life.as_str().into())),
+            negative: self
+                .sizes(Measure::Negative, NegativeEngagement::ALL.iter().map(|what| what.as_str().into())),
+            paradoxes: self.sums.of(NOW, Measure::Paradoxes, 0),
+        }
+    }
+
+    /// Most moves first.
+    fn moves(&self, measure: Measure, name: &dyn Fn(u64) -> String) -> Vec<Moved> {
+        let moved = |(key, count): (u64, i64)| Moved { from: name(key / 256), to: name(key % 256), count };
+        let mut moves: Vec<Moved> = self.by_key(measure).into_iter().map(moved).collect();
+        moves.sort_by(|one, other| (other.count, &one.from, &one.to).cmp(&(one.count, &other.from, &other.to)));
+        moves
+    }
+
+    fn nps(&self, first: Day, last: Day) -> Option<Nps> {
+        let classes = self.sums.by_key(Measure::Nps, first, last);
+        let of = |key: u64| classes.get(&key).copied().unwrap_or_default();
+        nps(of(2), of(1), of(0))
+    }
+
+    fn touchpoints(&self) -> Vec<Touchpoint> {
+        let [promoters, passives, detractors] =
+            [Measure::TnpsPromoters, Measure::TnpsPassives, Measure::TnpsDetractors].map(|of| self.by_key(of));
+        let named = self.terms.survey.iter().flat_map(|survey| &survey.touchpoints);
+        let touchpoint = |name: &String| {
+            let of = |sums: &BTreeMap<u64, i64>| sums.get(&fingerprint(name)).copied().unwrap_or_default();
+            let nps = nps(of(&promoters), of(&passives), of(&detractors))?;
+            Some(Touchpoint { name: name.clone(), nps })
+        };
+        named.filter_map(touchpoint).collect()
+    }
+
+    fn satisfaction(&self) -> Satisfaction {
+        let [answers, scores, importance] =
+            [Measure::CriterionAnswers, Measure::CriterionScore, Measure::CriterionImportance]
+                .map(|of| self.by_key(of));
+        let csi = self.terms.survey.iter().filter(|survey| survey.instrument == Instrument::Csi);
+        let best = csi.clone().map(|survey| survey.scale().1).max();
+        let (mut names, mut points, mut counts) = (Vec::new(), Vec::new(), Vec::new());
+        for item in csi.flat_map(|survey| &survey.item) {
+            let key = fingerprint(&item.id);
+            let count = answers.get(&key).copied().unwrap_or_default();
+            if count > 0 && !names.contains(&item.id) {
+                let mean = |of: &BTreeMap<u64, i64>| {
+                    of.get(&key).copied().unwrap_or_default() as f64 / 1000.0 / count as f64
+                };
+                names.push(item.id.clone());
+                points.push((mean(&importance), mean(&scores)));
+                counts.push(count);
+            }
+        }
+        let csi = figures::csi(&points);
+        let quadrants = figures::quadrants(&points);
+        let criteria = names.into_iter().zip(&points).zip(counts).zip(quadrants);
+        Satisfaction {
+            csi,
+            csi_of_best: csi.zip(best).map(|(csi, best)| csi / f64::from(best)),
+            criteria: criteria
+                .map(|(((name, (importance, satisfaction)), answers), quadrant)| Criterion {
+                    name,
+                    answers,
+                    importance: *importance,
+                    satisfaction: *satisfaction,
+                    quadrant: quadrant.as_str(),
+                })
+                .collect(),
+        }
+    }
+
+    fn service(&self) -> Service {
+        let mean = |answers: &BTreeMap<u64, i64>, sums: &BTreeMap<u64, i64>, place: u64| {
+            let count = answers.get(&place).copied().filter(|count| *count > 0)?;
+            Some(sums.get(&place).copied().unwrap_or_default() as f64 / 1e6 / count as f64)
+        };
+        let [gap_answers, gaps, perception_answers, perceptions] =
+            [Measure::GapAnswers, Measure::Gap, Measure::PerceptionAnswers, Measure::Perception]
+                .map(|of| self.by_key(of));
+        let dimensions = (0..).zip(Dimension::OF_SERVICE).map(|(place, dimension)| Gap {
+            dimension: dimension.as_str(),
+            respondents: perception_answers.get(&place).copied().unwrap_or_default(),
+            gap: mean(&gap_answers, &gaps, place),
+            perception: mean(&perception_answers, &perceptions, place),
+        });
+        let dimensions: Vec<Gap> = dimensions.collect();
+        let servqual = self.terms.survey.iter().find(|survey| survey.instrument == Instrument::Servqual);
+        let weights = servqual.map(|survey| survey.weights.in_order()).unwrap_or_default();
+        let weighed: Vec<_> =
+            weights.into_iter().zip(&dimensions).map(|(weight, of)| (f64::from(weight), of.gap)).collect();
+        let alike = |of: &dyn Fn(&Gap) -> Option<f64>| {
+            let same: Vec<_> = dimensions.iter().map(|dimension| (1.0, of(dimension))).collect();
+            figures::weighed_gap(&same)
+        };
+        Service {
+            weighed_gap: figures::weighed_gap(&weighed),
+            gap: alike(&|of| of.gap),
+            perception: alike(&|of| of.perception),
+            dimensions,
+        }
+    }
+
+    fn engagement(&self, period: &Period) -> Engagement {
+        let before_last = self.seen.first.plus(-1);
+        let before_first = match period.name.len() {
+            4 => before_last.year_start(),
+            _ => before_last.month_start(),
+        };
+        let mean = |first, last| {
+            let answers = self.sums.over(Measure::EngagementAnswers, first, last);
+            let sum = self.sums.over(Measure::Engagement, first, last);
+            (answers > 0).then(|| sum as f64 / 1e6 / answers as f64)
+        };
+        let (now, before) = (mean(self.seen.first, self.seen.last), mean(before_first, before_last));
+        let growth = now.zip(before.filter(|before| *before > 0.0)).map(|(now, before)| 100.0 * now / before);
+        Engagement {
+            answers: self.over(Measure::EngagementAnswers),
+            mean: now,
+            mean_before: before,
+            growth_index_percent: growth,
+        }
+    }
+
+    fn issues(&self, beginning: Day) -> Issues {
+        let raised = self.by_key(Measure::IssuesRaised);
+        let of = |key: u64| raised.get(&key).copied().unwrap_or_default();
+        let until = |measure| self.sums.over(measure, beginning, self.seen.last);
+        let (in_time, late) = (self.over(Measure::IssuesInTime), self.over(Measure::IssuesLate));
+        let times = self.by_key(Measure::AnswerTimes);
+        let quantile = |tenths: i64| {
+            let wanted = ((in_time + late) * tenths).div_euclid(10).max(1);
+            let mut passed = 0;
+            let reached = times.iter().find(|(_, count)| {
+                passed += **count;
+                passed >= wanted
+            });
+            reached.map(|(bucket, _)| hours_most(*bucket))
+        };
+        let minutes = self.over(Measure::AnswerMinutes);
+        Issues {
+            complaints: of(0),
+            detractors: of(1),
+            reviews: of(2),
+            answered_in_time: in_time,
+            answered_late: late,
+            given_up: self.over(Measure::IssuesGivenUp),
+            waiting_at_end: until(Measure::IssuesRaised)
+                - until(Measure::IssuesInTime)
+                - until(Measure::IssuesLate)
+                - until(Measure::IssuesGivenUp),
+            overdue_at_end: until(Measure::IssuesOverdue) - until(Measure::IssuesOverdueDone),
+            mean_hours: (in_time + late > 0).then(|| minutes as f64 / 60.0 / (in_time + late) as f64),
+            median_hours_at_most: quantile(5),
+            ninth_tenth_hours_at_most: quantile(9),
+        }
+    }
+
+    fn money(&self) -> Money {
+        let (baskets, spend) = (self.over(Measure::Baskets), self.over(Measure::Spend));
+        let days = f64::from(self.seen.last.since(self.seen.first) + 1).max(1.0);
+        let years = days / 365.25;
+        let months = 12.0 * years;
+        // Of a year: the mean of the months' buyers, so that whoever bought in each of them counts once.
+        let buyer_months = self.over(Measure::Buyers) as f64;
+        let margin = f64::from(self.terms.ltv.margin_permille) / 1000.0;
+        let buyers = buyer_months / months.max(1.0);
+        let average_sale = (baskets > 0).then(|| spend as f64 / baskets as f64);
+        let purchases_a_year = (buyers > 0.0).then(|| baskets as f64 / buyers / years);
+        let costs = self.terms.population.iter().flat_map(|population| &population.cost);
+        let in_period = |cost: &&Cost| {
+            let month = programme::terms::population::Population::month(&cost.month);
+            month.is_some_and(|month| (self.seen.first..=self.seen.last).contains(&month))
+        };
+        let costs: Vec<&Cost> = costs.filter(in_period).collect();
+        let spent = |of: fn(&Cost) -> i64| costs.iter().map(|cost| of(cost) as f64).sum::<f64>();
+        let relationship = spent(|cost| cost.relationship_minor);
+        let acquisition = spent(|cost| cost.acquisition_minor);
+        let campaign = spent(|cost| cost.campaign_minor);
+        let profit = average_sale.zip(purchases_a_year).filter(|_| relationship > 0.0);
+        let new = u64::try_from(self.over(Measure::New)).unwrap_or_default();
+        let cac = Some(acquisition).filter(|spent| *spent > 0.0);
+        let cac = cac.and_then(|spent| figures::acquisition_cost(spent, new));
+        let spend_a_month = (buyer_months > 0.0).then(|| spend as f64 / buyer_months);
+        Money {
+            average_sale_minor: average_sale,
+            purchases_a_year,
+            margin,
+            relationship_profit_minor: profit.map(|(sale, purchases)| {
+                figures::relationship_profit(sale, purchases, margin, relationship / buyers / years)
+            }),
+            acquisition_cost_minor: cac,
+            payback_months: cac
+                .zip(spend_a_month)
+                .and_then(|(cac, spend)| figures::payback_months(cac, spend, margin)),
+            romi: figures::romi(spent(|cost| cost.incremental_sales_minor) * margin, campaign),
+        }
+    }
+}
+
+fn nps(promoters: i64, passives: i64, detractors: i64) -> Option<Nps> {
+    let count = |number: i64| u64::try_from(number).unwrap_or_default();
+    let figures = figures::nps(count(promoters), count(passives), count(detractors))?;
+    let (low, high) = figures.interval;
+    Some(Nps { score: figures.score, low, high, promoters, passives, detractors })
+}
+
+fn segment(place: u64) -> String {
+    Segment::ALL.get(place as usize).map_or_else(String::new, |segment| segment.as_str().into())
+}

@@ -1,0 +1,162 @@
+//! The sums over all customers of a task beside their stored messages, and under which keys they are kept.
+//!
+//! ```text
+//! 0xFC 0x00  id of the terms (4)  day, sign bit flipped (4)  part (1)   -> a `StoredPopulation`
+//! 0xFC 0x01  fingerprint (8)                                             -> the name that it is of, text
+//! ```
+//!
+//! Customers' ids are text, and no text contains 0xFC. What is told apart by store lies in parts of its own, so that a turn
+//! writes little where it changed little.
+
+use programme::population::cell::{Cell, Measure};
+use programme::time::Day;
+use prost::Message;
+
+use super::{CorruptState, FORMAT, body};
+use crate::proto;
+
+const TAG: u8 = 0xFC;
+const SUMS: u8 = 0;
+const NAME: u8 = 1;
+const SUMS_KEY_BYTES: usize = 11;
+const NAME_KEY_BYTES: usize = 10;
+/// Into so many parts is a day divided by store.
+const STORE_PARTS: u64 = 16;
+
+/// A part of the sums, as it is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Part {
+    /// Tells the terms by which was counted.
+    pub id: u32,
+    /// The day of all cells in it.
+    pub day: Day,
+    /// 0, or more for what is told apart by store.
+    pub part: u8,
+}
+
+/// What a key of the population stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PopulationKey {
+    /// A part of the sums.
+    Part(Part),
+    /// The name with this fingerprint.
+    Name(u64),
+}
+
+impl Part {
+    /// The part that `cell` lies in, counted by the terms `id`.
+    pub fn of(id: u32, cell: Cell) -> Part {
+        let by_store = matches!(cell.measure, Measure::StoreBaskets | Measure::StoreSpend);
+        let part = if by_store { 1 + (cell.key % STORE_PARTS) as u8 } else { 0 };
+        Part { id, day: cell.day, part }
+    }
+
+    /// The key under which it is kept.
+    pub fn key(self) -> [u8; SUMS_KEY_BYTES] {
+        let mut key = [0; SUMS_KEY_BYTES];
+        key[..2].copy_from_slice(&[TAG, SUMS]);
+        key[2..6].copy_from_slice(&self.id.to_be_bytes());
+        key[6..10].copy_from_slice(&(self.day.0 ^ i32::MIN).to_be_bytes());
+        key[10] = self.part;
+        key
+    }
+}
+
+/// Whether a key of the changelog is one of the population.
+pub fn is_population_key(key: &[u8]) -> bool {
+    key.first() == Some(&TAG)
+}
+
+/// With what all keys of the population begin.
+pub const POPULATION_PREFIX: [u8; 1] = [TAG];
+
+/// The key under which the name with this fingerprint is kept.
+pub fn name_key(fingerprint: u64) -> [u8; NAME_KEY_BYTES] {
+    let mut key = [0; NAME_KEY_BYTES];
+    key[..2].copy_from_slice(&[TAG, NAME]);
+    key[2..].copy_from_slice(&fingerprint.to_be_bytes());
+    key
+}
+
+/// Reads a key of the population.
+pub fn read_key(key: &[u8]) -> Result<PopulationKey, CorruptState> {
+    let unknown = || CorruptState::Contradiction(format!("a key of the population of {} bytes", key.len()));
+    match key {
+        [TAG, SUMS, rest @ ..] => {
+            let rest: [u8; SUMS_KEY_BYTES - 2] = rest.try_into().map_err(|_| unknown())?;
+            let [i0, i1, i2, i3, d0, d1, d2, d3, part] = rest;
+            let day = Day(i32::from_be_bytes([d0, d1, d2, d3]) ^ i32::MIN);
+            Ok(PopulationKey::Part(Part { id: u32::from_be_bytes([i0, i1, i2, i3]), day, part }))
+        }
+        [TAG, NAME, rest @ ..] => {
+            let rest: [u8; 8] = rest.try_into().map_err(|_| unknown())?;
+            Ok(PopulationKey::Name(u64::from_be_bytes(rest)))
+        }
+        _ => Err(unknown()),
+    }
+}
+
+/// Appends a part of the sums to `out`: its cells, ascending, none of them 0.
+pub fn encode_sums(cells: &[(Cell, i64)], out: &mut Vec<u8>) {
+    out.push(FORMAT);
+    let message = proto::StoredPopulation {
+        measures: cells.iter().map(|(cell, _)| cell.measure as u32).collect(),
+        keys: cells.iter().map(|(cell, _)| cell.key).collect(),
+        values: cells.iter().map(|(_, value)| *value).collect(),
+    };
+    message.encode(out).expect("a vector takes all bytes");
+}
+
+/// Reads what [`encode_sums`] wrote of `day`.
+pub fn decode_sums(day: Day, bytes: &[u8]) -> Result<Vec<(Cell, i64)>, CorruptState> {
+    let proto::StoredPopulation { measures, keys, values } = proto::StoredPopulation::decode(body(bytes)?)?;
+    super::customer::parallel("keys", keys.len(), measures.len())?;
+    super::customer::parallel("values", values.len(), measures.len())?;
+    let mut cells = Vec::with_capacity(measures.len());
+    for ((measure, key), value) in measures.into_iter().zip(keys).zip(values) {
+        let known = Measure::ALL.get(measure as usize);
+        let measure =
+            *known.ok_or_else(|| CorruptState::Contradiction(format!("measure {measure} is not known")))?;
+        cells.push((Cell { day, measure, key }, value));
+    }
+    match cells.is_sorted_by(|(earlier, _), (later, _)| earlier < later) {
+        true => Ok(cells),
+        false => Err(CorruptState::Contradiction(format!("the {} cells do not ascend", cells.len()))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // A key that is read as another is a sum that is added to the wrong day.
+    #[test]
+    fn keys_are_read_as_they_were_written() {
+        for day in [Day(i32::MIN), Day(-1), Day(0), Day(17_167)] {
+            for measure in [Measure::Spend, Measure::StoreSpend] {
+                let part = Part::of(77, Cell { day, measure, key: u64::MAX });
+                assert_eq!(read_key(&part.key()).unwrap(), PopulationKey::Part(part));
+                assert!(is_population_key(&part.key()));
+            }
+        }
+        assert_eq!(read_key(&name_key(5)).unwrap(), PopulationKey::Name(5));
+        assert!(read_key(&[TAG, 7]).is_err());
+        assert!(read_key(&[TAG, NAME, 1]).is_err());
+        assert!(!is_population_key("ид".as_bytes()));
+    }
+
+    #[test]
+    fn sums_are_read_as_they_were_written() {
+        let day = Day(3);
+        let cells: Vec<_> = Measure::ALL
+            .iter()
+            .map(|measure| (Cell { day, measure: *measure, key: 9 }, -(*measure as i64) - 1))
+            .collect();
+        let mut bytes = Vec::new();
+        encode_sums(&cells, &mut bytes);
+        assert_eq!(decode_sums(day, &bytes).unwrap(), cells);
+        let mut twice = Vec::new();
+        encode_sums(&[cells[0], cells[0]], &mut twice);
+        assert!(decode_sums(day, &twice).is_err());
+    }
+}
