@@ -210,8 +210,8 @@ fn the_sums_of_any_partition_are_those_of_the_auditor() {
         let expected = population::sums(&terms, &zone, &events);
         let [one, three, eight] = [1, 3, 8].map(|tasks| run(&mut chance, &programme, &events, tasks, until()));
         assert_same("auditor", &expected, &one, population::is_audited);
-        assert_same("three tasks", &one, &three, |_| true);
-        assert_same("eight tasks", &one, &eight, |_| true);
+        assert_same("three tasks", &one, &three, population::is_audited);
+        assert_same("eight tasks", &one, &eight, population::is_audited);
         for (cell, _) in one.cells() {
             *seen.entry(format!("{:?}", cell.measure)).or_default() += 1;
         }
