@@ -183,6 +183,12 @@ fn change_moves(before: &[ClassMove], after: &[ClassMove], gone: bool, add: &mut
         let measure = if moved.of_segments { Measure::SegmentMoves } else { Measure::TierMoves };
         add(Cell { day: moved.day, measure, key: u64::from(moved.from) * 256 + u64::from(moved.to) }, sign);
     };
+    // Mostly the oldest made room for new ones, and the rest is as it was.
+    let room = (0..before.len()).find(|gone| after.starts_with(&before[*gone..])).filter(|_| full);
+    if let Some(gone) = room {
+        after[before.len() - gone..].iter().for_each(|moved| add(moved, 1));
+        return;
+    }
     // Of those of the first remembered day, some may be forgotten and some not: they are told apart by what is there.
     let of_first_day = |moves: &[ClassMove]| moves.iter().filter(|moved| moved.day == remembered).count();
     let forgotten = of_first_day(before).saturating_sub(of_first_day(after));
