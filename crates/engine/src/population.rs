@@ -118,6 +118,7 @@ impl Counts {
                 *moved.entry(cell).or_default() += value;
             }
         });
+        after.standing.forget_moves();
         Ok(())
     }
 

@@ -112,9 +112,16 @@ pub struct Standing {
     pub draws: DrawsStanding,
     /// What was concluded of the relationship; `None` where the terms do not ask, or there is nothing.
     pub relationship: Option<Box<RelationshipStanding>>,
-    /// From which class into which the customer went of late, oldest first, at most [`MOVES_MAX`]; none unless the terms
-    /// count the population.
+    /// From which class into which the customer went of late, oldest first: at most [`MOVES_MAX`] once they were counted, and
+    /// all since; none unless the terms count the population.
     pub moves: Vec<ClassMove>,
+}
+
+impl Standing {
+    /// Forgets the oldest moves beyond [`MOVES_MAX`], which have been counted.
+    pub fn forget_moves(&mut self) {
+        self.moves.drain(..self.moves.len().saturating_sub(MOVES_MAX));
+    }
 }
 
 /// How many moves between classes are remembered of a customer.

@@ -177,7 +177,7 @@ fn each_changed<T: PartialEq>(
 
 /// Moves that came before the first that is remembered may be forgotten; others that are not there any more never were.
 fn change_moves(before: &[ClassMove], after: &[ClassMove], gone: bool, add: &mut dyn FnMut(Cell, i64)) {
-    let full = after.len() == MOVES_MAX && !gone;
+    let full = after.len() >= MOVES_MAX && !gone;
     let remembered = after.first().map(|first| first.day).filter(|_| full).unwrap_or(Day(i32::MIN));
     let mut add = |moved: &ClassMove, sign| {
         let measure = if moved.of_segments { Measure::SegmentMoves } else { Measure::TierMoves };

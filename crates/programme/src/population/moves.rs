@@ -1,7 +1,7 @@
 //! From which class into which a customer goes, remembered so that it can be taken back.
 
 use crate::classes::Segment;
-use crate::customer::{ClassMove, MOVES_MAX, Standing};
+use crate::customer::{ClassMove, Standing};
 use crate::time::Day;
 
 /// The classes of a customer before they are judged.
@@ -22,21 +22,14 @@ impl Classes {
         if let Some((name, position)) = self.tier.filter(|(name, _)| *name != standing.tier.name) {
             debug_assert!(!name.is_empty(), "the first tier is no move");
             let to = place(standing.tier.position);
-            keep(standing, ClassMove { day, of_segments: false, from: place(position), to });
+            standing.moves.push(ClassMove { day, of_segments: false, from: place(position), to });
         }
         let after = standing.segments.segment.map(|held| held.class);
         if let (Some(from), Some(to)) = (self.segment, after)
             && from != to
         {
             let (from, to) = (from as u8, to as u8);
-            keep(standing, ClassMove { day, of_segments: true, from, to });
+            standing.moves.push(ClassMove { day, of_segments: true, from, to });
         }
     }
-}
-
-fn keep(standing: &mut Standing, moved: ClassMove) {
-    if standing.moves.len() == MOVES_MAX {
-        standing.moves.remove(0);
-    }
-    standing.moves.push(moved);
 }
