@@ -7,7 +7,13 @@ mod json;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-const FILES: [&str; 3] = ["regulars/v1/events.proto", "regulars/v1/decisions.proto", "regulars/v1/stored.proto"];
+const FILES: [&str; 5] = [
+    "regulars/v1/events.proto",
+    "regulars/v1/decisions.proto",
+    "regulars/v1/cards.proto",
+    "regulars/v1/stored.proto",
+    "regulars/v1/stored_points.proto",
+];
 
 /// The stored form is read and written as protobuf only.
 const NO_JSON: &str = "Stored";

@@ -78,10 +78,12 @@ impl fmt::Display for Told {
 }
 
 impl Told {
-    /// The currency of points; empty for everything else.
+    /// Of several things of one kind, which: the currency of points, a loss in part beside one in whole; empty for everything
+    /// else.
     pub fn account(&self) -> &str {
         match self.kind {
             Kind::Points => self.detail.split(' ').next().unwrap_or_default(),
+            Kind::Risk if [&self.from, &self.to].into_iter().any(|band| band == "partial") => "partial",
             Kind::Tier | Kind::Risk | Kind::Engagement | Kind::Fraud | Kind::Challenge => "",
             Kind::Offer | Kind::Discount | Kind::Erased | Kind::Merged => "",
         }

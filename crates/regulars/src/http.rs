@@ -20,6 +20,7 @@ mod customer;
 mod group;
 mod page;
 mod partition;
+mod population;
 
 use std::fmt::Display;
 use std::sync::Arc;
@@ -61,6 +62,7 @@ pub fn router(shared: Arc<Shared>) -> Router {
         .route("/v1/at-risk", get(at_risk::at_risk))
         .route("/v1/partners/{partner}/customers/{id}", get(customer::partner))
         .route("/v1/groups/{id}", get(group::group))
+        .route("/v1/population/{period}", get(population::population))
         .route("/livez", get(livez))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))

@@ -11,6 +11,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use engine::population::read;
+use engine::store::Store;
+use programme::editions::Programme;
 use programme::population::Sums;
 use programme::terms::population::Population;
 use programme::time::{Day, Timestamp};
@@ -19,7 +21,7 @@ use crate::customers::{open, print};
 use crate::fault::Fault;
 use crate::terms_file::TermsFiles;
 
-use figures::Report;
+pub(crate) use figures::Report;
 
 pub(crate) const EXAMPLE: &str = "\
 Examples:
@@ -47,7 +49,7 @@ pub struct Args {
 
 /// How the report is written.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
-enum Format {
+pub(crate) enum Format {
     /// Tables for people
     Text,
     /// One object
@@ -100,23 +102,42 @@ pub fn run(args: &Args) -> Result<(), Fault> {
     let period = Period::parse(&args.period).ok_or_else(|| {
         Fault::Refused(format!("{:?} is neither a month such as 2017-06 nor a year such as 2017", args.period))
     })?;
-    if programme.population_id() == 0 {
+    let tasks = open(&args.data)?;
+    let report = report(&programme, &period, tasks.iter().map(|task| (&task.store, task.clock)))?;
+    print(&report.write(args.format))
+}
+
+/// The report of `period` over the tasks of these stores, each with how far its time has come.
+///
+/// # Errors
+/// Refused where the terms count no population, and failed where a store cannot be read.
+pub(crate) fn report<'a>(
+    programme: &Programme,
+    period: &Period,
+    tasks: impl Iterator<Item = (&'a Store, Timestamp)>,
+) -> Result<Report, Fault> {
+    let id = programme.population_id();
+    if id == 0 {
         return Err(Fault::Refused("these terms count no population; they have no [population]".into()));
     }
     let (mut sums, mut names) = (Sums::default(), engine::population::Names::default());
-    let tasks = open(&args.data)?;
-    for task in &tasks {
-        let of_task = read(&task.store, programme.population_id(), &mut names);
+    let mut clock: Option<Timestamp> = None;
+    for (store, at) in tasks {
+        let of_task = read(store, id, &mut names);
         sums.merge(&of_task.map_err(|failure| Fault::Failed(failure.to_string()))?);
+        clock = Some(clock.map_or(at, |clock| clock.min(at)));
     }
-    let clock = tasks.iter().map(|task| task.clock).min().unwrap_or_default();
-    let counted = Counted { sums, names: names.into_iter().collect(), clock };
-    let report = Report::of(&programme, &counted, &period);
-    print(&match args.format {
-        Format::Text => text::write(&report),
-        Format::Json => {
-            serde_json::to_string_pretty(&report).map_err(|error| Fault::Failed(error.to_string()))? + "\n"
+    let counted = Counted { sums, names: names.into_iter().collect(), clock: clock.unwrap_or_default() };
+    Ok(Report::of(programme, &counted, period))
+}
+
+impl Report {
+    /// Its text in one of the forms.
+    pub(crate) fn write(&self, format: Format) -> String {
+        match format {
+            Format::Text => text::write(self),
+            Format::Json => serde_json::to_string_pretty(self).expect("texts and numbers are JSON") + "\n",
+            Format::Html => html::write(self),
         }
-        Format::Html => html::write(&report),
-    })
+    }
 }

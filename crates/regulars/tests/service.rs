@@ -53,7 +53,11 @@ impl Drop for Service {
 
 impl Service {
     fn start(folder: &Path) -> Service {
-        let mut child = regulars(folder).stderr(Stdio::piped()).spawn().unwrap();
+        Service::start_under(folder, &programme())
+    }
+
+    fn start_under(folder: &Path, programme: &Path) -> Service {
+        let mut child = under(folder, &[programme.to_path_buf()]).stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let address =
             lines.find_map(|line| Some(line.unwrap().split_once("http://")?.1.trim_end_matches('/').to_string()));
@@ -87,6 +91,34 @@ impl Service {
         assert!(Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap().success());
         self.child.wait().unwrap().code()
     }
+}
+
+// A director who asks how many customers are left must hear of every one that was read, and be told where nobody counts.
+#[test]
+fn what_all_customers_add_up_to_is_asked_over_http() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = fs::read_to_string(programme()).unwrap();
+    let counting = folder.path().join("counting.toml");
+    fs::write(&counting, format!("{text}\n[population]\nlost_days = 30\n")).unwrap();
+    buy(folder.path(), "ann", 1, "2024-03-01T12:00:00Z");
+    buy(folder.path(), "bob", 2, "2024-03-02T12:00:00Z");
+    buy(folder.path(), "ann", 3, "2024-03-03T12:00:00Z");
+    let service = Service::start_under(folder.path(), &counting);
+    service.wait_for(
+        "/v1/population/2024-03",
+        &["200 OK", r#""partitionsHere":[0]"#, r#""partitions":1"#, r#""baskets":3"#],
+    );
+    service.wait_for("/v1/population/2024?format=text", &["200 OK", "text/plain"]);
+    service.wait_for("/v1/population/2024-03?format=html", &["200 OK", "text/html"]);
+    service.wait_for("/v1/population/march", &["400 Bad Request", "neither a month"]);
+    service.wait_for("/v1/population/2024-03?form=html", &["400 Bad Request", "expected format=json"]);
+    assert_eq!(service.end("-TERM"), Some(0));
+
+    let folder = tempfile::tempdir().unwrap();
+    buy(folder.path(), "ann", 1, "2024-03-01T12:00:00Z");
+    let service = Service::start(folder.path());
+    service.wait_for("/v1/population/2024-03", &["404 Not Found", "no [population]"]);
+    assert_eq!(service.end("-TERM"), Some(0));
 }
 
 // The life of a service: it answers for what it has read, goes on reading, ends when asked, and knows everything after

@@ -258,11 +258,11 @@ impl World {
     /// ended.
     fn check_chains(&self) -> Result<(), String> {
         let lowest = &self.plan.terms.tier[0].name;
-        // Of points by account, of classes by the class.
+        // Of risk and points by account, of classes by the class.
         type Several = BTreeMap<String, String>;
-        let mut standing: BTreeMap<String, (u64, String, String, Several, String, Several)> = BTreeMap::new();
+        let mut standing: BTreeMap<String, (u64, String, Several, Several, String, Several)> = BTreeMap::new();
         for told in self.told() {
-            let fresh = || (0, lowest.clone(), String::new(), Several::new(), String::new(), Several::new());
+            let fresh = || (0, lowest.clone(), Several::new(), Several::new(), String::new(), Several::new());
             let (sequence, tier, risk, points, discount, classes) =
                 standing.entry(told.customer_id.clone()).or_insert_with(fresh);
             *sequence += 1;
@@ -275,7 +275,7 @@ impl World {
             }
             let held = match told.kind {
                 told::Kind::Tier => Some(tier),
-                told::Kind::Risk => Some(risk),
+                told::Kind::Risk => Some(risk.entry(told.account().to_string()).or_default()),
                 told::Kind::Points => Some(points.entry(told.account().to_string()).or_default()),
                 told::Kind::Discount => Some(discount),
                 // What went over is held by somebody else.
@@ -297,7 +297,7 @@ impl World {
                 told::Kind::Merged => {
                     let (_, lowest, ..) = fresh();
                     let held = standing.get_mut(&told.customer_id).expect("it was just found");
-                    *held = (told.sequence, lowest, String::new(), Several::new(), String::new(), Several::new());
+                    *held = (told.sequence, lowest, Several::new(), Several::new(), String::new(), Several::new());
                 }
                 _ => {}
             }

@@ -40,7 +40,7 @@ fn judge(moment: &Moment<'_>, facts: &Facts, standing: &mut Standing, concluded:
     let now = reading.classes(&own.classes);
     let changed = differences(&own.classes, &now);
     own.classes = now;
-    own.wake = next_change(moment, facts, terms, &now);
+    own.wake = next_change(moment, &reading, &now);
     conclude_moves(changed, |changed| reading.evidence(changed), concluded);
 }
 
@@ -86,12 +86,25 @@ pub struct Reading<'a> {
 impl<'a> Reading<'a> {
     /// Reads the facts on `day`.
     pub fn of(facts: &'a Facts, all: &'a Terms, terms: &'a Engagement, zone: &'a Zone, day: Day) -> Reading<'a> {
+        let behaviour = behaviour(facts, &terms.loyalty, zone, day);
+        Reading::beside(facts, all, terms, zone, day, behaviour)
+    }
+
+    /// The same where the `behaviour` of the day is known, which is that of any day of its period.
+    fn beside(
+        facts: &'a Facts,
+        all: &'a Terms,
+        terms: &'a Engagement,
+        zone: &'a Zone,
+        day: Day,
+        behaviour: Option<Behaviour>,
+    ) -> Reading<'a> {
         Reading {
             facts,
             terms,
             zone,
             day,
-            behaviour: behaviour(facts, &terms.loyalty, zone, day),
+            behaviour,
             perception: perception(facts, all, zone, day),
             engaged: engaged(facts, all, terms, zone, day),
             exit_reason: perception::exit_reason(facts, all, zone, day),
@@ -256,8 +269,8 @@ impl<'a> Reading<'a> {
 
 /// The first day after today on which a class is another if nothing happens. Only on the days that are looked at here can
 /// it be.
-fn next_change(moment: &Moment<'_>, facts: &Facts, terms: &Engagement, now: &RelationshipClasses) -> Option<Day> {
-    let (zone, today) = (moment.zone, moment.day);
+fn next_change(moment: &Moment<'_>, reading: &Reading<'_>, now: &RelationshipClasses) -> Option<Day> {
+    let Reading { facts, terms, zone, day: today, mut behaviour, .. } = *reading;
     let mut candidates: Vec<Day> = Vec::new();
     if let Some(relationship) = &facts.relationship {
         let answers = &relationship.answers;
@@ -269,7 +282,7 @@ fn next_change(moment: &Moment<'_>, facts: &Facts, terms: &Engagement, now: &Rel
         let weeks = days(terms.window_weeks);
         candidates.extend(relationship.interactions.cells.iter().map(|cell| cell.week.plus(7 * weeks)));
     }
-    let period = period_of(today, &terms.loyalty);
+    let mut period = period_of(today, &terms.loyalty);
     candidates.extend((1..=3).map(|later| first_day(period + later, &terms.loyalty)));
     let relationship = &terms.relationship;
     candidates.extend(facts.rhythm.map(|rhythm| rhythm.last.plus(days(relationship.rupture_days))));
@@ -279,8 +292,12 @@ fn next_change(moment: &Moment<'_>, facts: &Facts, terms: &Engagement, now: &Rel
     candidates.sort_unstable();
     candidates.dedup();
     candidates.into_iter().find(|day| {
+        if period != period_of(*day, &terms.loyalty) {
+            period = period_of(*day, &terms.loyalty);
+            behaviour = self::behaviour(facts, &terms.loyalty, zone, *day);
+        }
         // Also what is not announced by itself, because the next judgement begins with it.
-        Reading::of(facts, moment.terms, terms, zone, *day).classes(now) != *now
+        Reading::beside(facts, moment.terms, terms, zone, *day, behaviour).classes(now) != *now
     })
 }
 
