@@ -26,10 +26,11 @@ use std::fmt::Display;
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use engine::store::Store;
 use engine::store::stores::Stores;
 use metrics_exporter_prometheus::PrometheusHandle;
 use programme::time::Timestamp;
@@ -118,6 +119,40 @@ async fn no_such_page() -> Response {
 
 async fn wrong_method() -> Response {
     error(StatusCode::METHOD_NOT_ALLOWED, "only GET is answered here")
+}
+
+/// What is answered before the tasks are known.
+const STARTING: &str = "starting: the number of partitions is not known yet";
+
+/// An answer to come for again in a second.
+fn later(message: impl Display) -> Response {
+    let mut response = error(StatusCode::SERVICE_UNAVAILABLE, message);
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    response
+}
+
+/// All that this process owns.
+struct Owned {
+    /// The partitions that are here ...
+    here: Vec<u32>,
+    /// ... of so many.
+    partitions: u32,
+    /// Their stores, each with the clock of its task.
+    stores: Vec<(Arc<Store>, Option<Timestamp>)>,
+}
+
+/// Finds every store that this process owns, for answers about all customers; an answer to come again where one of them is
+/// recovering, since what leaves out some of the customers would be taken for all of them.
+fn owned(shared: &Shared) -> Result<Owned, Box<Response>> {
+    let partitions = shared.status.partitions().ok_or_else(|| Box::new(later(STARTING)))?;
+    let (mut here, mut stores) = (Vec::new(), Vec::new());
+    for (task, view) in shared.status.tasks() {
+        let store = shared.stores.get(task).filter(|_| !view.recovering);
+        let store = store.ok_or_else(|| Box::new(later(format!("task {} is recovering", task.0))))?;
+        here.push(task.0);
+        stores.push((store, view.clock));
+    }
+    Ok(Owned { here, partitions, stores })
 }
 
 /// An error as JSON.

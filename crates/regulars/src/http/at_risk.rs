@@ -6,11 +6,11 @@
 use std::sync::Arc;
 
 use axum::extract::{RawQuery, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use tokio::sync::Semaphore;
 
-use super::{Shared, error};
+use super::{Shared, error, owned};
 use crate::at_risk::{LIMIT, LIMIT_MAX, Listing, Place, Sort, Wanted, json};
 use crate::fault::Fault;
 
@@ -71,29 +71,19 @@ fn percent_decoded(text: &str) -> Option<String> {
 }
 
 fn page(shared: &Shared, wanted: &Wanted) -> Response {
-    let later = |message: String| {
-        let mut response = error(StatusCode::SERVICE_UNAVAILABLE, message);
-        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
-        response
-    };
-    let Some(partitions) = shared.status.partitions() else {
-        return later("starting: the number of partitions is not known yet".to_string());
+    let owned = match owned(shared) {
+        Ok(owned) => owned,
+        Err(response) => return *response,
     };
     let programme = shared.governing.programme();
     let mut listing = Listing::new(&programme, wanted);
-    let mut here = Vec::new();
-    for (task, view) in shared.status.tasks() {
-        // A list without some of the customers would be taken for all of them.
-        let Some(store) = shared.stores.get(task).filter(|_| !view.recovering) else {
-            return later(format!("task {} is recovering", task.0));
-        };
+    for (store, _) in &owned.stores {
         let clock = store.committed_at().map(|at| at.clock);
-        if let Err(Fault::Refused(message) | Fault::Failed(message)) = listing.look(&store, clock) {
+        if let Err(Fault::Refused(message) | Fault::Failed(message)) = listing.look(store, clock) {
             tracing::error!("query of customers at risk: {message}");
             return error(StatusCode::INTERNAL_SERVER_ERROR, message);
         }
-        here.push(task.0);
     }
-    let body = json(&listing.page(), &here, partitions);
+    let body = json(&listing.page(), &owned.here, owned.partitions);
     (StatusCode::OK, [(header::CONTENT_TYPE, "application/json")], body).into_response()
 }

@@ -8,14 +8,14 @@ use std::sync::Arc;
 
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, RawQuery, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use engine::log::TaskId;
 use engine::store::Store;
 use programme::customer::Customer;
 use programme::time::Timestamp;
 
-use super::{Shared, error, partition};
+use super::{STARTING, Shared, error, partition};
 
 /// Bytes of a customer's id, as the input accepts them.
 pub(super) const ID_BYTES_MAX: usize = 256;
@@ -95,13 +95,9 @@ async fn answer(
 
 /// Where to look for whoever has this key: `what` that is.
 pub(super) fn place(shared: &Shared, what: &str, key: &[u8]) -> Place {
-    let later = |message: String| {
-        let mut response = error(StatusCode::SERVICE_UNAVAILABLE, message);
-        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
-        Place::Elsewhere(response)
-    };
+    let later = |message: String| Place::Elsewhere(super::later(message));
     let Some(partitions) = shared.status.partitions() else {
-        return later("starting: the number of partitions is not known yet".to_string());
+        return later(STARTING.to_string());
     };
     let task = TaskId(partition::of(key, partitions));
     let tasks = shared.status.tasks();

@@ -7,13 +7,13 @@
 use std::sync::Arc;
 
 use axum::extract::{Path, RawQuery, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use engine::store::Store;
 use programme::time::Timestamp;
 use serde_json::json;
 
-use super::{Shared, error};
+use super::{Owned, Shared, error, owned};
 use crate::fault::Fault;
 use crate::report::{Format, Period, report};
 
@@ -41,23 +41,10 @@ pub(super) async fn population(
 }
 
 fn answer(shared: &Shared, period: &Period, format: Format) -> Response {
-    let later = |message: String| {
-        let mut response = error(StatusCode::SERVICE_UNAVAILABLE, message);
-        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
-        response
+    let Owned { here, partitions, stores } = match owned(shared) {
+        Ok(owned) => owned,
+        Err(response) => return *response,
     };
-    let Some(partitions) = shared.status.partitions() else {
-        return later("starting: the number of partitions is not known yet".to_string());
-    };
-    let (mut here, mut stores) = (Vec::new(), Vec::new());
-    for (task, view) in shared.status.tasks() {
-        // A sum without some of the customers would be taken for that of all of them.
-        let Some(store) = shared.stores.get(task).filter(|_| !view.recovering) else {
-            return later(format!("task {} is recovering", task.0));
-        };
-        here.push(task.0);
-        stores.push((store, view.clock));
-    }
     let tasks = stores.iter().map(|(store, clock)| -> (&Store, Timestamp) { (store, clock.unwrap_or_default()) });
     let report = match report(&shared.governing.programme(), period, tasks) {
         Ok(report) => report,
