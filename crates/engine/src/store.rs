@@ -31,7 +31,7 @@ use rocksdb::{ColumnFamily, DB, WriteBatch};
 
 use crate::log::ChangelogOffset;
 use wakeups::{DueWakeup, INDEXED_AT_BYTES};
-use wire::stored::population::{POPULATION_PREFIX, is_population_key};
+use wire::stored::population::POPULATION_PREFIX;
 use wire::stored::suppression_key;
 
 /// The store of one task. Reading is safe from any thread; the owning worker alone writes.
@@ -168,16 +168,9 @@ impl Store {
     /// Shows every record of the population, ascending by key.
     pub fn each_population<E: From<StoreError>>(
         &self,
-        mut visit: impl FnMut(&[u8], &[u8]) -> Result<(), E>,
+        visit: impl FnMut(&[u8], &[u8]) -> Result<(), E>,
     ) -> Result<(), E> {
-        let mut entries = self.db.raw_iterator_cf(self.family(POSITION));
-        entries.seek(POPULATION_PREFIX);
-        while let Some((key, value)) = entries.item().filter(|(key, _)| is_population_key(key)) {
-            visit(key, value)?;
-            entries.next();
-        }
-        entries.status().map_err(self.fails())?;
-        Ok(())
+        self.each(self.family(POSITION), &POPULATION_PREFIX, visit)
     }
 
     /// The stored form of the group `account`.
@@ -191,17 +184,9 @@ impl Store {
     /// Shows every group, ascending by account, with the stored form.
     pub fn each_group<E: From<StoreError>>(
         &self,
-        mut visit: impl FnMut(&[u8], &[u8]) -> Result<(), E>,
+        visit: impl FnMut(&[u8], &[u8]) -> Result<(), E>,
     ) -> Result<(), E> {
-        let Some(family) = self.db.cf_handle(GROUPS) else { return Ok(()) };
-        let mut entries = self.db.raw_iterator_cf(family);
-        entries.seek_to_first();
-        while let Some((account, stored)) = entries.item() {
-            visit(account, stored)?;
-            entries.next();
-        }
-        entries.status().map_err(self.fails())?;
-        Ok(())
+        self.db.cf_handle(GROUPS).map_or(Ok(()), |family| self.each(family, b"", visit))
     }
 
     /// Shows every customer, ascending by id, with the stored form.
@@ -209,14 +194,7 @@ impl Store {
         &self,
         mut visit: impl FnMut(&[u8], &[u8]) -> Result<(), E>,
     ) -> Result<(), E> {
-        let mut entries = self.db.raw_iterator_cf(self.family(CUSTOMERS));
-        entries.seek_to_first();
-        while let Some((id, value)) = entries.item() {
-            visit(id, &value[INDEXED_AT_BYTES..])?;
-            entries.next();
-        }
-        entries.status().map_err(self.fails())?;
-        Ok(())
+        self.each(self.family(CUSTOMERS), b"", |id, value| visit(id, &value[INDEXED_AT_BYTES..]))
     }
 
     /// The ids of the next customers after the one with id `after`, ascending, `max` at most.
@@ -239,16 +217,10 @@ impl Store {
         &self,
         mut visit: impl FnMut(&[u8], Timestamp) -> Result<(), E>,
     ) -> Result<(), E> {
-        let mut entries = self.db.raw_iterator_cf(self.family(CUSTOMERS));
-        entries.seek_to_first();
-        while let Some((id, value)) = entries.item() {
-            if let Some(indexed_at) = wakeups::indexed_at(&value[..INDEXED_AT_BYTES]) {
-                visit(id, indexed_at)?;
-            }
-            entries.next();
-        }
-        entries.status().map_err(self.fails())?;
-        Ok(())
+        self.each(self.family(CUSTOMERS), b"", |id, value| match wakeups::indexed_at(&value[..INDEXED_AT_BYTES]) {
+            Some(indexed_at) => visit(id, indexed_at),
+            None => Ok(()),
+        })
     }
 
     /// Empties the store.
@@ -346,6 +318,23 @@ impl Store {
     /// A figure that RocksDB keeps about this store, such as `rocksdb.cur-size-all-mem-tables`, over all families.
     pub fn figure(&self, name: &str) -> Option<u64> {
         FAMILIES.iter().map(|family| self.db.property_int_value_cf(self.family(family), name).ok().flatten()).sum()
+    }
+
+    /// Shows every entry of `family` whose key begins with `prefix`, ascending by key.
+    fn each<E: From<StoreError>>(
+        &self,
+        family: &ColumnFamily,
+        prefix: &[u8],
+        mut visit: impl FnMut(&[u8], &[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut entries = self.db.raw_iterator_cf(family);
+        entries.seek(prefix);
+        while let Some((key, value)) = entries.item().filter(|(key, _)| key.starts_with(prefix)) {
+            visit(key, value)?;
+            entries.next();
+        }
+        entries.status().map_err(self.fails())?;
+        Ok(())
     }
 
     fn family(&self, name: &str) -> &ColumnFamily {
