@@ -38,7 +38,6 @@ pub(super) struct Assembly {
     pub(super) status: Arc<Status>,
     /// Without the models that were published.
     terms: TermsFiles,
-    stamp: Stamp,
     until: Option<Timestamp>,
 }
 
@@ -61,9 +60,8 @@ impl Assembly {
             LogConfig::Files(_) => (1, FILES_SILENCE_MAX),
         };
         Ok(Assembly {
-            governing: Arc::new(Governing::new(terms.programme(), stamp.clone())),
+            governing: Arc::new(Governing::new(terms.programme(), stamp)),
             terms,
-            stamp,
             stores: Stores::new(config.data.clone(), config.store),
             status: Arc::new(Status::new(workers, silence_max)),
             config,
@@ -113,12 +111,14 @@ impl Assembly {
     /// nothing is published.
     pub(super) fn follow_control(&self) -> Result<Option<JoinHandle<()>>, Fault> {
         // Whoever looks at the state later finds the terms beside it.
-        self.terms.keep_copies(&self.config.data)?;
-        let LogConfig::Kafka(kafka) = &self.config.log else { return Ok(None) };
+        let LogConfig::Kafka(kafka) = &self.config.log else {
+            self.terms.keep_copies(&self.config.data)?;
+            return Ok(None);
+        };
         let control = Control::read(&kafka.settings)?;
         let under = governing::under_published(&self.terms, &control)?;
         under.keep_copies(&self.config.data)?;
-        self.governing.put(under.programme(), Stamp { editions: under.stamps(), ..self.stamp.clone() });
+        self.governing.put(&under);
         let data = self.config.data.clone();
         let keep = move |under: &TermsFiles| {
             // Only who looks at the state without the service asks for the copies.
@@ -127,7 +127,7 @@ impl Assembly {
             }
         };
         let (governing, status) = (Arc::clone(&self.governing), Arc::clone(&self.status));
-        governing::follow(control, self.terms.clone(), self.stamp.clone(), governing, status, keep).map(Some)
+        governing::follow(control, self.terms.clone(), governing, status, keep).map(Some)
     }
 
     /// `open` makes the log, on the worker's own thread, and says how many partitions its topics have.

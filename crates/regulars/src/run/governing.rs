@@ -59,8 +59,11 @@ impl Governing {
         Some(self.rule())
     }
 
-    pub(super) fn put(&self, programme: Programme, stamp: Stamp) {
-        *self.rule.write().unwrap_or_else(PoisonError::into_inner) = Rule { programme: Arc::new(programme), stamp };
+    /// Puts the programme of `terms` in force.
+    pub(super) fn put(&self, terms: &TermsFiles) {
+        let mut rule = self.rule.write().unwrap_or_else(PoisonError::into_inner);
+        rule.programme = Arc::new(terms.programme());
+        rule.stamp.editions = terms.stamps();
         self.number.fetch_add(1, Ordering::AcqRel);
     }
 }
@@ -78,7 +81,6 @@ pub(crate) fn under_published(terms: &TermsFiles, control: &Control) -> Result<T
 pub(super) fn follow(
     mut control: Control,
     terms: TermsFiles,
-    stamp: Stamp,
     governing: Arc<Governing>,
     status: Arc<Status>,
     changed: impl Fn(&TermsFiles) + Send + 'static,
@@ -90,11 +92,10 @@ pub(super) fn follow(
             }
             match under_published(&terms, &control) {
                 Ok(under) => {
-                    let editions = under.stamps();
                     let last = under.models().last().map(|model| model.read.stamp()).unwrap_or_default();
                     tracing::info!(models = under.models().len(), last, "models were published");
                     changed(&under);
-                    governing.put(under.programme(), Stamp { editions, ..stamp.clone() });
+                    governing.put(&under);
                 }
                 Err(fault) => tracing::error!("what was published is not taken: {fault}"),
             }
