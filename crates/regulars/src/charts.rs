@@ -3,6 +3,7 @@
 //! Colours are the page's own, so that a chart follows it from light to dark and to paper. Every axis has its unit.
 
 pub(crate) mod curve;
+pub(crate) mod document;
 pub(crate) mod pairs;
 pub(crate) mod style;
 

@@ -1,10 +1,9 @@
 //! The report as one page for people: how well the model describes what happened. It loads nothing.
 
-use std::fmt::Write as _;
-
 use crate::charts::curve::{Curve, curves};
+use crate::charts::document::Document;
 use crate::charts::pairs::{Bars, pairs};
-use crate::charts::{Line, escaped, lines_over, style};
+use crate::charts::{Line, escaped, lines_over};
 use crate::summary::money::{amount, grouped};
 
 use super::Report;
@@ -12,49 +11,35 @@ use super::text::{Parameters, digits, figures, observed, of_rule, parameters};
 
 /// The whole page.
 pub(super) fn write(report: &Report) -> String {
-    let mut page = Page { report, html: String::new() };
-    page.begin();
+    let html = Document::begin(format_args!("Model {}", escaped(&report.model.file.version)), "");
+    let mut page = Page { report, html };
+    page.lead();
     page.parameters();
     page.weeks();
     page.frequencies();
     page.scores();
     page.calibration();
     page.rules();
-    page.end();
-    page.html
+    let (terms, hash) = (escaped(&report.terms_version), escaped(&report.model.hash));
+    page.html.end(format_args!(
+        "<footer><p>Under the terms {terms}; model hash {hash}.<br>Made by <code>regulars fit</code>.</p></footer>"
+    ))
 }
 
 struct Page<'a> {
     report: &'a Report,
-    html: String,
+    html: Document,
 }
 
 impl Page<'_> {
-    fn push(&mut self, html: std::fmt::Arguments<'_>) {
-        let _ = self.html.write_fmt(html);
-        self.html.push('\n');
-    }
-
-    fn figure(&mut self, title: &str, picture: &str, caption: &str) {
-        let (title, caption) = (escaped(title), escaped(caption));
-        self.push(format_args!(
-            "<section><h2>{title}</h2><figure>{picture}<figcaption>{caption}</figcaption></figure></section>"
-        ));
-    }
-
-    fn begin(&mut self) {
+    fn lead(&mut self) {
         let file = &self.report.model.file;
         let [customers, purchases] = [file.data.customers, file.data.purchases]
             .map(|number| grouped(i64::try_from(number).unwrap_or(i64::MAX)));
-        let (css, version) = (style::CSS, escaped(&file.version));
+        let version = escaped(&file.version);
         let (first, last) = (escaped(&file.data.first_day), escaped(&file.data.last_day));
         let (horizon, begin) = (self.report.horizon_days, self.report.before.day);
-        self.push(format_args!(
-            "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
-             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
-             <title>Model {version}</title><style>{css}</style></head><body><main>"
-        ));
-        self.push(format_args!(
+        self.html.push(format_args!(
             "<h1>Model <em class=\"new\">{version}</em></h1><p class=\"lead\">{first} to {last}: {customers} customers, \
              {purchases} purchases. What follows was foretold at the end of {begin} and compared with the {horizon} days \
              after, which the models had not seen; the model that is written is fitted to all days.</p>"
@@ -63,38 +48,39 @@ impl Page<'_> {
             let [old_area, new_area] = compared.area_under_curve.map(|area| digits(area, 4));
             let worse = compared.worse.as_ref().map(|worse| format!(" It is worse: {worse}.")).unwrap_or_default();
             let (current, worse) = (escaped(&compared.current), escaped(&worse));
-            self.push(format_args!(
+            self.html.push(format_args!(
                 "<p>Area under the curve {new_area}, that of the current model {current} {old_area}.{worse}</p>"
             ));
         }
     }
 
     fn parameters(&mut self) {
-        self.push(format_args!("<section><h2>Parameters</h2><table><tbody>"));
+        self.html.push(format_args!("<section><h2>Parameters</h2><table><tbody>"));
         for Parameters { name, cells, rest } in parameters(self.report) {
             let rest = escaped(&rest);
             if cells.is_empty() {
-                self.push(format_args!("<tr><th>{name}</th><td colspan=\"5\" class=\"words\">{rest}</td></tr>"));
+                self.html
+                    .push(format_args!("<tr><th>{name}</th><td colspan=\"5\" class=\"words\">{rest}</td></tr>"));
                 continue;
             }
             let columns = cells.len();
             let cells: String = cells.iter().map(|cell| format!("<td>{}</td>", escaped(cell))).collect();
             let empty = "<td></td>".repeat(4_usize.saturating_sub(columns));
-            self.push(format_args!("<tr><th>{name}</th>{cells}{empty}<td>{rest}</td></tr>"));
+            self.html.push(format_args!("<tr><th>{name}</th>{cells}{empty}<td>{rest}</td></tr>"));
         }
-        self.push(format_args!(
+        self.html.push(format_args!(
             "</tbody></table><p class=\"note\">In parentheses the standard error: a parameter smaller than twice its error \
              is hardly determined by these customers. Times are in days, money is in minor units. Likelihoods can be \
              compared between the first three models: the highest describes the purchases best.</p>"
         ));
         if let Some(value) = self.report.model.file.high_value_minor {
             let (value, currency) = (amount(value, &self.report.currency), escaped(&self.report.currency));
-            self.push(format_args!(
+            self.html.push(format_args!(
                 "<p class=\"note\">One customer in five is expected to bring a margin of more than {value} {currency} in \
                  the next year.</p>"
             ));
         }
-        self.push(format_args!("</section>"));
+        self.html.push(format_args!("</section>"));
     }
 
     fn weeks(&mut self) {
@@ -135,7 +121,7 @@ impl Page<'_> {
             (Some(came), Some(expected)) if *came > 0.0 => (expected / came - 1.0) * 100.0,
             (_, _) => 0.0,
         };
-        self.figure(
+        self.html.figure(
             "Repeat purchases by week",
             &chart(came, expected, "days of coming back, a week"),
             &format!(
@@ -144,7 +130,7 @@ impl Page<'_> {
                  no part of it."
             ),
         );
-        self.figure(
+        self.html.figure(
             "Repeat purchases, cumulative",
             &chart(came_sums, expected_sums, "days of coming back, until then"),
             &format!(
@@ -176,7 +162,7 @@ impl Page<'_> {
             },
         ];
         let picture = pairs("times that a customer came back", &labels, "customers", &bars);
-        self.figure(
+        self.html.figure(
             "Customers by how often they came back",
             &picture,
             &format!(
@@ -189,21 +175,21 @@ impl Page<'_> {
 
     fn scores(&mut self) {
         let (judged, silent) = self.report.judged;
-        self.push(format_args!(
+        self.html.push(format_args!(
             "<section><h2>Which score finds those who stay away</h2><table><thead><tr><th>score</th>\
              <th>area under the curve</th><th>right in the top 10 %</th><th>predicted, mean</th><th>squared error</th></tr>\
              </thead><tbody>"
         ));
         for verdict in &self.report.verdicts {
             let [area, top, predicted, brier] = figures(verdict);
-            self.push(format_args!(
+            self.html.push(format_args!(
                 "<tr><th>{}</th><td>{area}</td><td>{top}</td><td>{predicted}</td><td>{brier}</td></tr>",
                 escaped(verdict.name)
             ));
         }
         let seen = digits(observed(self.report), 4);
         let (shopping_days, horizon) = (self.report.shopping_days_min, self.report.horizon_days);
-        self.push(format_args!(
+        self.html.push(format_args!(
             "</tbody></table><p class=\"note\">{judged} customers with at least {shopping_days} shopping days who had bought \
              within the {horizon} days before; {silent} of them ({seen}) stayed away for the {horizon} days of the hold-out. \
              The area under the curve is the chance that of two customers, one who stayed away and one who did not, the \
@@ -212,9 +198,9 @@ impl Page<'_> {
         ));
         for foretold in &self.report.foretold {
             let (name, purchases) = (escaped(foretold.name), format!("{:.0}", foretold.purchases));
-            self.push(format_args!("<tr><th>{name}</th><td>{purchases}</td></tr>"));
+            self.html.push(format_args!("<tr><th>{name}</th><td>{purchases}</td></tr>"));
         }
-        self.push(format_args!("</tbody></table></section>"));
+        self.html.push(format_args!("</tbody></table></section>"));
     }
 
     fn calibration(&mut self) {
@@ -235,36 +221,28 @@ impl Page<'_> {
              scored, {brier} calibrated.",
             self.report.horizon_days
         );
-        self.figure("Can the probability be believed?", &picture, &caption);
+        self.html.figure("Can the probability be believed?", &picture, &caption);
     }
 
     fn rules(&mut self) {
         let Some((after, until)) = self.report.watched else { return };
-        self.push(format_args!(
+        self.html.push(format_args!(
             "<section><h2>When would customers have been called?</h2><table><thead><tr><th>rule</th><th>bound</th>\
              <th>alarms</th><th>right</th><th>silence</th></tr></thead><tbody>"
         ));
         for rule in &self.report.rules {
             let [bound, alarms, right, silence] = of_rule(rule);
-            self.push(format_args!(
+            self.html.push(format_args!(
                 "<tr><th>{}</th><td>{bound}</td><td>{alarms}</td><td>{right}</td><td>{silence}</td></tr>",
                 escaped(rule.name)
             ));
         }
         let horizon = self.report.horizon_days;
-        self.push(format_args!(
+        self.html.push(format_args!(
             "</tbody></table><p class=\"note\">Alarms that each rule would have raised after {after} and up to {until}, one \
              for each silence. An alarm was right when nothing was bought for {horizon} days after it; silence is how long \
              it had lasted at half of those. Of two rules with as many alarms, the one that is right more often and after \
              fewer days is better.</p></section>"
-        ));
-    }
-
-    fn end(&mut self) {
-        let (terms, hash) = (escaped(&self.report.terms_version), escaped(&self.report.model.hash));
-        self.push(format_args!(
-            "<footer><p>Under the terms {terms}; model hash {hash}.<br>Made by <code>regulars fit</code>.</p></footer></main>\
-             </body></html>"
         ));
     }
 }

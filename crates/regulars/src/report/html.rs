@@ -4,8 +4,9 @@ mod pictures;
 
 use std::fmt::Write as _;
 
+use crate::charts::document::Document;
 use crate::charts::pairs::{Bars, pairs};
-use crate::charts::{Line, escaped, lines, style};
+use crate::charts::{Line, escaped, lines};
 use crate::summary::money::{amount, grouped, minor_per_unit};
 
 use super::figures::{Report, Size, Sold};
@@ -16,8 +17,9 @@ const ROWS_MAX: usize = 12;
 
 /// The whole page.
 pub(super) fn write(report: &Report) -> String {
-    let mut page = Page { report, html: String::new() };
-    page.begin();
+    let html = Document::begin(format_args!("Customers in {}", report.period), pictures::CSS);
+    let mut page = Page { report, html };
+    page.lead();
     page.bucket();
     page.nps();
     page.loyalty();
@@ -27,44 +29,24 @@ pub(super) fn write(report: &Report) -> String {
     page.classes();
     page.sold();
     page.money();
-    page.end();
-    page.html
+    page.html.end(format_args!(""))
 }
 
 struct Page<'a> {
     report: &'a Report,
-    html: String,
+    html: Document,
 }
 
 impl Page<'_> {
-    fn push(&mut self, html: std::fmt::Arguments<'_>) {
-        let _ = self.html.write_fmt(html);
-        self.html.push('\n');
-    }
-
-    fn figure(&mut self, title: &str, picture: &str, caption: &str) {
-        let (title, caption) = (escaped(title), escaped(caption));
-        self.push(format_args!(
-            "<section><h2>{title}</h2><figure>{picture}<figcaption>{caption}</figcaption></figure></section>"
-        ));
-    }
-
-    fn begin(&mut self) {
+    fn lead(&mut self) {
         let Report { period, first_day, last_day, as_of, commerce, currency, .. } = self.report;
-        let css = style::CSS;
-        self.push(format_args!(
-            "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
-             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
-             <title>Customers in {period}</title><style>{css}{}</style></head><body><main>",
-            pictures::CSS
-        ));
         let spend = amount(commerce.spend_minor, currency);
         let currency = escaped(currency);
         let alarm = match commerce.churn_alarm {
             true => " <em class=\"new\">This is an alarm: above 30 % a year.</em>",
             false => "",
         };
-        self.push(format_args!(
+        self.html.push(format_args!(
             "<h1>Customers in <em class=\"new\">{period}</em></h1><p class=\"lead\">{first_day} to {last_day}, as of \
              {as_of}: {} baskets, {spend} {currency}. Of {} customers at the start {} were lost, {}, which is {} a \
              year.{alarm}</p>",
@@ -107,11 +89,11 @@ impl Page<'_> {
             "Above the line who bought in the month: for the first time, again, or again after they had been lost. Below it \
              who was lost: {lost_days} whole days without a purchase. Growth above hides a leak below."
         );
-        self.figure("The leaky bucket, month by month", &(picture + &table), &caption);
+        self.html.figure("The leaky bucket, month by month", &(picture + &table), &caption);
         let values = months.iter().map(|month| month.rpr.map(|rpr| 100.0 * rpr)).collect();
         let line = Line { name: "bought more than once", class: "new", values };
         let picture = lines(&labels, "% of the month's buyers", &[line]);
-        self.figure(
+        self.html.figure(
             "Repeat purchase rate",
             &picture,
             "Of those who bought in the month, how many did more than once.",
@@ -132,7 +114,7 @@ impl Page<'_> {
             grouped(nps.passives),
             grouped(nps.detractors)
         );
-        self.figure("Would they recommend us?", &picture, &caption);
+        self.html.figure("Would they recommend us?", &picture, &caption);
     }
 
     fn loyalty(&mut self) {
@@ -147,7 +129,7 @@ impl Page<'_> {
             (count, count as f64 / all as f64)
         };
         let picture = pictures::two_by_two([of("absolute"), of("spurious"), of("latent"), of("none")]);
-        self.figure(
+        self.html.figure(
             "Loyalty: what they do, and what they think",
             &picture,
             "Customers of whom both behaviour and perception are known, at present. Spurious loyalty leaves when something \
@@ -177,7 +159,7 @@ impl Page<'_> {
             percent(satisfaction.csi_of_best)
         );
         let picture = pictures::matrix(&satisfaction.criteria);
-        self.figure("Importance and satisfaction", &picture, &caption);
+        self.html.figure("Importance and satisfaction", &picture, &caption);
     }
 
     fn service(&mut self) {
@@ -201,7 +183,7 @@ impl Page<'_> {
             digits(service.perception),
             digits(service.weighed_gap)
         );
-        self.figure(
+        self.html.figure(
             "Service quality",
             &table,
             "Points of the scale. The gap is perception less expectation (SERVQUAL): below 0 the service is less than was \
@@ -236,7 +218,7 @@ impl Page<'_> {
         let rows: String =
             rows.iter().map(|(what, shown)| format!("<tr><th>{what}</th><td>{shown}</td></tr>")).collect();
         let table = format!("<table><tbody>{rows}</tbody></table>");
-        self.figure(
+        self.html.figure(
             "Negative engagement and its answers",
             &table,
             "An unanswered bad experience hurts loyalty more than the experience. The growth index compares the mean of \
@@ -289,7 +271,7 @@ impl Page<'_> {
         }
         let caption =
             format!("{} customers at present; the moves are those of the period.", grouped(now.customers));
-        self.figure("Classes and moves between them", &format!("<div class=\"many\">{html}</div>"), &caption);
+        self.html.figure("Classes and moves between them", &format!("<div class=\"many\">{html}</div>"), &caption);
     }
 
     fn sold(&mut self) {
@@ -300,7 +282,7 @@ impl Page<'_> {
             let values = days.iter().map(|day| Some(day.spend_minor as f64 / per_unit)).collect();
             let line = Line { name: "spend", class: "new", values };
             let picture = lines(&labels, &self.report.currency, &[line]);
-            self.figure("Spend by day", &picture, "Net of what came back, on the day of the basket.");
+            self.html.figure("Spend by day", &picture, "Net of what came back, on the day of the basket.");
         }
         let report = self.report;
         let table = |what: &str, sold: &[Sold]| {
@@ -329,7 +311,7 @@ impl Page<'_> {
             percent(top.lifetime_top_20_percent),
             percent(top.lifetime_top_10_percent)
         );
-        self.figure("What was sold", &format!("<div class=\"many\">{tables}</div>"), &caption);
+        self.html.figure("What was sold", &format!("<div class=\"many\">{tables}</div>"), &caption);
         if report.months.len() > 1 {
             let labels: Vec<String> = report.months.iter().map(|month| month.month.clone()).collect();
             let bars = |name, class, of: fn(&super::figures::Month) -> i64| Bars {
@@ -342,7 +324,7 @@ impl Page<'_> {
                 bars("there at the end", "new", |month| month.active_at_end),
             ];
             let picture = pairs("", &labels, "customers", &pair);
-            self.figure("Customers", &picture, "Who bought in the month, and who is not lost at its end.");
+            self.html.figure("Customers", &picture, "Who bought in the month, and who is not lost at its end.");
         }
     }
 
@@ -360,10 +342,6 @@ impl Page<'_> {
         let rows: String =
             rows.iter().map(|(what, shown)| format!("<tr><th>{what}</th><td>{shown}</td></tr>")).collect();
         let caption = "Costs are those of the terms ([[population.cost]]); what they do not say is not figured.";
-        self.figure("What a customer brings", &format!("<table><tbody>{rows}</tbody></table>"), caption);
-    }
-
-    fn end(&mut self) {
-        self.push(format_args!("</main></body></html>"));
+        self.html.figure("What a customer brings", &format!("<table><tbody>{rows}</tbody></table>"), caption);
     }
 }

@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use crate::charts::{self, Layer, Line, escaped, style};
+use crate::charts::document::Document;
+use crate::charts::{self, Layer, Line, escaped};
 use crate::summary::money::{amount, grouped};
 
 use super::compare::{Comparison, Side, percent};
@@ -12,8 +13,11 @@ use super::text::{because, month_name};
 
 /// The whole page.
 pub(super) fn write(comparison: &Comparison) -> String {
-    let mut page = Page { comparison, html: String::new() };
-    page.begin();
+    let Comparison { old, new, .. } = comparison;
+    let (from, to) = (escaped(&old.version), escaped(&new.version));
+    let html = Document::begin(format_args!("What if: {to} in place of {from}"), "");
+    let mut page = Page { comparison, html };
+    page.lead();
     page.figures();
     page.matrix();
     page.charts();
@@ -24,13 +28,18 @@ pub(super) fn write(comparison: &Comparison) -> String {
     if comparison.has_points() {
         page.movers("points granted", &comparison.by_points);
     }
-    page.end();
-    page.html
+    let terms = |side: &Side| format!("{}, hash {}", escaped(&side.version), escaped(&side.hash));
+    page.html.end(format_args!(
+        "<footer><p>Old: {}.<br>New: {}.<br>Made by <code>regulars what-if</code>: the engine of the service, run over \
+         the same events twice.</p></footer>",
+        terms(old),
+        terms(new)
+    ))
 }
 
 struct Page<'a> {
     comparison: &'a Comparison,
-    html: String,
+    html: Document,
 }
 
 /// Who stands for which programme in legends.
@@ -39,24 +48,14 @@ fn names(comparison: &Comparison) -> [String; 2] {
 }
 
 impl Page<'_> {
-    fn push(&mut self, html: std::fmt::Arguments<'_>) {
-        let _ = self.html.write_fmt(html);
-        self.html.push('\n');
-    }
-
-    fn begin(&mut self) {
+    fn lead(&mut self) {
         let Comparison { old, new, days: (first, last), currency, .. } = self.comparison;
         let (from, to) = (escaped(&old.version), escaped(&new.version));
         let customers = grouped(signed(old.customers.max(new.customers)));
         let purchases = grouped(self.comparison.purchases());
         let sales = amount(self.comparison.sales_minor(), currency);
-        let (css, currency) = (style::CSS, escaped(currency));
-        self.push(format_args!(
-            "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
-             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
-             <title>What if: {to} in place of {from}</title><style>{css}</style></head><body><main>"
-        ));
-        self.push(format_args!(
+        let currency = escaped(currency);
+        self.html.push(format_args!(
             "<h1>What <em class=\"new\">{to}</em> would have done in place of <em class=\"old\">{from}</em></h1>\
              <p class=\"lead\">{first} to {last}: {customers} customers, {purchases} purchases, {sales} {currency}. Both \
              programmes were replayed over the same history; nothing else differs.</p>"
@@ -65,12 +64,12 @@ impl Page<'_> {
 
     fn figures(&mut self) {
         let currency = escaped(&self.comparison.currency);
-        self.push(format_args!(
+        self.html.push(format_args!(
             "<section><h2>Figures</h2><table><thead><tr><th></th><th>old</th><th>new</th><th>change</th></tr></thead><tbody>"
         ));
         for figure in figures(self.comparison) {
             let class = if figure.name.starts_with(' ') { " class=\"sub\"" } else { "" };
-            self.push(format_args!(
+            self.html.push(format_args!(
                 "<tr{class}><th>{}</th><td>{}</td><td>{}</td><td>{}</td></tr>",
                 escaped(figure.name.trim()),
                 figure.old,
@@ -78,7 +77,7 @@ impl Page<'_> {
                 figure.change
             ));
         }
-        self.push(format_args!("</tbody></table><p class=\"note\">Amounts in {currency}.</p></section>"));
+        self.html.push(format_args!("</tbody></table><p class=\"note\">Amounts in {currency}.</p></section>"));
     }
 
     fn matrix(&mut self) {
@@ -91,32 +90,32 @@ impl Page<'_> {
             .enumerate()
             .map(|(i, tier)| new.tiers.iter().position(|other| other == tier).map_or(0, |j| matrix[i][j]))
             .sum();
-        self.push(format_args!(
+        self.html.push(format_args!(
             "<section><h2>Tier migration</h2><table class=\"matrix\"><thead><tr><th>old \u{2193} new \u{2192}</th>"
         ));
         for tier in &new.tiers {
-            self.push(format_args!("<th>{}</th>", escaped(tier)));
+            self.html.push(format_args!("<th>{}</th>", escaped(tier)));
         }
-        self.push(format_args!("<th>all</th></tr></thead><tbody>"));
+        self.html.push(format_args!("<th>all</th></tr></thead><tbody>"));
         for (tier, row) in old.tiers.iter().zip(matrix) {
-            self.push(format_args!("<tr><th>{}</th>", escaped(tier)));
+            self.html.push(format_args!("<tr><th>{}</th>", escaped(tier)));
             for count in row {
                 let strength = percent(signed(*count), signed(most)).unwrap_or(0.0) * 0.6;
-                self.push(format_args!(
+                self.html.push(format_args!(
                     "<td style=\"background:color-mix(in oklab, var(--new) {strength:.0}%, transparent)\">{}</td>",
                     grouped(signed(*count))
                 ));
             }
-            self.push(format_args!("<td class=\"sum\">{}</td></tr>", grouped(signed(row.iter().sum()))));
+            self.html.push(format_args!("<td class=\"sum\">{}</td></tr>", grouped(signed(row.iter().sum()))));
         }
-        self.push(format_args!("<tr class=\"sum\"><th>all</th>"));
+        self.html.push(format_args!("<tr class=\"sum\"><th>all</th>"));
         for column in 0..new.tiers.len() {
             let sum: u64 = matrix.iter().map(|row| row[column]).sum();
-            self.push(format_args!("<td>{}</td>", grouped(signed(sum))));
+            self.html.push(format_args!("<td>{}</td>", grouped(signed(sum))));
         }
         let share = percent(signed(kept), signed(all)).unwrap_or(0.0);
         let last = self.comparison.days.1;
-        self.push(format_args!(
+        self.html.push(format_args!(
             "<td>{}</td></tr></tbody></table><p class=\"note\">Customers by their tier on {last}, under the old programme \
              (rows) and the new one (columns): {share:.1} % are in the tier of the same name under both.</p></section>",
             grouped(signed(all))
@@ -138,7 +137,7 @@ impl Page<'_> {
         let changes = pair(&|side| side.monthly.iter().map(|month| Some(float(month.tier_changes))).collect());
         let [old, new] = [&comparison.old, &comparison.new]
             .map(|side| percent(signed(side.flapping.changed_pairs), signed(side.flapping.pairs)).unwrap_or(0.0));
-        self.figure(
+        self.html.figure(
             "Tier changes",
             &charts::lines(&months, "changes a month", &changes),
             &format!(
@@ -149,7 +148,7 @@ impl Page<'_> {
         );
 
         let warnings = pair(&|side| side.warnings().into_iter().map(|count| Some(float(count))).collect());
-        self.figure(
+        self.html.figure(
             "Churn warnings",
             &charts::lines(&months, "warnings a month", &warnings),
             &format!(
@@ -165,7 +164,7 @@ impl Page<'_> {
             comparison.sides().iter().any(|(_, side)| side.monthly.iter().any(|month| month.offers > 0));
         if any_offers {
             let offers = pair(&|side| side.monthly.iter().map(|month| Some(float(month.offers))).collect());
-            self.figure(
+            self.html.figure(
                 "Offers",
                 &charts::lines(&months, "offers a month", &offers),
                 "How many offers would have been suggested in each month.",
@@ -196,7 +195,7 @@ impl Page<'_> {
             let sizes = side.sizes_at_end();
             percent(signed(sizes.iter().skip(1).sum()), signed(sizes.iter().sum())).unwrap_or(0.0)
         };
-        self.figure(
+        self.html.figure(
             "Customers by tier",
             &format!("<div class=\"pair\">{pictures}</div>"),
             &format!(
@@ -227,7 +226,7 @@ impl Page<'_> {
         let sales = comparison.sales_minor();
         let [old, new] = [&comparison.old, &comparison.new]
             .map(|side| percent(side.points_minor.granted(), sales).unwrap_or(0.0));
-        self.figure(
+        self.html.figure(
             "Cost of points",
             &charts::lines(months, "% of sales", &lines),
             &format!(
@@ -244,23 +243,16 @@ impl Page<'_> {
             Line { name: &new_name, class: "new", values: left(&comparison.new) },
         ];
         let unit = comparison.currency.clone();
-        self.figure(
+        self.html.figure(
             "Points outstanding",
             &charts::lines(months, &unit, &lines),
             "What customers held at the end of each month, pending points included: what the retailer still owes.",
         );
     }
 
-    fn figure(&mut self, title: &str, picture: &str, caption: &str) {
-        let (title, caption) = (escaped(title), escaped(caption));
-        self.push(format_args!(
-            "<section><h2>{title}</h2><figure>{picture}<figcaption>{caption}</figcaption></figure></section>"
-        ));
-    }
-
     fn challenges(&mut self) {
         let comparison = self.comparison;
-        self.push(format_args!(
+        self.html.push(format_args!(
             "<section><h2>Challenges</h2><table><thead><tr><th>challenge</th><th></th><th>begun</th><th>completed</th>\
              <th></th><th>failed</th><th>reversed</th><th>reward points</th></tr></thead><tbody>"
         ));
@@ -269,7 +261,7 @@ impl Page<'_> {
                 let challenge = side.challenges.get(name).copied().unwrap_or_default();
                 let started = challenge.started.map(signed);
                 let rate = started.and_then(|started| percent(signed(challenge.completed), started));
-                self.push(format_args!(
+                self.html.push(format_args!(
                     "<tr><th>{}</th><td>{of}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
                     escaped(name),
                     started.map_or("-".to_string(), grouped),
@@ -281,7 +273,7 @@ impl Page<'_> {
                 ));
             }
         }
-        self.push(format_args!(
+        self.html.push(format_args!(
             "</tbody></table><p class=\"note\">One row for each programme: how many customers began a challenge in one of \
              its periods, and how it ended. A collection is never begun; what is completed are exchanges.</p></section>"
         ));
@@ -290,7 +282,7 @@ impl Page<'_> {
     fn movers(&mut self, measure: &str, movers: &Movers) {
         let [winners, losers, same] =
             [movers.winners, movers.losers, movers.same].map(|count| grouped(signed(count)));
-        self.push(format_args!(
+        self.html.push(format_args!(
             "<section><h2>Who wins and who loses by {measure}</h2><p>{winners} win, {losers} lose, {same} stay as they \
              are.</p>"
         ));
@@ -299,7 +291,7 @@ impl Page<'_> {
                 self.named(title, named);
             }
         }
-        self.push(format_args!("</section>"));
+        self.html.push(format_args!("</section>"));
     }
 
     fn named(&mut self, title: &str, named: &[Mover]) {
@@ -307,7 +299,7 @@ impl Page<'_> {
         let Comparison { old, new, currency, .. } = comparison;
         let points = comparison.has_points();
         let head = if points { "<th>points granted</th><th>change</th>" } else { "" };
-        self.push(format_args!(
+        self.html.push(format_args!(
             "<h3>{title}</h3><table class=\"named\"><thead><tr><th>customer</th><th>tier</th>{head}<th>net spend</th>\
              <th class=\"words\">why, old</th><th class=\"words\">why, new</th></tr></thead><tbody>"
         ));
@@ -324,7 +316,7 @@ impl Page<'_> {
                 }
                 false => String::new(),
             };
-            self.push(format_args!(
+            self.html.push(format_args!(
                 "<tr><th>{}</th><td>{} \u{2192} {}</td>{granted}<td>{}</td><td class=\"words\">{}</td><td class=\"words\">{}</td></tr>",
                 escaped(&mover.customer_id),
                 escaped(&old.tiers[mover.tiers.0]),
@@ -334,18 +326,7 @@ impl Page<'_> {
                 escaped(because(&mover.why.1))
             ));
         }
-        self.push(format_args!("</tbody></table>"));
-    }
-
-    fn end(&mut self) {
-        let Comparison { old, new, .. } = self.comparison;
-        let terms = |side: &Side| format!("{}, hash {}", escaped(&side.version), escaped(&side.hash));
-        self.push(format_args!(
-            "<footer><p>Old: {}.<br>New: {}.<br>Made by <code>regulars what-if</code>: the engine of the service, run over \
-             the same events twice.</p></footer></main></body></html>",
-            terms(old),
-            terms(new)
-        ));
+        self.html.push(format_args!("</tbody></table>"));
     }
 }
 
