@@ -8,7 +8,7 @@ use std::collections::BinaryHeap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use engine::store::{Store, StoreError};
+use engine::store::Store;
 use programme::card::Card;
 use programme::customer::Outcome;
 use programme::editions::Programme;
@@ -174,16 +174,15 @@ impl<'a> Listing<'a> {
 
     /// Looks at every customer of `store`, as they are at `clock`; where there is none, as they were last judged.
     pub(crate) fn look(&mut self, store: &Store, clock: Option<Timestamp>) -> Result<(), Fault> {
-        let looked = store.each_customer(|id, stored| {
+        store.each_customer(|id, stored| {
             let id = id_text(id);
             let customer = decode(id, stored)?;
             if customer.standing.risk.band.is_some() {
                 let card = self.programme.card(id, &customer, clock.unwrap_or(customer.standing.clock));
                 self.add(card);
             }
-            Ok::<(), Unread>(())
-        });
-        looked.map_err(|Unread(fault)| fault)
+            Ok(())
+        })
     }
 
     fn add(&mut self, card: Card) {
@@ -208,21 +207,6 @@ impl<'a> Listing<'a> {
         let next = self.found.peek().filter(|_| self.more).map(|last| last.place.clone());
         let cards = self.found.into_sorted_vec().into_iter().map(|entry| *entry.card).collect();
         Page { cards, next }
-    }
-}
-
-/// A customer could not be read.
-struct Unread(Fault);
-
-impl From<StoreError> for Unread {
-    fn from(error: StoreError) -> Unread {
-        Unread(Fault::Failed(error.to_string()))
-    }
-}
-
-impl From<Fault> for Unread {
-    fn from(fault: Fault) -> Unread {
-        Unread(fault)
     }
 }
 

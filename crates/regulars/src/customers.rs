@@ -100,7 +100,7 @@ pub(crate) struct TaskState {
 /// at any time, and its task may have gone to another process since.
 pub(crate) fn open(data: &Path) -> Result<Vec<TaskState>, Fault> {
     let mut tasks = Vec::new();
-    for (task, store) in Stores::open_read_only(data).map_err(failed)? {
+    for (task, store) in Stores::open_read_only(data)? {
         match clock(task, &store)? {
             Some(clock) => tasks.push(TaskState { store, clock }),
             None => eprintln!(
@@ -119,7 +119,7 @@ pub(crate) fn open(data: &Path) -> Result<Vec<TaskState>, Fault> {
 /// The customer `id` in whichever task it is.
 pub(crate) fn find<'a>(tasks: &'a [TaskState], id: &str, data: &Path) -> Result<(&'a TaskState, Customer), Fault> {
     for task in tasks {
-        if let Some(stored) = task.store.customer(id.as_bytes()).map_err(failed)? {
+        if let Some(stored) = task.store.customer(id.as_bytes())? {
             return Ok((task, decode(id, &stored)?));
         }
     }
@@ -128,7 +128,7 @@ pub(crate) fn find<'a>(tasks: &'a [TaskState], id: &str, data: &Path) -> Result<
 
 /// How far time has come, as the last marker applied to the store says; `None` where there is none.
 fn clock(task: TaskId, store: &Store) -> Result<Option<Timestamp>, Fault> {
-    let Some(position) = store.position().map_err(failed)? else { return Ok(None) };
+    let Some(position) = store.position()? else { return Ok(None) };
     let marker = Marker::decode(&position.marker)
         .map_err(|corrupt| Fault::Failed(format!("task {}: marker: {corrupt}", task.0)))?;
     Ok(Some(marker.clock.unwrap_or_default()))
@@ -141,10 +141,6 @@ pub(crate) fn decode(id: &str, stored: &[u8]) -> Result<Customer, Fault> {
 /// Ids come from decoded events, which are text.
 pub(crate) fn id_text(id: &[u8]) -> &str {
     std::str::from_utf8(id).expect("customer ids were text when they were stored")
-}
-
-fn failed(error: StoreError) -> Fault {
-    Fault::Failed(error.to_string())
 }
 
 /// Why printing came to an end before the last customer.
@@ -164,7 +160,7 @@ impl From<io::Error> for Stop {
 
 impl From<StoreError> for Stop {
     fn from(error: StoreError) -> Stop {
-        Stop::Faulty(failed(error))
+        Stop::Faulty(error.into())
     }
 }
 

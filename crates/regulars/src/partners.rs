@@ -6,7 +6,6 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use engine::store::StoreError;
 use programme::card::{Card, PartnerShare};
 use programme::terms::Terms;
 use serde_json::json;
@@ -73,13 +72,12 @@ pub fn run(args: &Args) -> Result<(), Fault> {
     }
     let mut statement = Statement::default();
     for TaskState { store, clock } in &open(&args.data)? {
-        let each = store.each_customer(|id, stored| {
+        store.each_customer(|id, stored| {
             let id = id_text(id);
             let card = programme.card(id, &decode(id, stored)?, *clock);
             statement.add(&card);
-            Ok::<(), Unread>(())
-        });
-        each.map_err(|Unread(fault)| fault)?;
+            Ok::<(), Fault>(())
+        })?;
     }
     print(&statement.told(terms, args.format))
 }
@@ -103,21 +101,6 @@ impl Statement {
             Format::Text => text(terms, &lines),
             Format::Json => lines.iter().map(|(name, sums)| json(terms, name, sums)).collect(),
         }
-    }
-}
-
-/// A customer could not be read.
-struct Unread(Fault);
-
-impl From<StoreError> for Unread {
-    fn from(error: StoreError) -> Unread {
-        Unread(Fault::Failed(error.to_string()))
-    }
-}
-
-impl From<Fault> for Unread {
-    fn from(fault: Fault) -> Unread {
-        Unread(fault)
     }
 }
 

@@ -123,8 +123,7 @@ pub(crate) fn report<'a>(
     let (mut sums, mut names) = (Sums::default(), engine::population::Names::default());
     let mut clock: Option<Timestamp> = None;
     for (store, at) in tasks {
-        let of_task = read(store, id, &mut names);
-        sums.merge(&of_task.map_err(|failure| Fault::Failed(failure.to_string()))?);
+        sums.merge(&read(store, id, &mut names)?);
         clock = Some(clock.map_or(at, |clock| clock.min(at)));
     }
     let counted = Counted { sums, names: names.into_iter().collect(), clock: clock.unwrap_or_default() };
