@@ -54,7 +54,7 @@ const SOLD_MAX: usize = 10_000;
 ///
 /// # Errors
 /// Where `out` cannot be written to.
-pub fn write(order: &Order, out: &mut impl Write) -> io::Result<()> {
+pub fn write(order: &Order, out: &mut (impl Write + ?Sized)) -> io::Result<()> {
     let mut rng = fastrand::Rng::with_seed(order.seed);
     let mut sold: VecDeque<Sold> = VecDeque::with_capacity(SOLD_MAX);
     let mut line = String::new();

@@ -21,13 +21,17 @@ pub mod verdict;
 
 use std::io::{BufRead, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::SystemTime;
 
 use programme::event::{Body, Event, Purchase};
 use programme::time::Timestamp;
 use serde_json::Value;
+use tempfile::TempDir;
 
 use crate::auditor::Accepted;
+use crate::simulation::audit::DECISIONS;
+use crate::told::{self, Told};
 
 /// `host:port` of the broker; `None` means to skip, and says so.
 pub fn bootstrap() -> Option<String> {
@@ -96,6 +100,28 @@ pub fn binary() -> PathBuf {
     });
     assert!(binary.exists(), "{} does not exist: cargo build --release -p regulars", binary.display());
     binary
+}
+
+/// Replays a file of `lines` until `until` with the built program. Returns its decisions, and the folder in which `out` is what
+/// it wrote.
+pub fn replayed(lines: &str, programme: &str, until: &str) -> (TempDir, Vec<Told>) {
+    let folder = tempfile::tempdir().expect("a directory can be made");
+    std::fs::write(folder.path().join("year.jsonl"), lines).expect("a file can be written");
+    std::fs::write(folder.path().join("programme.toml"), programme).expect("a file can be written");
+    let output = Command::new(binary())
+        .args(["replay", "--until", until, "--output", "out", "--programme", "programme.toml"])
+        .args(["--input", "year.jsonl"])
+        .current_dir(folder.path())
+        .output()
+        .expect("the program starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let mut found = Vec::new();
+    for topic in DECISIONS {
+        let path = folder.path().join("out").join(format!("{topic}.jsonl"));
+        let lines = path.exists().then(|| self::lines(&path)).into_iter().flatten();
+        found.extend(lines.map(|line| told::read(line.as_bytes()).expect("a line is a decision")));
+    }
+    (folder, found)
 }
 
 /// The lines of a `.jsonl` or `.jsonl.zst` file.

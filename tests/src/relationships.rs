@@ -17,6 +17,7 @@ use programme::terms::value::{ReferralValue, Value};
 use programme::time::Timestamp;
 
 use crate::chance::Chance;
+use crate::history::{self, BEGINNING, Shape};
 use crate::terms::segments;
 
 const HOUR_MS: i64 = 3_600_000;
@@ -178,6 +179,24 @@ pub(crate) fn engagement(chance: &mut Chance) -> Engagement {
             renewal_days: chance.one_of(&[0, 3, 20]),
         },
     }
+}
+
+/// The events of one history of so many days in order of time, with what customers say and do beside buying.
+pub fn events(chance: &mut Chance, terms: &Terms, customers: u32, days: u32, erasure_permille: u32) -> Vec<Event> {
+    let shape = Shape {
+        customers,
+        days,
+        tasks: 1,
+        inputs: 1,
+        late_permille: 0,
+        erasure_permille,
+        bad_permille: 0,
+        clock_ms: 0,
+    };
+    let arrivals = history::make(chance, &shape, terms);
+    let mut events: Vec<Event> = arrivals.into_iter().filter_map(|arrival| arrival.event).collect();
+    add(chance, terms, &mut events, BEGINNING, days.into());
+    events
 }
 
 /// Adds to the events of some customers what they say and do beside buying, over `days` from `beginning`.

@@ -25,6 +25,7 @@ use wire::stored::{self, InputPosition, Marker};
 use wire::topics::{MESSAGES, PURCHASE_RECORDED};
 
 use crate::json;
+use crate::live::now;
 
 /// What to measure.
 #[derive(Clone, Copy, Debug)]
@@ -195,12 +196,6 @@ fn fill(
     marker.encode(&mut bytes);
     changes.move_to(&Position { changelog: ChangelogOffset(0), written_at: now(), marker: bytes });
     changes.stage().apply(store).map_err(|error: StoreError| error.into()).map(|()| (customers_bytes, index_bytes))
-}
-
-fn now() -> Timestamp {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    let ms = since.expect("the machine's clock stands after 1970").as_millis();
-    Timestamp(i64::try_from(ms).expect("the machine's clock stands before the year 292 million"))
 }
 
 /// What this process has caused to be written to disks so far.

@@ -8,7 +8,6 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::Command;
 use std::time::Instant;
 
 use programme::customer::Customer;
@@ -18,7 +17,6 @@ use programme::time::{Day, Timestamp, Zone};
 use serde_json::Value;
 use tests::auditor::{self, Accepted, Numbers};
 use tests::feedback::{self, Order, PROGRAMME, Sent, Written};
-use tests::simulation::audit::DECISIONS;
 use tests::simulation::plan::stamp;
 use tests::told::{self, Kind, Told};
 use tests::{live, numbers, returns};
@@ -223,24 +221,9 @@ fn the_program_refuses_nonsense_and_nothing_else() {
     // Nothing comes later than is waited for, so nothing has to be judged again.
     let order = Order { seed: live::seed(), late_permille: 0, nonsense_permille: 100, ..Order::USUAL };
     let (sent, written) = written(&order, &terms, &data, until);
-    let folder = tempfile::tempdir().expect("a directory can be made");
     let lines: String = sent.iter().map(|sent| format!("{}\n", sent.line)).collect();
-    std::fs::write(folder.path().join("year.jsonl"), lines).expect("a file can be written");
-    std::fs::write(folder.path().join("programme.toml"), PROGRAMME).expect("a file can be written");
-    let output = Command::new(live::binary())
-        .args(["replay", "--until", UNTIL, "--output", "out", "--programme", "programme.toml"])
-        .args(["--input", "year.jsonl"])
-        .current_dir(folder.path())
-        .output()
-        .expect("the program starts");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let (folder, found) = live::replayed(&lines, PROGRAMME, UNTIL);
     let out = folder.path().join("out");
-    let mut found = Vec::new();
-    for topic in DECISIONS {
-        let path = out.join(format!("{topic}.jsonl"));
-        let lines = path.exists().then(|| live::lines(&path)).into_iter().flatten();
-        found.extend(lines.map(|line| told::read(line.as_bytes()).expect("a line is a decision")));
-    }
     let programme = Programme::new(terms).expect("the terms are accepted");
     let expected = lived_through(&programme, &accepted(&sent), &[], until).told;
     println!("{} decisions of the program, {:?}", found.len(), written.refused);

@@ -17,7 +17,7 @@ use programme::terms::surveys::Survey;
 use programme::time::{Timestamp, Zone};
 use tests::auditor::population;
 use tests::chance::Chance;
-use tests::history::{self, BEGINNING, Shape};
+use tests::history::BEGINNING;
 use tests::{relationships, terms};
 
 const DAYS: u32 = 120;
@@ -59,19 +59,7 @@ fn drawn(chance: &mut Chance) -> Terms {
 
 /// The events of one history in order of time, each of them once.
 fn events(chance: &mut Chance, terms: &Terms, erasure_permille: u32) -> Vec<Event> {
-    let shape = Shape {
-        customers: 8,
-        days: DAYS,
-        tasks: 1,
-        inputs: 1,
-        late_permille: 0,
-        erasure_permille,
-        bad_permille: 0,
-        clock_ms: 0,
-    };
-    let arrivals = history::make(chance, &shape, terms);
-    let mut events: Vec<Event> = arrivals.into_iter().filter_map(|arrival| arrival.event).collect();
-    relationships::add(chance, terms, &mut events, BEGINNING, DAYS.into());
+    let mut events = relationships::events(chance, terms, 8, DAYS, erasure_permille);
     events.retain(|event| !matches!(event.body, Body::IdentityMerged(_)));
     let mut answers: BTreeMap<String, u32> = BTreeMap::new();
     let mut known: BTreeMap<(String, String), ()> = BTreeMap::new();

@@ -15,7 +15,7 @@ use programme::terms::reactivation::Reactivation;
 use programme::time::{Timestamp, Zone};
 use tests::auditor::{self, Accepted};
 use tests::chance::Chance;
-use tests::history::{self, BEGINNING, Shape};
+use tests::history::BEGINNING;
 use tests::told::{self, Kind, Told};
 use tests::{relationships, terms};
 use wire::input::Encoding;
@@ -34,20 +34,7 @@ fn drawn(chance: &mut Chance) -> Terms {
 
 /// The events of one history in order of time.
 fn events(chance: &mut Chance, terms: &Terms, customers: u32) -> Vec<Event> {
-    let shape = Shape {
-        customers,
-        days: DAYS,
-        tasks: 1,
-        inputs: 1,
-        late_permille: 0,
-        erasure_permille: 2,
-        bad_permille: 0,
-        clock_ms: 0,
-    };
-    let arrivals = history::make(chance, &shape, terms);
-    let mut events: Vec<Event> = arrivals.into_iter().filter_map(|arrival| arrival.event).collect();
-    relationships::add(chance, terms, &mut events, BEGINNING, DAYS.into());
-    events
+    relationships::events(chance, terms, customers, DAYS, 2)
 }
 
 /// What the programme says of one customer, each event in the order given; what is stored in between is all that is known.

@@ -9,7 +9,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::process::Command;
 use std::time::Instant;
 
 use programme::customer::Customer;
@@ -20,7 +19,6 @@ use programme::terms::points::promotion::When;
 use programme::time::Timestamp;
 use tests::auditor::{self, Accepted, Totals};
 use tests::returns::{self, Booked, Order};
-use tests::simulation::audit::DECISIONS;
 use tests::simulation::plan::stamp;
 use tests::told::{self, Kind, Told};
 use tests::{json, live, terms};
@@ -242,24 +240,9 @@ fn the_program_makes_of_arrivals_what_the_order_of_time_makes() {
     let terms = shipped("programmes/supermarket.toml");
     // Nothing comes later than is waited for, so nothing has to be judged again.
     let (events, _) = booked(&terms, &data, until);
-    let folder = tempfile::tempdir().expect("a directory can be made");
     let lines: String = events.iter().map(|event| json::line(event) + "\n").collect();
-    std::fs::write(folder.path().join("year.jsonl"), lines).expect("a file can be written");
     let text = toml::to_string(&terms).expect("terms can be written");
-    std::fs::write(folder.path().join("programme.toml"), text).expect("a file can be written");
-    let output = Command::new(live::binary())
-        .args(["replay", "--until", UNTIL, "--output", "out", "--programme", "programme.toml"])
-        .args(["--input", "year.jsonl"])
-        .current_dir(folder.path())
-        .output()
-        .expect("the program starts");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let mut found = Vec::new();
-    for topic in DECISIONS {
-        let path = folder.path().join("out").join(format!("{topic}.jsonl"));
-        let lines = path.exists().then(|| live::lines(&path)).into_iter().flatten();
-        found.extend(lines.map(|line| told::read(line.as_bytes()).expect("a line is a decision")));
-    }
+    let (_, found) = live::replayed(&lines, &text, UNTIL);
     let programme = Programme::new(terms).expect("the terms are accepted");
     let accepted: Vec<Accepted> =
         (0..).zip(events).map(|(offset, event)| Accepted { event, input: 0, offset }).collect();

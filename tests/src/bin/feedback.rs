@@ -6,14 +6,12 @@
 //! surveys of that programme are answered, and not those of `tests/programmes/feedback.toml`, which is what such a file is to
 //! be replayed with.
 
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use programme::terms::Terms;
-use tests::feedback::{self, Order, PROGRAMME, Sent};
-use tests::returns;
+use tests::feedback::{self, Order, PROGRAMME};
+use tests::{files, returns};
 
 const USAGE: &str = "usage: feedback --input FILE.jsonl[.zst] --output FILE.jsonl[.zst] [--seed N] [--programme FILE.toml] \
                      [--returns yes|no] [--late-permille N] [--nonsense-permille N] [--lateness-s N]";
@@ -44,7 +42,7 @@ fn main() -> ExitCode {
     }
     let (sent, written) = feedback::add(&asked.order, &asked.terms, &events);
     println!("{written:#?}");
-    match write(&sent, &asked.output) {
+    match files::write(&asked.output, |out| sent.iter().try_for_each(|sent| writeln!(out, "{}", sent.line))) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{}: {error}", asked.output.display());
@@ -76,17 +74,4 @@ fn read(mut arguments: impl Iterator<Item = String>) -> Result<Asked, String> {
     let terms: Terms = toml::from_str(&programme).map_err(|error| format!("the programme: {error}"))?;
     let input = input.ok_or("--input must be given")?;
     Ok(Asked { order, terms, returns, input, output: output.ok_or("--output must be given")? })
-}
-
-fn write(sent: &[Sent], output: &Path) -> io::Result<()> {
-    let mut file = BufWriter::with_capacity(1 << 20, File::create(output)?);
-    let lines = |out: &mut dyn Write| sent.iter().try_for_each(|sent| writeln!(out, "{}", sent.line));
-    if output.extension().is_some_and(|extension| extension == "zst") {
-        let mut compressed = zstd::Encoder::new(file, 3)?;
-        lines(&mut compressed)?;
-        compressed.finish()?.flush()
-    } else {
-        lines(&mut file)?;
-        file.flush()
-    }
 }

@@ -2,11 +2,10 @@
 //!
 //! `cargo run --release -p tests --bin generate -- --events 1000000 --customers 100000 --seed 1 --output events.jsonl.zst`
 
-use std::fs::File;
-use std::io::{BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
+use tests::files;
 use tests::generate::{self, Order, Spread, YEAR};
 
 const USAGE: &str = "usage: generate --events N --customers N [--even] [--seed N] --output FILE.jsonl[.zst]";
@@ -19,7 +18,7 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    match write(&order, &output) {
+    match files::write(&output, |out| generate::write(&order, out)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{}: {error}", output.display());
@@ -51,16 +50,4 @@ fn read(mut arguments: impl Iterator<Item = String>) -> Result<(Order, PathBuf),
         return Err("--events and --customers must be given, and above 0".into());
     }
     Ok((order, output.ok_or("--output must be given")?))
-}
-
-fn write(order: &Order, output: &Path) -> std::io::Result<()> {
-    let mut file = BufWriter::with_capacity(1 << 20, File::create(output)?);
-    if output.extension().is_some_and(|extension| extension == "zst") {
-        let mut compressed = zstd::Encoder::new(file, 3)?;
-        generate::write(order, &mut compressed)?;
-        compressed.finish()?.flush()
-    } else {
-        generate::write(order, &mut file)?;
-        file.flush()
-    }
 }

@@ -2,14 +2,11 @@
 //!
 //! `cargo run --release -p tests --bin returns -- --input purchases.jsonl.zst --output year.jsonl.zst --seed 1`
 
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use programme::event::Event;
-use tests::json;
 use tests::returns::{self, Order};
+use tests::{files, json};
 
 const USAGE: &str = "usage: returns --input FILE.jsonl[.zst] --output FILE.jsonl[.zst] [--seed N] [--touched-permille N] \
                      [--redeemed-permille N] [--minor-times N] [--minor-per-point N] [--lateness-s N]";
@@ -24,7 +21,7 @@ fn main() -> ExitCode {
     };
     let (events, booked) = returns::book(&order, &returns::purchases(&input));
     println!("{booked:?}");
-    match write(&events, &output) {
+    match files::write(&output, |out| events.iter().try_for_each(|event| writeln!(out, "{}", json::line(event)))) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{}: {error}", output.display());
@@ -52,17 +49,4 @@ fn read(mut arguments: impl Iterator<Item = String>) -> Result<(Order, PathBuf, 
         }
     }
     Ok((order, input.ok_or("--input must be given")?, output.ok_or("--output must be given")?))
-}
-
-fn write(events: &[Event], output: &Path) -> io::Result<()> {
-    let mut file = BufWriter::with_capacity(1 << 20, File::create(output)?);
-    let lines = |out: &mut dyn Write| events.iter().try_for_each(|event| writeln!(out, "{}", json::line(event)));
-    if output.extension().is_some_and(|extension| extension == "zst") {
-        let mut compressed = zstd::Encoder::new(file, 3)?;
-        lines(&mut compressed)?;
-        compressed.finish()?.flush()
-    } else {
-        lines(&mut file)?;
-        file.flush()
-    }
 }
