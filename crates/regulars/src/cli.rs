@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::config::Config;
 use crate::config::kafka::Kafka;
-use crate::config::{Config, LogConfig};
 use crate::fault::Fault;
 use crate::telemetry::{self, LogFormat};
 use crate::{
@@ -230,13 +230,7 @@ struct LoadArgs {
 
 /// The section on Kafka of the configuration at `path`.
 fn kafka_of(path: &Path) -> Result<Kafka, Fault> {
-    match Config::read(path)?.log {
-        LogConfig::Kafka(kafka) => Ok(*kafka),
-        LogConfig::Files(_) => Err(Fault::Refused(format!(
-            "{}: there is no section [kafka], and only Kafka has topics to work on",
-            path.display()
-        ))),
-    }
+    Config::read(path)?.log.kafka(path, ", and only Kafka has topics to work on")
 }
 
 impl Cli {

@@ -67,6 +67,18 @@ pub enum LogConfig {
     Files(Files),
 }
 
+impl LogConfig {
+    /// What is said of Kafka by the configuration at `path`; refused where it says nothing, with what that means.
+    pub fn kafka(self, path: &Path, without: &str) -> Result<Kafka, Fault> {
+        match self {
+            LogConfig::Kafka(kafka) => Ok(*kafka),
+            LogConfig::Files(_) => {
+                Err(Fault::Refused(format!("{}: there is no section [kafka]{without}", path.display())))
+            }
+        }
+    }
+}
+
 /// Where a configuration finds what its text only names.
 pub struct Surroundings<'a> {
     /// The folder that paths in the text are relative to.

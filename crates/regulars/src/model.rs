@@ -9,8 +9,8 @@ use std::path::PathBuf;
 use programme::time::Timestamp;
 use serde::Serialize;
 
+use crate::config::Config;
 use crate::config::kafka::Kafka;
-use crate::config::{Config, LogConfig};
 use crate::fault::Fault;
 use crate::kafka_log::control::{self, Control};
 use crate::replay::instant;
@@ -153,12 +153,7 @@ pub fn list(args: &ListArgs) -> Result<(), Fault> {
 
 fn terms_and_kafka(path: &std::path::Path) -> Result<(TermsFiles, Kafka), Fault> {
     let config = Config::read(path)?;
-    let LogConfig::Kafka(kafka) = config.log else {
-        return Err(Fault::Refused(format!(
-            "{}: there is no section [kafka]; without it, [model] names the file",
-            path.display()
-        )));
-    };
+    let kafka = config.log.kafka(path, "; without it, [model] names the file")?;
     let terms = TermsFiles::read(&config.programme)?.with_models(&config.model)?;
-    Ok((terms, *kafka))
+    Ok((terms, kafka))
 }
