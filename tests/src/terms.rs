@@ -3,6 +3,7 @@
 pub mod mechanics;
 
 use programme::terms::churn::partial::Partial;
+use programme::terms::churn::score::ScoreKind;
 use programme::terms::churn::{Band, Churn};
 use programme::terms::consent::Consent;
 use programme::terms::control::Control;
@@ -101,7 +102,9 @@ pub fn drawn(chance: &mut Chance) -> Terms {
     terms.churn.r = chance.one_of(&[0.5, 1.5]);
     // Drawn along with another number, so that the seeds that are known to show a mistake still do.
     terms.memory.late_days = if terms.ltv.nps_days == 1 { 0 } else { LATE_DAYS };
-    draw_churn(&mut chance.aside(), &mut terms);
+    let mut aside = chance.aside();
+    draw_churn(&mut aside, &mut terms);
+    draw_score(&mut aside, &mut terms);
     // The lowest band must lie above what a customer can have on a shopping day: the first of these that does.
     for tenths in 3..10 {
         let watch = f64::from(tenths) / 10.0;
@@ -193,6 +196,24 @@ fn draw_churn(chance: &mut Chance, terms: &mut Terms) {
     });
     terms.control =
         chance.permille(500).then(|| Control { share_permille: 300, seed: chance.within(0..=9) as u32 });
+}
+
+/// In every fourth programme a score in which no purchase fades.
+fn draw_score(chance: &mut Chance, terms: &mut Terms) {
+    let churn = &mut terms.churn;
+    churn.score = chance.one_of(&[
+        ScoreKind::Faded,
+        ScoreKind::Faded,
+        ScoreKind::Faded,
+        ScoreKind::Faded,
+        ScoreKind::Faded,
+        ScoreKind::Faded,
+        ScoreKind::MbgNbd,
+        ScoreKind::ParetoNbd,
+    ]);
+    if churn.score == ScoreKind::ParetoNbd {
+        (churn.s, churn.beta_days) = (Some(chance.one_of(&[0.3, 2.0])), Some(chance.one_of(&[10.0, 80.0])));
+    }
 }
 
 /// In every second programme other windows, bounds to keep tiers, other conditions, and policies.

@@ -98,10 +98,14 @@ pub fn fit_pareto(histories: &[History]) -> Result<Fit<Pareto, pareto::Parameter
             // Histories of one group of x and t_x follow each other.
             let f_last = match last {
                 Some((x, t_x, f)) if (x, t_x) == (history.x(), history.t_x()) => f,
-                Some(_) | None => pareto.f(history.x(), history.t_x()),
+                Some(_) | None => parameters(point).f(history.x(), history.t_x()),
             };
             last = Some((history.x(), history.t_x(), f_last));
-            pareto.ln_likelihood_with(history, ln_rising_r, [f_last, pareto.f(history.x(), history.t_total())])
+            pareto.ln_likelihood_with(
+                history,
+                ln_rising_r,
+                [f_last, parameters(point).f(history.x(), history.t_total())],
+            )
         }))
     })?;
     Ok(Fit {

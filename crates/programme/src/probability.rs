@@ -1,20 +1,22 @@
 //! How likely a customer is to stay away: the only floating-point code of the programme.
 //!
-//! The score of `science.md`, section 4: P(alive) of the MBG/NBD model times the chance that a Poisson process
-//! whose rate is read from faded purchases brings one within the horizon. Every function comes from one pure-Rust
-//! maths library, so the same input gives the same bits on every machine.
+//! The score of `science.md`, section 4, unless the terms ask for another: P(alive) of the MBG/NBD model times the chance that
+//! a Poisson process whose rate is read from faded purchases brings one within the horizon. Every function comes from one
+//! pure-Rust maths library, so the same input gives the same bits on every machine.
 
+pub mod pareto;
 pub mod residual;
 pub mod special;
 
 use crate::facts::rhythm::Rhythm;
 use crate::terms::churn::Churn;
+use crate::terms::churn::score::ScoreKind;
 use crate::time::Day;
 
 /// What the silence says about one customer on one local day.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Score {
-    /// Probability that the customer has not left for good (MBG/NBD).
+    /// Probability that the customer has not left for good.
     pub alive: f64,
     /// Probability of no purchase within the horizon, calibrated where a model says how. Never falls while the silence
     /// goes on.
@@ -24,16 +26,16 @@ pub struct Score {
 /// Scores `rhythm` on `day`; a day before the last shopping day counts as that day.
 pub fn score(rhythm: &Rhythm, churn: &Churn, day: Day) -> Score {
     let alive = alive(rhythm, churn, day);
-    let buys_if_alive = rate(rhythm, churn, day).buys_within(churn.horizon_days);
+    let buys_if_alive = buys_if_alive(rhythm, churn, day);
     Score { alive, no_purchase: churn.probability(1.0 - alive * buys_if_alive) }
 }
 
-/// The rate at which whoever has not left buys, read from faded purchases: gamma(`shape`, `scale` in days).
+/// The rate at which whoever has not left buys: gamma(`shape`, `scale` in days).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rate {
-    /// `r` and the faded repeats.
+    /// `r` and the repeats, faded where the score fades them.
     pub shape: f64,
-    /// `alpha` and the faded exposure, days.
+    /// `alpha` and the exposure, days; faded likewise.
     pub scale_days: f64,
 }
 
@@ -46,19 +48,38 @@ impl Rate {
 /// The rate of `rhythm` on `day`; a day before the last shopping day counts as that day.
 pub fn rate(rhythm: &Rhythm, churn: &Churn, day: Day) -> Rate {
     let silence = silence_days(rhythm, day);
-    let faded_repeats = rhythm.faded_repeats * libm::exp(-silence / churn.tau_days);
-    let exposure = exposure(observed_days(rhythm) + silence, churn);
-    Rate { shape: churn.r + faded_repeats, scale_days: churn.alpha_days + exposure }
+    let known = observed_days(rhythm) + silence;
+    let (repeats, exposure) = match churn.score {
+        ScoreKind::Faded => (rhythm.faded_repeats * libm::exp(-silence / churn.tau_days), exposure(known, churn)),
+        ScoreKind::MbgNbd | ScoreKind::ParetoNbd => (f64::from(rhythm.repeats), known),
+    };
+    Rate { shape: churn.r + repeats, scale_days: churn.alpha_days + exposure }
+}
+
+/// Probability that whoever has not left by `day` buys within the horizon.
+fn buys_if_alive(rhythm: &Rhythm, churn: &Churn, day: Day) -> f64 {
+    match churn.score {
+        ScoreKind::Faded | ScoreKind::MbgNbd => rate(rhythm, churn, day).buys_within(churn.horizon_days),
+        ScoreKind::ParetoNbd => {
+            // They may leave before they buy.
+            let known = observed_days(rhythm) + silence_days(rhythm, day);
+            churn.pareto().buys_within(rhythm.repeats, known, f64::from(churn.horizon_days))
+        }
+    }
 }
 
 fn exposure(days: f64, churn: &Churn) -> f64 {
     -churn.tau_days * libm::expm1(-days / churn.tau_days)
 }
 
-/// P(alive) of MBG/NBD.
+/// P(alive) of MBG/NBD, or of Pareto/NBD where the score is that.
 fn alive(rhythm: &Rhythm, churn: &Churn, day: Day) -> f64 {
+    let (silence, observed) = (silence_days(rhythm, day), observed_days(rhythm));
+    if churn.score == ScoreKind::ParetoNbd {
+        return churn.pareto().alive(rhythm.repeats, observed, observed + silence);
+    }
     let repeats = f64::from(rhythm.repeats);
-    let growth = libm::log1p(silence_days(rhythm, day) / (churn.alpha_days + observed_days(rhythm)));
+    let growth = libm::log1p(silence / (churn.alpha_days + observed));
     let odds_gone = churn.a / (churn.b + repeats) * libm::exp((churn.r + repeats) * growth);
     1.0 / (1.0 + odds_gone)
 }
@@ -86,23 +107,32 @@ pub struct Parts {
 
 /// Takes the score of `rhythm` on `day` apart. `told` is the probability that a score means, and does not fall.
 pub fn parts(rhythm: &Rhythm, churn: &Churn, day: Day, told: impl Fn(f64) -> f64) -> Parts {
-    let observed = observed_days(rhythm);
-    let fresh = rate(rhythm, churn, rhythm.last);
-    let mut habit = fresh;
-    if observed > 0.0 {
-        habit.shape = churn.r + f64::from(rhythm.repeats) / observed * exposure(observed, churn);
-    }
-    let of = |alive: f64, rate: Rate| told(1.0 - alive * rate.buys_within(churn.horizon_days));
+    let of = |alive: f64, buys: f64| told(1.0 - alive * buys);
     let (then, now) = (alive(rhythm, churn, rhythm.last), alive(rhythm, churn, day));
-    let faded = rate(rhythm, churn, day);
+    let [fresh, faded] = [rhythm.last, day].map(|day| buys_if_alive(rhythm, churn, day));
     let (at_last, by_rate, all) = (of(then, fresh), of(then, faded), of(now, faded));
-    let usual = of(then, habit).min(at_last);
+    let usual = of(then, habit(rhythm, churn).unwrap_or(fresh)).min(at_last);
     Parts { usual, rarer: at_last - usual, faded: (by_rate - at_last).max(0.0), gone: (all - by_rate).max(0.0) }
 }
 
-/// The highest score that a customer judged at all can have on a shopping day. A band that begins below it would not
+/// Probability that the customer buys within the horizon by the long-run rate of purchases; `None` where it is the only one.
+fn habit(rhythm: &Rhythm, churn: &Churn) -> Option<f64> {
+    let observed = observed_days(rhythm);
+    if churn.score != ScoreKind::Faded || observed == 0.0 {
+        return None;
+    }
+    let mut habit = rate(rhythm, churn, rhythm.last);
+    habit.shape = churn.r + f64::from(rhythm.repeats) / observed * exposure(observed, churn);
+    Some(habit.buys_within(churn.horizon_days))
+}
+
+/// The highest score that a customer judged at all can have on a shopping day; `None` where it can be as high as it likes,
+/// because purchases of long ago count like those of today. A band that begins below it would not
 /// be cleared by a purchase.
-pub fn no_purchase_max_after_purchase(churn: &Churn) -> f64 {
+pub fn no_purchase_max_after_purchase(churn: &Churn) -> Option<f64> {
+    if churn.score != ScoreKind::Faded {
+        return None;
+    }
     // After a purchase that repeats one: all of it recent, and the exposure at most tau. After the first: none.
     let fresh = |repeats: f64, exposure: f64| {
         let alive = (churn.b + repeats) / (churn.a + churn.b + repeats);
@@ -112,7 +142,7 @@ pub fn no_purchase_max_after_purchase(churn: &Churn) -> f64 {
     };
     let repeating = fresh(1.0, churn.tau_days);
     let score = if churn.shopping_days_min > 1 { repeating } else { repeating.max(fresh(0.0, 0.0)) };
-    churn.probability(score)
+    Some(churn.probability(score))
 }
 
 /// Silences longer than this are not looked into: ten years.

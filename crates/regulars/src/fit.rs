@@ -18,11 +18,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use model::calibration::{Calibration, Outcome};
-use model::population::Population;
 use model::verdict::{self, Row};
 use programme::terms::churn::Churn;
+use programme::terms::churn::score::ScoreKind;
 use programme::time::{Day, Timestamp};
-use wire::model_file::{self, CalibrationTable, Holdout, ModelFile, ReadModel, ScoreKind};
+use wire::model_file::{self, CalibrationTable, Holdout, ModelFile, ReadModel};
 
 use crate::customers;
 use crate::fault::Fault;
@@ -36,7 +36,7 @@ use curves::{Frequency, Week};
 use fits::Fits;
 use holdout::{Judged, Verdict};
 use people::{People, Person};
-use scores::Scorer;
+use scores::{Model, Scorer};
 
 /// What `regulars fit` is told.
 #[derive(Debug, clap::Args)]
@@ -59,9 +59,9 @@ pub struct Args {
     /// Write the model even though it does worse than the current one
     #[arg(long)]
     force: bool,
-    /// How the churn score is figured
-    #[arg(long, value_enum, default_value_t)]
-    score: ScoreName,
+    /// How the churn score is figured; as the terms say unless given
+    #[arg(long, value_enum)]
+    score: Option<ScoreName>,
     /// Scores are compared on customers with so many shopping days
     #[arg(long, value_name = "COUNT", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000))]
     shopping_days_min: u32,
@@ -86,13 +86,14 @@ Events are needed, not stored state: that says how customers stand now, and not 
 Exit status 1 when the model does worse than the current one; the page is written all the same.";
 
 /// How the churn score is figured.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum ScoreName {
     /// P(alive) of MBG/NBD times the chance that the faded rate brings a purchase
-    #[default]
     Faded,
     /// P(no purchase) of MBG/NBD
     MbgNbd,
+    /// P(no purchase) of Pareto/NBD
+    ParetoNbd,
 }
 
 impl ScoreName {
@@ -100,6 +101,7 @@ impl ScoreName {
         match self {
             ScoreName::Faded => ScoreKind::Faded,
             ScoreName::MbgNbd => ScoreKind::MbgNbd,
+            ScoreName::ParetoNbd => ScoreKind::ParetoNbd,
         }
     }
 }
@@ -222,8 +224,9 @@ fn report(args: &Args) -> Result<Report, Fault> {
     let of_people = &people.people;
     let fits = Fits::of(of_people, last)?;
     let before = Fits::of(of_people, begin)?;
+    let kind = args.score.map_or(churn.score, ScoreName::kind);
     // Too short a history has no earlier hold-out to learn probabilities from.
-    let before_that = fits::mbg_nbd(of_people, earlier);
+    let before_that = fits::of_score(kind, of_people, earlier);
 
     let judged = |as_of: Day, active: bool| Judged {
         as_of,
@@ -234,11 +237,10 @@ fn report(args: &Args) -> Result<Report, Fault> {
         },
         active,
     };
-    let kind = args.score.kind();
-    let scorer_of = |population| scores::of_kind(kind, population, &churn);
-    let scorer = scorer_of(before.mbg_nbd.model);
+    let scorer_of = |model| Scorer::live(kind, model, &churn);
+    let scorer = scorer_of(before.model(kind)?);
     let all = judged(begin, false).outcomes(of_people, &scorer);
-    let seen = before_that.map(|population| judged(earlier, false).outcomes(of_people, &scorer_of(population)));
+    let seen = before_that.map(|model| judged(earlier, false).outcomes(of_people, &scorer_of(model)));
     let map = |outcomes: &[Outcome]| Calibration::fit(outcomes, OUTCOMES_MIN).ok();
     let foretelling = seen.as_deref().and_then(map);
     let calibrated = foretelling.as_ref().map(|map| calibrated(&all, map));
@@ -280,7 +282,11 @@ fn report(args: &Args) -> Result<Report, Fault> {
         horizon_days: horizon,
         shopping_days_min: args.shopping_days_min as usize,
     };
-    let rules = before_that.map(|population| rules(&watch, of_people, population, &churn, args.alarms as usize));
+    let population = match kind {
+        ScoreKind::Faded | ScoreKind::MbgNbd => before_that,
+        ScoreKind::ParetoNbd => fits::of_score(ScoreKind::Faded, of_people, earlier),
+    };
+    let rules = population.map(|population| rules(&watch, of_people, population, &churn, args.alarms as usize));
 
     let header = file::Header {
         version: args.name.clone().unwrap_or_else(|| last.to_string()),
@@ -360,10 +366,10 @@ fn foretold(people: &[Person], before: &Fits, horizon_days: u32) -> Vec<Foretold
 }
 
 /// Rules beside each other: the scores at about as many alarms, and what is commonly done.
-fn rules(watch: &Watch, people: &[Person], population: Population, churn: &Churn, wanted: usize) -> Vec<Rule> {
+fn rules(watch: &Watch, people: &[Person], population: Model, churn: &Churn, wanted: usize) -> Vec<Rule> {
     const DAYS: f64 = 60.0;
-    let faded = scores::of_kind(ScoreKind::Faded, population, churn);
-    let mbg_nbd = scores::of_kind(ScoreKind::MbgNbd, population, churn);
+    let faded = Scorer::live(ScoreKind::Faded, population, churn);
+    let mbg_nbd = Scorer::live(ScoreKind::MbgNbd, population, churn);
     let sixty = watch.at(people, &Scorer::Silence, DAYS);
     let as_many = sixty.alarms;
     // The first day on which the silence is longer than the customer's own.
@@ -394,7 +400,7 @@ fn compare(
     (new_area, new_brier): (Option<f64>, Option<f64>),
 ) -> Compared {
     let file = &current.file;
-    let scorer = Scorer::of_file(file, churn).expect("a model that was read has parameters");
+    let scorer = Scorer::of_file(file, churn);
     let (compared, all) = outcomes(&scorer);
     let area = verdict::area_under_curve(&compared);
     let brier = file.calibration().and_then(|map| verdict::brier(&holdout::calibrated(&all, &map)));

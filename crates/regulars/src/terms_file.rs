@@ -8,7 +8,7 @@ use programme::probability::residual::Spending;
 use programme::terms::Terms;
 use programme::terms::churn::value::ValueModel;
 use programme::time::{TIMESTAMP_MIN, Timestamp, Zone};
-use wire::model_file::{self, GammaGamma, ModelFile, ReadModel, ScoreKind};
+use wire::model_file::{self, GammaGamma, ModelFile, ReadModel};
 use wire::output::EditionStamp;
 use wire::terms::{self, Located, ReadTerms, TermsError};
 
@@ -230,7 +230,7 @@ impl ModelText {
 
     /// `terms` with the churn parameters of the model. Refused where it was fitted to something else.
     fn in_place_of(&self, terms: &Terms) -> Result<Terms, Fault> {
-        let ModelFile { data, score, mbg_nbd, rfm, high_ltv_minor, .. } = &self.read.file;
+        let ModelFile { data, score, rfm, high_ltv_minor, .. } = &self.read.file;
         let churn = &terms.churn;
         let differs = |key: &str, model: String, terms: String| {
             (model != terms).then(|| (key.to_string(), format!("{model} is not {terms}, as in the terms")))
@@ -241,6 +241,7 @@ impl ModelText {
             .or_else(|| {
                 differs("score.horizon_days", score.horizon_days.to_string(), churn.horizon_days.to_string())
             })
+            .or_else(|| differs("score.kind", score.kind.name().to_string(), churn.score.name().to_string()))
             .or_else(|| differs("score.tau_days", days(score.tau_days), days(churn.tau_days)))
             .or_else(|| {
                 let by_model = terms.segments.as_ref().filter(|segments| segments.rfm_by_model)?;
@@ -253,14 +254,6 @@ impl ModelText {
                     let message = "is not given, and a tier of the terms asks for it (ltv_by_model)".to_string();
                     ("high_ltv_minor".to_string(), message)
                 })
-            })
-            .or_else(|| match score.kind {
-                ScoreKind::Faded => None,
-                ScoreKind::MbgNbd => Some((
-                    "score.kind".to_string(),
-                    "the live score is \"faded\": a purchase after a long silence would not clear a warning"
-                        .to_string(),
-                )),
             });
         if let Some((key, message)) = found {
             let file = self.name.clone();
@@ -270,10 +263,7 @@ impl ModelText {
         }
         let calibration = self.read.file.calibration();
         let mut terms = terms.clone();
-        terms.churn.r = mbg_nbd.r;
-        terms.churn.alpha_days = mbg_nbd.alpha_days;
-        terms.churn.a = mbg_nbd.a;
-        terms.churn.b = mbg_nbd.b;
+        terms.churn = self.read.file.in_place_of(churn);
         terms.churn.calibration = calibration.map_or(Vec::new(), |map| map.knots().to_vec());
         // Bounds are reached, and cuts exceeded.
         for tier in terms.tier.iter_mut().filter(|tier| tier.ltv_by_model) {

@@ -11,7 +11,8 @@
 //! [holdout]                    how the model did on days that it had not seen
 //! ```
 
-use programme::terms::churn::Knot;
+use programme::terms::churn::score::ScoreKind;
+use programme::terms::churn::{Churn, Knot};
 use programme::terms::finding::Finding;
 use programme::time::{Day, Timestamp, Zone};
 use serde::{Deserialize, Serialize};
@@ -91,16 +92,6 @@ pub struct Score {
     pub horizon_days: u32,
     /// How fast old purchases fade, days. Of no meaning where none fade.
     pub tau_days: f64,
-}
-
-/// How the churn score is figured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ScoreKind {
-    /// P(alive) of MBG/NBD times the chance that the faded rate brings a purchase (`programme::probability`).
-    Faded,
-    /// P(no purchase) of MBG/NBD.
-    MbgNbd,
 }
 
 /// BG/NBD or MBG/NBD.
@@ -300,7 +291,10 @@ impl ModelFile {
         for (key, text) in days.into_iter().chain(as_of) {
             check(Day::parse(text).is_some(), key, &|| format!("{text:?} is no day, such as \"2025-03-01\""));
         }
-        let Score { kind: _, horizon_days, tau_days } = self.score;
+        let Score { kind, horizon_days, tau_days } = self.score;
+        check(kind != ScoreKind::ParetoNbd || self.pareto_nbd.is_some(), "score.kind", &|| {
+            "\"pareto_nbd\" needs the section pareto_nbd".to_string()
+        });
         check((1..=3660).contains(&horizon_days), "score.horizon_days", &|| {
             format!("{horizon_days} must lie between 1 and 3660")
         });
@@ -374,6 +368,20 @@ impl ModelFile {
             add("gamma_gamma", fitted.spending().map(|_| ()), numbers(fitted.ln_likelihood, errors));
         }
         findings
+    }
+}
+
+impl ModelFile {
+    /// `churn` with the parameters of the model in place of its own, and the score that they were fitted for.
+    pub fn in_place_of(&self, churn: &Churn) -> Churn {
+        let mut churn = Churn { score: self.score.kind, ..churn.clone() };
+        let BetaGeometric { r, alpha_days, a, b, .. } = self.mbg_nbd;
+        (churn.r, churn.alpha_days, churn.a, churn.b) = (r, alpha_days, a, b);
+        if let (ScoreKind::ParetoNbd, Some(fitted)) = (self.score.kind, &self.pareto_nbd) {
+            (churn.r, churn.alpha_days) = (fitted.r, fitted.alpha_days);
+            (churn.s, churn.beta_days) = (Some(fitted.s), Some(fitted.beta_days));
+        }
+        churn
     }
 }
 

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 
 use programme::event::{Body, Event};
 use programme::terms::Terms;
+use programme::terms::churn::Churn;
 use programme::terms::churn::partial::Partial;
+use programme::terms::churn::score::ScoreKind;
 use programme::time::{Day, Zone};
 
 use super::Basket;
@@ -140,9 +142,9 @@ impl Known<'_> {
         (spend * i128::from(self.terms.ltv.margin_permille) * horizon / days / 1000) as i64
     }
 
+    /// The score of the terms with the log-odds of what is felt; `None` for whoever is not judged. The usual one is
     /// q = 1 - P(alive) (1 - ((alpha + E) / (alpha + E + H))^(r + n)): MBG/NBD's P(alive) of the plain counts, and
-    /// a purchase rate from counts n and exposure E that fade with time constant tau; with the log-odds of what is felt.
-    /// `None` for whoever is not judged.
+    /// a purchase rate from counts n and exposure E that fade with time constant tau.
     fn no_purchase_probability(&self) -> Option<f64> {
         let churn = &self.terms.churn;
         let shopping_days = self.shopping_days();
@@ -150,26 +152,24 @@ impl Known<'_> {
         if shopping_days.len() < churn.shopping_days_min as usize {
             return None;
         }
-        let (mut n, mut exposure, mut last) = (0.0_f64, 0.0_f64, first);
-        for shopping_day in shopping_days.iter().skip(1) {
-            let fade = (-f64::from(shopping_day.since(last)) / churn.tau_days).exp();
-            n = n * fade + 1.0;
-            exposure = exposure * fade + churn.tau_days * (1.0 - fade);
-            last = *shopping_day;
-        }
-        let hiatus = f64::from(self.day.since(last));
-        let fade = (-hiatus / churn.tau_days).exp();
-        n *= fade;
-        exposure = exposure * fade + churn.tau_days * (1.0 - fade);
-
-        let x = (shopping_days.len() - 1) as f64;
-        let t_x = f64::from(last.since(first));
-        let log_odds_gone =
-            churn.a.ln() - (churn.b + x).ln() + (churn.r + x) * (hiatus / (churn.alpha_days + t_x)).ln_1p();
-        let alive = 1.0 / (1.0 + log_odds_gone.exp());
-        let base = churn.alpha_days + exposure;
-        let none_in_horizon = (base / (base + f64::from(churn.horizon_days))).powf(churn.r + n);
-        let q = 1.0 - alive * (1.0 - none_in_horizon);
+        let last = *shopping_days.last()?;
+        let (x, t_x) = ((shopping_days.len() - 1) as f64, f64::from(last.since(first)));
+        let t = t_x + f64::from(self.day.since(last));
+        let q = match churn.score {
+            ScoreKind::ParetoNbd => pareto_no_purchase(churn, x, t_x, t),
+            ScoreKind::MbgNbd => 1.0 - mbg_alive(churn, x, t_x, t) * (1.0 - none_in_horizon(churn, x, t)),
+            ScoreKind::Faded => {
+                let (mut n, mut exposure, mut before) = (0.0_f64, 0.0_f64, first);
+                for day in shopping_days.iter().skip(1).chain([&self.day]) {
+                    let fade = (-f64::from(day.since(before)) / churn.tau_days).exp();
+                    n = n * fade + 1.0;
+                    exposure = exposure * fade + churn.tau_days * (1.0 - fade);
+                    before = *day;
+                }
+                // Nothing was bought on the day itself, or it was counted before.
+                1.0 - mbg_alive(churn, x, t_x, t) * (1.0 - none_in_horizon(churn, n - 1.0, exposure))
+            }
+        };
         let Some(shift) = churn.shift else { return Some(q) };
         let mood = self
             .nps
@@ -183,4 +183,40 @@ impl Known<'_> {
         let odds = q / (1.0 - q) * (shift.mood * mood + weight).exp();
         Some(if odds.is_finite() { odds / (1.0 + odds) } else { 1.0 })
     }
+}
+
+fn mbg_alive(churn: &Churn, x: f64, t_x: f64, t: f64) -> f64 {
+    let log_odds_gone =
+        churn.a.ln() - (churn.b + x).ln() + (churn.r + x) * ((t - t_x) / (churn.alpha_days + t_x)).ln_1p();
+    1.0 / (1.0 + log_odds_gone.exp())
+}
+
+/// (alpha + E) / (alpha + E + H) to the power of r + n.
+fn none_in_horizon(churn: &Churn, n: f64, exposure: f64) -> f64 {
+    let base = churn.alpha_days + exposure;
+    (base / (base + f64::from(churn.horizon_days))).powf(churn.r + n)
+}
+
+/// Pareto/NBD by Simpson's rule over the day of leaving: of all who would have bought just so, the share that is gone by the
+/// end of the horizon, or there and silent until then.
+fn pareto_no_purchase(churn: &Churn, x: f64, t_x: f64, t: f64) -> f64 {
+    let (s, beta) = (churn.s.expect("checked"), churn.beta_days.expect("checked"));
+    let shape = churn.r + x;
+    // Against what it is for whoever is there at t, so that nothing vanishes: bought until a day, and left on it.
+    let ln = |day: f64| -shape * (churn.alpha_days + day).ln() - s * (beta + day).ln();
+    let at = |day: f64| (ln(day) - ln(t)).exp() * s / (beta + day);
+    let gone = |from: f64, to: f64| {
+        const PIECES: u32 = 400;
+        let step = (to - from) / f64::from(PIECES);
+        let sum: f64 = (0..=PIECES)
+            .map(|place| {
+                let weight = if place == 0 || place == PIECES { 1.0 } else { f64::from(2 + 2 * (place % 2)) };
+                weight * at(from + step * f64::from(place))
+            })
+            .sum();
+        sum * step / 3.0
+    };
+    let end = t + f64::from(churn.horizon_days);
+    let silent = (ln(end) - ln(t)).exp();
+    (gone(t_x, end) + silent) / (gone(t_x, t) + 1.0)
 }

@@ -197,23 +197,51 @@ fn likelihoods_agree_with_the_textbook_form() {
     }
 }
 
-// The programme judges customers live with the same P(alive), in days, from its own formula.
+// The programme judges customers live with the same P(alive), in days, from its own formula; and where its terms ask for a score
+// of the literature, with the same probability of no purchase and the same day on which that is reached.
 #[test]
-fn the_programme_agrees_on_who_is_alive() {
+fn the_programme_agrees_on_who_is_alive_and_who_will_buy() {
+    use crate::pareto::{self, Pareto};
     use programme::facts::rhythm::Rhythm;
-    use programme::probability::score;
+    use programme::probability::{first_day_at, score};
     use programme::terms::churn::Churn;
+    use programme::terms::churn::score::ScoreKind;
     use programme::time::Day;
 
     let [r, alpha, a, b] = MBG.1;
     let alpha_days = alpha * 7.0;
-    let churn = Churn { r, alpha_days, a, b, ..Churn::default() };
+    let faded = Churn { r, alpha_days, a, b, ..Churn::default() };
+    let mbg = Churn { score: ScoreKind::MbgNbd, ..faded.clone() };
     let in_days = population((Variant::MbgNbd, [r, alpha_days, a, b]));
+    let [r, alpha, s, beta] = [0.553, 10.578 * 7.0, 0.606, 11.669 * 7.0];
+    let leaving = Churn {
+        score: ScoreKind::ParetoNbd,
+        r,
+        alpha_days: alpha,
+        s: Some(s),
+        beta_days: Some(beta),
+        ..faded.clone()
+    };
+    let pareto = Pareto::new(pareto::Parameters { r, alpha, s, beta }).unwrap();
     let first = Day::default();
     for (repeats, last, today) in [(0, 0, 0), (0, 0, 91), (2, 213, 272), (7, 206, 272), (26, 216, 217)] {
         let rhythm = Rhythm { repeats, first, last: first.plus(last), faded_repeats: 0.0 };
-        let theirs = score(&rhythm, &churn, first.plus(today)).alive;
-        check(in_days.alive(&history(repeats, f64::from(last), f64::from(today))), theirs, 1e-12);
+        let day = first.plus(today);
+        let history = history(repeats, f64::from(last), f64::from(today));
+        let horizon = f64::from(faded.horizon_days);
+        check(score(&rhythm, &faded, day).alive, in_days.alive(&history), 1e-12);
+        check(score(&rhythm, &mbg, day).alive, in_days.alive(&history), 1e-12);
+        check(score(&rhythm, &mbg, day).no_purchase, in_days.no_purchase_within(&history, horizon).unwrap(), 1e-12);
+        check(score(&rhythm, &leaving, day).alive, pareto.alive(&history), 1e-12);
+        let none = pareto.no_purchase_within(&history, horizon).unwrap();
+        check(score(&rhythm, &leaving, day).no_purchase, none, 1e-12);
+        for (churn, instant) in [
+            (&mbg, in_days.no_purchase_rises_to(&history, horizon, 0.8).unwrap()),
+            (&leaving, pareto.no_purchase_rises_to(&history, horizon, 0.8).unwrap()),
+        ] {
+            let found = first_day_at(&rhythm, churn, 0.8, rhythm.last.plus(-1)).unwrap();
+            assert_eq!(f64::from(found.since(first)), instant.ceil(), "{repeats} repeats up to day {last}");
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The numbers of the churn mechanic.
 
 pub mod partial;
+pub mod score;
 pub mod shift;
 pub mod value;
 
@@ -11,6 +12,7 @@ use super::is_default;
 use crate::mechanic::partial as partial_warning;
 use crate::probability;
 use partial::Partial;
+use score::ScoreKind;
 use shift::Shift;
 use value::ValueModel;
 
@@ -20,18 +22,29 @@ use value::ValueModel;
 pub struct Churn {
     /// The probability is that of no purchase within this many days.
     pub horizon_days: u32,
-    /// How fast old purchases fade, days.
+    /// How it is figured.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub score: ScoreKind,
+    /// How fast old purchases fade, days. Of no meaning to a score in which none fade.
     pub tau_days: f64,
     /// Fewer distinct shopping days than this are not judged.
     pub shopping_days_min: u32,
-    /// MBG/NBD: shape of the purchase rate among customers.
+    /// Shape of the purchase rate among customers.
     pub r: f64,
-    /// MBG/NBD: scale of the purchase rate, days.
+    /// Scale of the purchase rate, days.
     pub alpha_days: f64,
-    /// MBG/NBD: first parameter of the chance to leave after a purchase.
+    /// MBG/NBD: first parameter of the chance to leave after a purchase. May be left out where the score is Pareto/NBD.
+    #[serde(default)]
     pub a: f64,
-    /// MBG/NBD: second parameter of the chance to leave after a purchase.
+    /// MBG/NBD: second parameter of the chance to leave after a purchase. Likewise.
+    #[serde(default)]
     pub b: f64,
+    /// Pareto/NBD: shape of the rate of leaving among customers; there where the score is that, and only there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub s: Option<f64>,
+    /// Pareto/NBD: scale of the rate of leaving, days; likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub beta_days: Option<f64>,
     /// Bands of risk, lowest first; none switches the mechanic off.
     #[serde(default)]
     pub band: Vec<Band>,
@@ -109,12 +122,15 @@ impl Default for Churn {
     fn default() -> Churn {
         Churn {
             horizon_days: 56,
+            score: ScoreKind::default(),
             tau_days: 84.0,
             shopping_days_min: 1,
             r: 1.4,
             alpha_days: 9.5,
             a: 0.02,
             b: 5.0,
+            s: None,
+            beta_days: None,
             band: Vec::new(),
             hysteresis: 0.0,
             cool_down_days: 0,
@@ -149,13 +165,12 @@ impl Churn {
             ("churn.tau_days", self.tau_days, 36_600.0),
             ("churn.r", self.r, 1e6),
             ("churn.alpha_days", self.alpha_days, 1e6),
-            ("churn.a", self.a, 1e6),
-            ("churn.b", self.b, 1e6),
         ] {
             findings.check((PARAMETER_MIN..=max).contains(&value), key, || {
                 format!("{value} must lie between {PARAMETER_MIN:e} and {max}")
             });
         }
+        self.check_score(findings);
         findings.check((0.0..=1.0).contains(&self.hysteresis), "churn.hysteresis", || {
             format!("{} must lie between 0 and 1", self.hysteresis)
         });
@@ -171,8 +186,8 @@ impl Churn {
         if !findings.0.is_empty() {
             return;
         }
-        if let Some(lowest) = self.band.first() {
-            let fresh = probability::no_purchase_max_after_purchase(self);
+        let fresh = probability::no_purchase_max_after_purchase(self);
+        if let (Some(lowest), Some(fresh)) = (self.band.first(), fresh) {
             let (p, hysteresis) = (lowest.probability_min, self.hysteresis);
             findings.check(p - hysteresis > fresh, "churn.band.0.probability_min", || {
                 let less =

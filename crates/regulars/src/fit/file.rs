@@ -5,9 +5,10 @@ use model::fit::Fit;
 use model::population::{Parameters, Population};
 use programme::measure;
 use programme::terms::Ltv;
+use programme::terms::churn::score::ScoreKind;
 use programme::time::Day;
 use wire::model_file::{
-    BetaGeometric, CalibrationTable, Data, GammaGamma, Holdout, ModelFile, ParetoNbd, Rfm, Score, ScoreKind,
+    BetaGeometric, CalibrationTable, Data, GammaGamma, Holdout, ModelFile, ParetoNbd, Rfm, Score,
 };
 
 use super::fits::Fits;

@@ -5,11 +5,13 @@ use model::history::History;
 use model::pareto::{self, Pareto};
 use model::population::{self, Population, Variant};
 use model::spend::{self, Spend, Spending};
+use programme::terms::churn::score::ScoreKind;
 use programme::time::Day;
 
 use crate::fault::Fault;
 
 use super::people::Person;
+use super::scores::Model;
 
 /// BG/NBD or MBG/NBD, times in days.
 pub(super) type BetaFit = Fit<Population, population::Parameters>;
@@ -25,13 +27,30 @@ pub(super) struct Fits {
     pub(super) gamma_gamma: Result<Fit<Spending, spend::Parameters>, FitError>,
 }
 
-/// MBG/NBD alone, of what is known at the end of `day`; `None` where that does not determine it.
-pub(super) fn mbg_nbd(people: &[Person], day: Day) -> Option<Population> {
+/// The model of a score alone, of what is known at the end of `day`; `None` where that does not determine it.
+pub(super) fn of_score(kind: ScoreKind, people: &[Person], day: Day) -> Option<Model> {
     let histories: Vec<History> = people.iter().filter_map(|person| person.history(day)).collect();
-    fit(Variant::MbgNbd, &histories).ok().map(|fit| fit.model)
+    match kind {
+        ScoreKind::Faded | ScoreKind::MbgNbd => {
+            fit(Variant::MbgNbd, &histories).ok().map(|fit| Model::Beta(fit.model))
+        }
+        ScoreKind::ParetoNbd => fit_pareto(&histories).ok().map(|fit| Model::Pareto(fit.model)),
+    }
 }
 
 impl Fits {
+    /// The model that a score needs.
+    pub(super) fn model(&self, kind: ScoreKind) -> Result<Model, Fault> {
+        match (kind, &self.pareto_nbd) {
+            (ScoreKind::Faded | ScoreKind::MbgNbd, _) => Ok(Model::Beta(self.mbg_nbd.model)),
+            (ScoreKind::ParetoNbd, Ok(fit)) => Ok(Model::Pareto(fit.model)),
+            (ScoreKind::ParetoNbd, Err(error)) => Err(Fault::Failed(format!(
+                "Pareto/NBD, which the score needs, cannot be fitted to what was known at the end of {}: {error}",
+                self.day
+            ))),
+        }
+    }
+
     /// Fits all models to what is known at the end of `day`.
     pub(super) fn of(people: &[Person], day: Day) -> Result<Fits, Fault> {
         let histories: Vec<History> = people.iter().filter_map(|person| person.history(day)).collect();

@@ -1,11 +1,12 @@
 //! The scores that are held against each other: the higher, the likelier the customer stays away.
 
-use model::pareto::Pareto;
-use model::population::{Population, Variant};
+use model::pareto::{self, Pareto};
+use model::population::{self, Population};
 use programme::probability;
 use programme::terms::churn::Churn;
+use programme::terms::churn::score::ScoreKind;
 use programme::time::Day;
-use wire::model_file::{ModelFile, ScoreKind};
+use wire::model_file::{ModelFile, Score};
 
 use super::fits::Fits;
 use super::people::Person;
@@ -78,23 +79,25 @@ impl Scorer {
     }
 
     /// The score that a model file asks for. `churn` are the terms that it takes part in.
-    pub(super) fn of_file(file: &ModelFile, churn: &Churn) -> Option<Scorer> {
-        let population = file.mbg_nbd.population(Variant::MbgNbd).ok()?;
-        let mut churn = churn.clone();
-        churn.horizon_days = file.score.horizon_days;
-        churn.tau_days = file.score.tau_days;
-        Some(of_kind(file.score.kind, population, &churn))
+    pub(super) fn of_file(file: &ModelFile, churn: &Churn) -> Scorer {
+        let Score { kind: _, horizon_days, tau_days } = file.score;
+        Scorer::Live(Box::new(Churn { horizon_days, tau_days, ..file.in_place_of(churn) }))
     }
-}
 
-/// The score of this kind, with the parameters of `population` in place of those of the terms.
-pub(super) fn of_kind(kind: ScoreKind, population: Population, terms: &Churn) -> Scorer {
-    match kind {
-        ScoreKind::MbgNbd => Scorer::NoPurchase(Model::Beta(population), f64::from(terms.horizon_days)),
-        ScoreKind::Faded => {
-            let model::population::Parameters { r, alpha, a, b } = population.parameters();
-            Scorer::Live(Box::new(Churn { r, alpha_days: alpha, a, b, ..terms.clone() }))
+    /// The live score of this kind, with the parameters of `model` in place of those of the terms.
+    pub(super) fn live(kind: ScoreKind, model: Model, terms: &Churn) -> Scorer {
+        let mut churn = Churn { score: kind, ..terms.clone() };
+        match model {
+            Model::Beta(population) => {
+                let population::Parameters { r, alpha, a, b } = population.parameters();
+                (churn.r, churn.alpha_days, churn.a, churn.b) = (r, alpha, a, b);
+            }
+            Model::Pareto(pareto) => {
+                let pareto::Parameters { r, alpha, s, beta } = pareto.parameters();
+                (churn.r, churn.alpha_days, churn.s, churn.beta_days) = (r, alpha, Some(s), Some(beta));
+            }
         }
+        Scorer::Live(Box::new(churn))
     }
 }
 
@@ -111,10 +114,7 @@ pub(super) fn candidates(fits: &Fits, terms: &Churn) -> Vec<Candidate> {
     let horizon = f64::from(terms.horizon_days);
     let mbg_nbd = Model::Beta(fits.mbg_nbd.model);
     let mut candidates = vec![
-        Candidate {
-            name: "MBG/NBD alive x faded rate",
-            scorer: of_kind(ScoreKind::Faded, fits.mbg_nbd.model, terms),
-        },
+        Candidate { name: "MBG/NBD alive x faded rate", scorer: Scorer::live(ScoreKind::Faded, mbg_nbd, terms) },
         Candidate { name: "MBG/NBD P(no purchase)", scorer: Scorer::NoPurchase(mbg_nbd, horizon) },
     ];
     let bg_nbd = fits.bg_nbd.as_ref().ok().map(|fit| Model::Beta(fit.model));

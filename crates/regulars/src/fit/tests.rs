@@ -205,7 +205,7 @@ fn alarms_are_counted_as_they_would_have_been_raised() {
 // A histogram that loses customers, or weeks that lose purchases, would be believed.
 #[test]
 fn curves_count_everybody_once() {
-    use model::population::{Parameters, Variant};
+    use model::population::{Parameters, Population, Variant};
 
     let people: Vec<Person> = (0..50).map(|i| person(&(0..=i).map(|day| 2 * day).collect::<Vec<i32>>())).collect();
     let parameters = Parameters { r: 1.4, alpha: 9.5, a: 0.02, b: 5.0 };

@@ -109,7 +109,7 @@ fn findings_name_file_line_and_key() {
     );
     check(
         &[("tau_days = 84", "tau_days = 84\ntau = 1"), ("\"faded\"", "\"best\"")],
-        expect!["m.toml:14: score.kind: unknown variant `best`, expected `faded` or `mbg_nbd`"],
+        expect!["m.toml:14: score.kind: unknown variant `best`, expected one of `faded`, `mbg_nbd`, `pareto_nbd`"],
     );
     check(
         &[("customers = 2469\nstandard_errors = [0.1, 0.2, 0.01, 1.0]", "standard_errors = [0.1]")],

@@ -74,7 +74,7 @@ fn findings_name_file_line_and_key() {
             p.toml:1: lateness_s: is missing
             p.toml:4: latenes_s: is not known, expected one of `version`, `valid_from`, `currency`, `time_zone`, `lateness_s`, `future_skew_s_max`, `memory`, `window`, `ltv`, `tier`, `tier_policy`, `churn`, `segments`, `fraud`, `points`, `consent`, `control`, `challenge`, `collection`, `reactivation`, `discount`, `draw`, `partner`, `survey`, `survey_contact`, `complaints`, `engagement`, `groups`, `value`, `population`
             p.toml:22: tier.1.purchase_min: is not known, expected one of `name`, `match`, `purchases_min`, `spend_minor_min`, `points_min`, `ltv_minor_min`, `ltv_by_model`, `nps_min`, `tenure_days_min`, `keep_purchases_min`, `keep_spend_minor_min`, `keep_points_min`, `keep_ltv_minor_min`, `keep_nps_min`
-            p.toml:33: churn.bands: is not known, expected one of `horizon_days`, `tau_days`, `shopping_days_min`, `r`, `alpha_days`, `a`, `b`, `band`, `hysteresis`, `cool_down_days`, `follow_up_days`, `discount_permille`, `partial`, `shift`"#]],
+            p.toml:33: churn.bands: is not known, expected one of `horizon_days`, `score`, `tau_days`, `shopping_days_min`, `r`, `alpha_days`, `a`, `b`, `s`, `beta_days`, `band`, `hysteresis`, `cool_down_days`, `follow_up_days`, `discount_permille`, `partial`, `shift`"#]],
     );
     check(&[("lateness_s = 0\n", "")], expect!["p.toml:1: lateness_s: is missing"]);
     check(&[("nps_days = 365\n", "")], expect!["p.toml:12: ltv.nps_days: is missing"]);
@@ -110,6 +110,35 @@ fn findings_name_file_line_and_key() {
             p.toml:10: window.days: 500 must lie between 1 and 400
             p.toml:20: tier.1: tier "regular" asks for nothing; give purchases_min, spend_minor_min, points_min, ltv_minor_min, nps_min or tenure_days_min
             p.toml:25: churn.tau_days: NaN must lie between 1e-12 and 36600"#]],
+    );
+}
+
+// Each score has its own numbers: one that is left out, or of no meaning, would be taken for something else.
+#[test]
+fn a_score_asks_for_its_own_numbers() {
+    check(
+        &[("horizon_days = 56", "horizon_days = 56\nscore = \"pareto_nbd\"\ns = 0")],
+        expect![[r#"
+            p.toml:24: churn.beta_days: must be given, from 1e-12 to 1000000: the score is pareto_nbd
+            p.toml:27: churn.s: 0 must lie between 1e-12 and 1000000"#]],
+    );
+    check(
+        &[
+            ("horizon_days = 56", "horizon_days = 56\nscore = \"pareto_nbd\"\ns = 0.6\nbeta_days = 80"),
+            ("a = 1.0\nb = 2.0\n", ""),
+            ("probability_min = 0.9", "probability_min = 0.3"),
+        ],
+        expect!["accepted 2024-06"],
+    );
+    check(
+        &[("b = 2.0\n", "beta_days = 80\n")],
+        expect!["p.toml:24: churn.b: must be given, from 1e-12 to 1000000: the score is faded"],
+    );
+    check(
+        &[("horizon_days = 56", "horizon_days = 56\nscore = \"bg_nbd\"")],
+        expect![
+            "p.toml:26: churn.score: unknown variant `bg_nbd`, expected one of `faded`, `mbg_nbd`, `pareto_nbd`"
+        ],
     );
 }
 
