@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use programme::event::{Body, Event};
 use programme::terms::Terms;
+use programme::terms::churn::Churn;
 use programme::terms::churn::partial::Partial;
 use programme::time::{Day, Zone};
 
@@ -33,6 +34,8 @@ pub(super) struct Known<'a> {
     pub(super) nps: Option<i64>,
     /// What is wrong: `open`, `escalated`, `answered`, or nothing.
     pub(super) wrong: &'a str,
+    /// The customer allows to be judged.
+    pub(super) allowed: bool,
 }
 
 /// From, to, and what is at risk.
@@ -44,7 +47,8 @@ impl Risk {
         let churn = &known.terms.churn;
         let q = known.no_purchase_probability();
         let reaches = |slack: f64, places: usize| {
-            q.and_then(|q| (0..places).rev().find(|place| q >= churn.band[*place].probability_min - slack))
+            q.filter(|_| known.is_silent())
+                .and_then(|q| (0..places).rev().find(|place| q >= churn.band[*place].probability_min - slack))
         };
         let kept = self.band.and_then(|held| reaches(churn.hysteresis, held + 1));
         let mut band = reaches(0.0, churn.band.len()).max(kept);
@@ -66,10 +70,14 @@ impl Risk {
         Some(said)
     }
 
-    /// What is announced of a loss in part, after an event about a basket. `dropped` are the categories that were not on the last
+    /// What is announced of a loss in part, after an event about a basket, or where the customer does not allow it. `dropped` are the categories that were not on the last
     /// visits up to a day.
     pub(super) fn look_at_part(&mut self, known: Known<'_>, dropped: impl Fn(Day) -> u32) -> Option<Found> {
         let partial = known.terms.churn.partial.as_ref()?;
+        if !known.allowed {
+            let held = std::mem::take(&mut self.partial);
+            return held.then(|| ("partial".to_string(), String::new(), 0));
+        }
         // Whatever was paid, voided or not; a till that sends a basket twice pays nothing more.
         let mut baskets = BTreeSet::new();
         let paid = known.events.iter().filter(|event| match &event.body {
@@ -115,6 +123,12 @@ impl Known<'_> {
         self.baskets.iter().map(|basket| basket.day).collect()
     }
 
+    /// Nothing was bought for as long as a band asks for.
+    fn is_silent(&self) -> bool {
+        let last = self.shopping_days().last().copied();
+        last.is_some_and(|last| self.day >= last.plus(self.terms.churn.silence_days_min as i32))
+    }
+
     /// Purchases and spend of the last days, and of the habit; `None` where there is none.
     fn of_late(&self, partial: &Partial, last: Day) -> Option<(f64, f64, f64, f64)> {
         let days = partial.window_days as i32;
@@ -147,7 +161,7 @@ impl Known<'_> {
         let churn = &self.terms.churn;
         let shopping_days = self.shopping_days();
         let first = *shopping_days.first()?;
-        if shopping_days.len() < churn.shopping_days_min as usize {
+        if shopping_days.len() < churn.shopping_days_min as usize || !self.allowed {
             return None;
         }
         let (mut n, mut exposure, mut last) = (0.0_f64, 0.0_f64, first);
@@ -169,7 +183,7 @@ impl Known<'_> {
         let alive = 1.0 / (1.0 + log_odds_gone.exp());
         let base = churn.alpha_days + exposure;
         let none_in_horizon = (base / (base + f64::from(churn.horizon_days))).powf(churn.r + n);
-        let q = 1.0 - alive * (1.0 - none_in_horizon);
+        let q = calibrated(churn, 1.0 - alive * (1.0 - none_in_horizon));
         let Some(shift) = churn.shift else { return Some(q) };
         let mood = self
             .nps
@@ -182,5 +196,17 @@ impl Known<'_> {
         };
         let odds = q / (1.0 - q) * (shift.mood * mood + weight).exp();
         Some(if odds.is_finite() { odds / (1.0 + odds) } else { 1.0 })
+    }
+}
+
+/// Which probability a score means: on the line between the two points around it, and level beyond the outermost.
+fn calibrated(churn: &Churn, score: f64) -> f64 {
+    let points: Vec<(f64, f64)> = churn.calibration.iter().map(|knot| (knot.score, knot.probability)).collect();
+    let (Some(first), Some(last)) = (points.first(), points.last()) else { return score };
+    let between = |two: &&[(f64, f64)]| two[0].0 <= score && score < two[1].0;
+    match points.windows(2).find(between) {
+        Some(two) => two[0].1 + (two[1].1 - two[0].1) * (score - two[0].0) / (two[1].0 - two[0].0),
+        None if score < first.0 => first.1,
+        None => last.1,
     }
 }
