@@ -68,6 +68,9 @@ pub struct Args {
     /// How many alarms rules are compared at
     #[arg(long, value_name = "COUNT", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..))]
     alarms: u32,
+    /// No rule raises an alarm before so many days without a purchase
+    #[arg(long, value_name = "DAYS", default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=365))]
+    silence_days: u32,
     /// Names the model in decisions; the last day of the history unless given
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
@@ -131,6 +134,8 @@ struct Report {
     rules: Vec<Rule>,
     /// The days on which alarms were watched for: after the first, up to the second.
     watched: Option<(Day, Day)>,
+    /// No alarm before so many days of silence.
+    silence_days: u32,
     weeks: Vec<Week>,
     frequencies: Vec<Frequency>,
     compared: Option<Compared>,
@@ -279,6 +284,7 @@ fn report(args: &Args) -> Result<Report, Fault> {
         until: begin,
         horizon_days: horizon,
         shopping_days_min: args.shopping_days_min as usize,
+        silence_days_min: i32::try_from(args.silence_days).expect("at most a year"),
     };
     let rules = before_that.map(|population| rules(&watch, of_people, population, &churn, args.alarms as usize));
 
@@ -305,6 +311,7 @@ fn report(args: &Args) -> Result<Report, Fault> {
         foretold: foretold(of_people, &before, args.horizon_days),
         calibrated,
         watched: rules.is_some().then_some((earlier, begin)),
+        silence_days: args.silence_days,
         rules: rules.unwrap_or_default(),
         weeks: curves::weeks(of_people, &before.mbg_nbd.model, begin, last),
         frequencies: curves::frequencies(of_people, &before.mbg_nbd.model, begin),
