@@ -324,11 +324,14 @@ impl<'a> Audit<'a> {
         let seen = relationship::Known { terms: self.terms, zone: self.zone, events: known, baskets, at, day };
         let nps = Known { terms: self.terms, zone: self.zone, sums, earned: &earned }.nps(day);
         let wrong = self.terms.complaints.as_ref().map_or("", |complaints| relationship::wrong(seen, complaints));
-        let of_risk = churn::Known { terms: self.terms, zone: self.zone, events: known, baskets, day, nps, wrong };
+        let purpose = self.terms.churn.purpose.as_ref();
+        let allowed = purpose.is_none_or(|purpose| consents::allowed(self.terms, known, purpose));
+        let of_risk =
+            churn::Known { terms: self.terms, zone: self.zone, events: known, baskets, day, nps, wrong, allowed };
         let mut found: Vec<churn::Found> = self.risk.look(of_risk).into_iter().collect();
         let of_basket =
             |body: &Body| matches!(body, Body::Purchase(_) | Body::PurchaseReturned(_) | Body::PurchaseVoided(_));
-        if event.is_some_and(|event| of_basket(&event.body)) {
+        if !allowed || event.is_some_and(|event| of_basket(&event.body)) {
             let dropped = |last: Day| self.reactivation.dropped(self.terms, self.zone, known, last);
             found.extend(self.risk.look_at_part(of_risk, dropped));
         }

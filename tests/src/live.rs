@@ -105,11 +105,23 @@ pub fn binary() -> PathBuf {
 /// Replays a file of `lines` until `until` with the built program. Returns its decisions, and the folder in which `out` is what
 /// it wrote.
 pub fn replayed(lines: &str, programme: &str, until: &str) -> (TempDir, Vec<Told>) {
+    replayed_under(lines, programme, &[], until)
+}
+
+/// The same under these models.
+pub fn replayed_under(lines: &str, programme: &str, models: &[String], until: &str) -> (TempDir, Vec<Told>) {
     let folder = tempfile::tempdir().expect("a directory can be made");
     std::fs::write(folder.path().join("year.jsonl"), lines).expect("a file can be written");
     std::fs::write(folder.path().join("programme.toml"), programme).expect("a file can be written");
-    let output = Command::new(binary())
-        .args(["replay", "--until", until, "--output", "out", "--programme", "programme.toml"])
+    let mut command = Command::new(binary());
+    command.arg("replay");
+    for (place, model) in models.iter().enumerate() {
+        let name = format!("model.{place}.toml");
+        std::fs::write(folder.path().join(&name), model).expect("a file can be written");
+        command.args(["--model", &name]);
+    }
+    let output = command
+        .args(["--until", until, "--output", "out", "--programme", "programme.toml"])
         .args(["--input", "year.jsonl"])
         .current_dir(folder.path())
         .output()

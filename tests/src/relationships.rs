@@ -67,6 +67,7 @@ pub fn draw(chance: &mut Chance, terms: &mut Terms) {
         escalated: issues * aside.one_of(&[0.0, 1.5]),
         answered: issues * aside.one_of(&[0.0, 0.2]),
     });
+    terms.churn.purpose = aside.permille(300).then(|| aside.one_of(&["marketing", "profiling"]).into());
     if chance.permille(400) {
         terms.segments = terms.segments.take().or_else(|| segments(chance));
         if let Some(segments) = &mut terms.segments {

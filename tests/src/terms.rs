@@ -196,6 +196,7 @@ fn draw_churn(chance: &mut Chance, terms: &mut Terms) {
     });
     terms.control =
         chance.permille(500).then(|| Control { share_permille: 300, seed: chance.within(0..=9) as u32 });
+    terms.churn.silence_days_min = chance.one_of(&[0, 0, 3, 10]);
 }
 
 /// In every fourth programme a score in which no purchase fades.

@@ -322,8 +322,7 @@ fn purpose<'a>(body: &'a Concluded, terms: &'a Terms) -> Option<&'a str> {
         | Concluded::PointsChanged(_)
         | Concluded::ChallengeChanged(_)
         | Concluded::DiscountChanged(_) => None,
-        // What the retailer may know of its own baskets: no letter goes out for it but by an offer.
-        Concluded::ChurnRiskChanged(_) => None,
+        Concluded::ChurnRiskChanged(_) => terms.churn.purpose.as_deref(),
         // Of a household or company, whose members bring what they allow.
         Concluded::GroupChanged(_) => None,
         // What the retailer has to do, or the customer asked for.
@@ -343,6 +342,9 @@ fn purpose<'a>(body: &'a Concluded, terms: &'a Terms) -> Option<&'a str> {
 
 /// Whether a decision says nothing but what is not said any more.
 fn takes_back(body: &Concluded) -> bool {
+    if let Concluded::ChurnRiskChanged(changed) = body {
+        return changed.to.is_none() && changed.reasons.is_empty() && changed.value_at_risk_minor == 0;
+    }
     let Concluded::EngagementChanged(changed) = body else { return false };
     let classes = [&changed.segment, &changed.buyer_group, &changed.activity];
     let gone = |moved: &Option<Move>| moved.as_ref().is_none_or(|moved| moved.to.is_none());
@@ -372,6 +374,7 @@ fn nothing_is_said_for_a_purpose_that_is_not_allowed() {
         for purpose in [
             terms.segments.as_mut().map(|segments| &mut segments.purpose),
             terms.engagement.as_mut().map(|engagement| &mut engagement.purpose),
+            Some(&mut terms.churn.purpose),
         ] {
             let Some(purpose) = purpose else { continue };
             *purpose = Some(chance.one_of(&["marketing", "profiling"]).into());
@@ -395,10 +398,15 @@ fn nothing_is_said_for_a_purpose_that_is_not_allowed() {
             let Some(purpose) = purpose(&decision.body, &terms) else { continue };
             let what = match &decision.body {
                 Concluded::OfferSuggested(_) => "offered",
+                Concluded::ChurnRiskChanged(_) => "warned of",
                 Concluded::EngagementChanged(changed) if changed.segment.is_some() => "in a segment",
                 _ => "judged",
             };
-            let kind = format!("{what} for {purpose}");
+            // Warnings are rarer than the rest, so their purposes are not told apart.
+            let kind = match &decision.body {
+                Concluded::ChurnRiskChanged(_) => what.to_string(),
+                _ => format!("{what} for {purpose}"),
+            };
             match allowed(purpose, decision.effective_at) {
                 true => *said.entry(kind).or_default() += 1,
                 false => {
@@ -411,6 +419,10 @@ fn nothing_is_said_for_a_purpose_that_is_not_allowed() {
             let own = customer.standing.relationship.as_deref().cloned().unwrap_or_default();
             assert_eq!(own.classes, RelationshipClasses::default(), "seed {seed}");
             assert_eq!(customer.standing.segments, SegmentStanding::default(), "seed {seed}");
+            let risk = &customer.standing.risk;
+            let warned = risk.band.is_some() || risk.partial.is_some_and(|partial| partial.holds);
+            let card = programme.card("c0", &customer, until);
+            assert!(!warned && card.outlook.is_none() && card.warning.is_none(), "seed {seed}: {risk:?}");
             let facts = &customer.facts;
             let kept = facts.relationship.is_some() && facts.lifetime.purchases > 0;
             *said.entry("silent in the end".into()).or_default() += 1;
@@ -418,7 +430,8 @@ fn nothing_is_said_for_a_purpose_that_is_not_allowed() {
         }
     }
     println!("{said:#?}");
-    let mut needed = vec!["silent in the end".to_string(), "remembered all the same".to_string()];
+    let needed = ["silent in the end", "remembered all the same", "warned of", "warned of, taken back"];
+    let mut needed: Vec<String> = needed.map(str::to_string).to_vec();
     for purpose in ["marketing", "profiling"] {
         needed.push(format!("offered for {purpose}"));
         for what in ["in a segment", "judged"] {

@@ -143,3 +143,68 @@ proptest! {
         }
     }
 }
+
+/// Populations that tell a model nothing, or too little: one customer, customers who all came once, and customers who all come
+/// after the same days and were seen for as long.
+fn degenerate() -> impl Strategy<Value = Vec<History>> {
+    let seen = || by_logarithm(0.1, 1e5);
+    let one_time = (1usize..200, proptest::collection::vec(seen(), 1..4)).prop_map(|(count, seen)| {
+        let of = |i: usize| History::new(0, 0.0, seen[i % seen.len()]).unwrap();
+        (0..count).map(of).collect()
+    });
+    let alike = (1usize..200, 1u32..60, by_logarithm(0.1, 1e3), 1.0..3.0f64).prop_map(|(count, x, gap, more)| {
+        let t_x = gap * f64::from(x);
+        vec![History::new(x, t_x, t_x * more).unwrap(); count]
+    });
+    prop_oneof![history().prop_map(|history| vec![history]), one_time, alike]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    // A clear refusal, or a population whose every answer is a number.
+    #[test]
+    fn whoever_tells_nothing_is_refused_or_judged(histories in degenerate(), spend in (1u32..9, by_logarithm(0.01, 1e4), 1usize..50)) {
+        for variant in [Variant::BgNbd, Variant::MbgNbd] {
+            match fit(variant, &histories) {
+                Ok(found) => check(&answers!(found.model, histories[0]), &histories[0])?,
+                Err(refused) => prop_assert!(!refused.to_string().contains("NaN"), "{refused}"),
+            }
+        }
+        match fit_pareto(&histories) {
+            Ok(found) => check(&answers!(found.model, histories[0]), &histories[0])?,
+            Err(refused) => prop_assert!(!refused.to_string().contains("NaN"), "{refused}"),
+        }
+        // Customers who all spend the same.
+        let (purchases, mean, count) = spend;
+        let spend = Spend::new(purchases, mean).unwrap();
+        if let Ok(found) = fit_spend(&vec![spend; count]) {
+            prop_assert!(found.model.expected(&spend).is_none_or(f64::is_finite));
+        }
+    }
+
+    // Whatever numbers come: a purchase after the end, none at all, times and sums that are no numbers.
+    #[test]
+    fn what_is_no_history_is_refused(
+        x in prop_oneof![0u32..3, any::<u32>()],
+        t_x in prop_oneof![Just(0.0), 0.0..9.0f64, proptest::num::f64::ANY],
+        t_total in prop_oneof![Just(0.0), 0.0..9.0f64, proptest::num::f64::ANY],
+        mean in prop_oneof![Just(0.0), proptest::num::f64::ANY],
+    ) {
+        let population = Population::new(Variant::MbgNbd, Parameters { r: 0.5, alpha: 6.0, a: 0.9, b: 1.6 }).unwrap();
+        match History::new(x, t_x, t_total) {
+            Ok(history) => {
+                prop_assert!(t_x <= t_total && (x == 0) == (t_x == 0.0));
+                // A horizon of nothing brings nothing.
+                prop_assert_eq!(population.no_purchase_within(&history, 0.0), Ok(1.0));
+                prop_assert_eq!(population.expected_purchases_after(&history, 0.0), Ok(0.0));
+                prop_assert!((0.0..=1.0).contains(&population.alive(&history)));
+            }
+            Err(refused) => prop_assert!(!refused.to_string().is_empty()),
+        }
+        if let Ok(spend) = Spend::new(x, mean) {
+            let spending = Spending::new(spend::Parameters { p: 6.25, q: 3.74, gamma: 15.44 }).unwrap();
+            prop_assert!(mean > 0.0 && spending.expected(&spend).is_some_and(f64::is_finite));
+        }
+    }
+}

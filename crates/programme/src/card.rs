@@ -60,7 +60,8 @@ pub struct Card {
     pub risk_since: Timestamp,
     /// The churn score, why it is what it is, and what is at stake; `None` below the terms' number of shopping days.
     pub outlook: Option<Outlook>,
-    /// The last warning of churn risk, and what came of it; `None` where there was none, or the terms do not ask.
+    /// The last warning of churn risk, and what came of it; `None` where there was none, the terms do not ask,
+    /// or the customer does not allow it.
     pub warning: Option<Warning>,
     /// The customer is lost in part, as was announced.
     pub partial: bool,
@@ -236,7 +237,7 @@ impl Programme {
 }
 
 fn warning(moment: &Moment<'_>, facts: &Facts, standing: &Standing) -> Option<Warning> {
-    let warned = standing.risk.warned.as_deref()?;
+    let warned = standing.risk.warned.as_deref().filter(|_| churn::is_allowed(moment, facts))?;
     let outcome = churn::outcome(moment, facts, warned);
     Some(Warning { band: warned.band.clone(), outcome, earlier: warned.earlier })
 }

@@ -2,6 +2,7 @@
 
 pub mod categories;
 pub mod challenges;
+pub mod followed;
 pub mod identity;
 pub mod relationship;
 mod unite;
@@ -16,6 +17,7 @@ use crate::time::{Day, Timestamp, Zone};
 
 use categories::CategoriesStanding;
 use challenges::ChallengesStanding;
+use followed::Followed;
 use identity::Identity;
 use relationship::RelationshipStanding;
 
@@ -115,6 +117,9 @@ pub struct Standing {
     /// From which class into which the customer went of late, oldest first: at most [`MOVES_MAX`] once they were counted, and
     /// all since; none unless the terms count the population.
     pub moves: Vec<ClassMove>,
+    /// Warnings and offers of late and what was bought after each, in the order of their days: at most
+    /// [`followed::FOLLOWED_MAX`] of a kind; none unless the terms have a control group and follow warnings up.
+    pub followed: Vec<Followed>,
 }
 
 impl Standing {

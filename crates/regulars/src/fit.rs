@@ -68,6 +68,9 @@ pub struct Args {
     /// How many alarms rules are compared at
     #[arg(long, value_name = "COUNT", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..))]
     alarms: u32,
+    /// No rule raises an alarm before so many days without a purchase
+    #[arg(long, value_name = "DAYS", default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=365))]
+    silence_days: u32,
     /// Names the model in decisions; the last day of the history unless given
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
@@ -133,6 +136,8 @@ struct Report {
     rules: Vec<Rule>,
     /// The days on which alarms were watched for: after the first, up to the second.
     watched: Option<(Day, Day)>,
+    /// No alarm before so many days of silence.
+    silence_days: u32,
     weeks: Vec<Week>,
     frequencies: Vec<Frequency>,
     compared: Option<Compared>,
@@ -281,6 +286,7 @@ fn report(args: &Args) -> Result<Report, Fault> {
         until: begin,
         horizon_days: horizon,
         shopping_days_min: args.shopping_days_min as usize,
+        silence_days_min: i32::try_from(args.silence_days).expect("at most a year"),
     };
     let population = match kind {
         ScoreKind::Faded | ScoreKind::MbgNbd => before_that,
@@ -311,6 +317,7 @@ fn report(args: &Args) -> Result<Report, Fault> {
         foretold: foretold(of_people, &before, args.horizon_days),
         calibrated,
         watched: rules.is_some().then_some((earlier, begin)),
+        silence_days: args.silence_days,
         rules: rules.unwrap_or_default(),
         weeks: curves::weeks(of_people, &before.mbg_nbd.model, begin, last),
         frequencies: curves::frequencies(of_people, &before.mbg_nbd.model, begin),

@@ -6,6 +6,7 @@
 mod figures;
 mod html;
 mod text;
+mod uplift;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -27,8 +28,10 @@ pub(crate) const EXAMPLE: &str = "\
 Examples:
   regulars report --data data/ --period 2017-06
   regulars report --data data/ --period 2017 --format html > report.html
+  regulars report --data data/ --period 2017 --uplift
 
-The terms have to count the population: they need a section [population].";
+The terms have to count the population: they need a section [population]. With --uplift they need
+a section [control] and churn.follow_up_days instead.";
 
 /// What `regulars report` is told.
 #[derive(Debug, clap::Args)]
@@ -39,6 +42,9 @@ pub struct Args {
     /// A month such as 2017-06, or a year
     #[arg(long, value_name = "PERIOD")]
     period: String,
+    /// Whether acting on warnings and offers helps: the treated beside the control group
+    #[arg(long)]
+    uplift: bool,
     /// How to write it
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
@@ -103,8 +109,11 @@ pub fn run(args: &Args) -> Result<(), Fault> {
         Fault::Refused(format!("{:?} is neither a month such as 2017-06 nor a year such as 2017", args.period))
     })?;
     let tasks = open(&args.data)?;
-    let report = report(&programme, &period, tasks.iter().map(|task| (&task.store, task.clock)))?;
-    print(&report.write(args.format))
+    let tasks = tasks.iter().map(|task| (&task.store, task.clock));
+    print(&match args.uplift {
+        true => uplift::report(&programme, &period, tasks)?.write(args.format),
+        false => report(&programme, &period, tasks)?.write(args.format),
+    })
 }
 
 /// The report of `period` over the tasks of these stores, each with how far its time has come.

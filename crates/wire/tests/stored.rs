@@ -3,6 +3,7 @@
 //! A fixture is never changed and never removed. A new format adds its own, made once from the values below.
 
 use programme::classes::{Activity, BuyerGroup, Segment};
+use programme::customer::followed::{Followed, FollowedKind};
 use programme::customer::{
     CountedBasket, Customer, DiscountStanding, DrawStanding, DrawsStanding, FraudStanding, Held, Outcome,
     PartialStanding, Past, RecentPurchase, RecentRedemption, RecentReturn, RiskStanding, SegmentStanding, Standing,
@@ -663,6 +664,24 @@ fn discount_and_draws() -> impl Strategy<Value = (DiscountStanding, DrawsStandin
     (discount, draws)
 }
 
+fn followed() -> impl Strategy<Value = Vec<Followed>> {
+    let what = prop_oneof![
+        Just(FollowedKind::Offer),
+        Just(FollowedKind::PartialWarning),
+        any::<u8>().prop_map(FollowedKind::Warning),
+    ];
+    let one = (what, any::<[bool; 2]>(), days(), any::<u16>(), any::<i64>());
+    let one = one.prop_map(|(what, [control, returned], first, days, spend_minor)| Followed {
+        what,
+        control,
+        first,
+        days,
+        returned,
+        spend_minor,
+    });
+    prop::collection::vec(one, 0..4)
+}
+
 fn customers() -> impl Strategy<Value = Customer> {
     let tier = ("[a-z]{0,8}", instants(), prop::option::of(days()));
     let tier = (tier, any::<u32>(), prop::option::of(told()), prop::option::of(floor()), any::<[Option<i64>; 2]>());
@@ -690,9 +709,9 @@ fn customers() -> impl Strategy<Value = Customer> {
         warned,
         partial,
     });
-    let sections = (segments(), fraud(), points(), discount_and_draws());
+    let sections = (segments(), fraud(), points(), discount_and_draws(), followed());
     let standing = (any::<u64>(), instants(), any::<u32>(), tier, risk, sections).prop_map(
-        |(sequence, clock, terms, tier, risk, (segments, fraud, points, (discount, draws)))| Standing {
+        |(sequence, clock, terms, tier, risk, (segments, fraud, points, (discount, draws), followed))| Standing {
             sequence,
             clock,
             terms,
@@ -703,6 +722,7 @@ fn customers() -> impl Strategy<Value = Customer> {
             points,
             discount,
             draws,
+            followed,
             ..Standing::default()
         },
     );

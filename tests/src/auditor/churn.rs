@@ -35,6 +35,8 @@ pub(super) struct Known<'a> {
     pub(super) nps: Option<i64>,
     /// What is wrong: `open`, `escalated`, `answered`, or nothing.
     pub(super) wrong: &'a str,
+    /// The customer allows to be judged.
+    pub(super) allowed: bool,
 }
 
 /// From, to, and what is at risk.
@@ -46,7 +48,8 @@ impl Risk {
         let churn = &known.terms.churn;
         let q = known.no_purchase_probability();
         let reaches = |slack: f64, places: usize| {
-            q.and_then(|q| (0..places).rev().find(|place| q >= churn.band[*place].probability_min - slack))
+            q.filter(|_| known.is_silent())
+                .and_then(|q| (0..places).rev().find(|place| q >= churn.band[*place].probability_min - slack))
         };
         let kept = self.band.and_then(|held| reaches(churn.hysteresis, held + 1));
         let mut band = reaches(0.0, churn.band.len()).max(kept);
@@ -68,10 +71,14 @@ impl Risk {
         Some(said)
     }
 
-    /// What is announced of a loss in part, after an event about a basket. `dropped` are the categories that were not on the last
+    /// What is announced of a loss in part, after an event about a basket, or where the customer does not allow it. `dropped` are the categories that were not on the last
     /// visits up to a day.
     pub(super) fn look_at_part(&mut self, known: Known<'_>, dropped: impl Fn(Day) -> u32) -> Option<Found> {
         let partial = known.terms.churn.partial.as_ref()?;
+        if !known.allowed {
+            let held = std::mem::take(&mut self.partial);
+            return held.then(|| ("partial".to_string(), String::new(), 0));
+        }
         // Whatever was paid, voided or not; a till that sends a basket twice pays nothing more.
         let mut baskets = BTreeSet::new();
         let paid = known.events.iter().filter(|event| match &event.body {
@@ -117,6 +124,12 @@ impl Known<'_> {
         self.baskets.iter().map(|basket| basket.day).collect()
     }
 
+    /// Nothing was bought for as long as a band asks for.
+    fn is_silent(&self) -> bool {
+        let last = self.shopping_days().last().copied();
+        last.is_some_and(|last| self.day >= last.plus(self.terms.churn.silence_days_min as i32))
+    }
+
     /// Purchases and spend of the last days, and of the habit; `None` where there is none.
     fn of_late(&self, partial: &Partial, last: Day) -> Option<(f64, f64, f64, f64)> {
         let days = partial.window_days as i32;
@@ -149,7 +162,7 @@ impl Known<'_> {
         let churn = &self.terms.churn;
         let shopping_days = self.shopping_days();
         let first = *shopping_days.first()?;
-        if shopping_days.len() < churn.shopping_days_min as usize {
+        if shopping_days.len() < churn.shopping_days_min as usize || !self.allowed {
             return None;
         }
         let last = *shopping_days.last()?;
@@ -170,6 +183,7 @@ impl Known<'_> {
                 1.0 - mbg_alive(churn, x, t_x, t) * (1.0 - none_in_horizon(churn, n - 1.0, exposure))
             }
         };
+        let q = calibrated(churn, q);
         let Some(shift) = churn.shift else { return Some(q) };
         let mood = self
             .nps
@@ -219,4 +233,16 @@ fn pareto_no_purchase(churn: &Churn, x: f64, t_x: f64, t: f64) -> f64 {
     let end = t + f64::from(churn.horizon_days);
     let silent = (ln(end) - ln(t)).exp();
     (gone(t_x, end) + silent) / (gone(t_x, t) + 1.0)
+}
+
+/// Which probability a score means: on the line between the two points around it, and level beyond the outermost.
+fn calibrated(churn: &Churn, score: f64) -> f64 {
+    let points: Vec<(f64, f64)> = churn.calibration.iter().map(|knot| (knot.score, knot.probability)).collect();
+    let (Some(first), Some(last)) = (points.first(), points.last()) else { return score };
+    let between = |two: &&[(f64, f64)]| two[0].0 <= score && score < two[1].0;
+    match points.windows(2).find(between) {
+        Some(two) => two[0].1 + (two[1].1 - two[0].1) * (score - two[0].0) / (two[1].0 - two[0].0),
+        None if score < first.0 => first.1,
+        None => last.1,
+    }
 }

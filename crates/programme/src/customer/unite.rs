@@ -57,6 +57,7 @@ impl Standing {
         if at(&other.risk) > at(&self.risk) {
             self.risk.warned.clone_from(&other.risk.warned);
         }
+        super::followed::unite(&mut self.followed, &other.followed);
         let most = &mut self.discount.spend_minor_max;
         *most = (*most).max(other.discount.spend_minor_max);
     }

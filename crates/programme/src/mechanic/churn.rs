@@ -3,6 +3,9 @@
 //! The score only rises while the customer is silent, so a warning is raised by a wakeup on the first local day
 //! on which it reaches a band, and lowered or cleared by a purchase. What is felt may shift it (`churn.shift`): the day on
 //! which an answer ends to count is looked at too, and complaints wake by themselves.
+//!
+//! Where the terms name a use of the data (`churn.purpose`), whoever does not allow it is not judged: a withdrawal takes back
+//! what was announced, and a permission brings the band of its own day.
 
 mod reading;
 mod reasons;
@@ -10,10 +13,11 @@ mod worth;
 
 use crate::customer::{Outcome, RiskStanding, Standing, Warned};
 use crate::decision::{Body, ChurnCause, ChurnKind, ChurnRiskChanged, Evidence, Value};
+use crate::event;
 use crate::facts::Facts;
 use crate::facts::rhythm::Rhythm;
 use crate::measure;
-use crate::mechanic::{Conclusion, Mechanic, Moment};
+use crate::mechanic::{Conclusion, Happened, Mechanic, Moment};
 use crate::probability::{self, Score};
 use crate::terms::churn::Churn;
 use crate::time::{Day, Timestamp};
@@ -24,12 +28,17 @@ use worth::Prospect;
 /// Raises and clears the risk of losing a customer.
 pub const MECHANIC: Mechanic = Mechanic { judge, correct };
 
+/// Whether the customer allows to be judged, in whole or in part.
+pub(crate) fn is_allowed(moment: &Moment<'_>, facts: &Facts) -> bool {
+    moment.terms.churn.purpose.as_ref().is_none_or(|purpose| facts.consents.allow(purpose, moment.terms))
+}
+
 /// Judges the band of churn risk at `moment`.
 fn judge(moment: &Moment<'_>, facts: &Facts, standing: &mut Standing, concluded: &mut Vec<Conclusion>) {
     let churn = &moment.terms.churn;
     let held = held(churn, &standing.risk);
     let reading = Reading::at(moment, facts).filter(|_| !churn.band.is_empty());
-    let band = reading.as_ref().and_then(|reading| reading.band(churn, held));
+    let band = reading.as_ref().and_then(|reading| reading.band(churn, moment.day, held, may_fall(moment)));
     let cools_until = cools_until(moment, &standing.risk, held, band);
     let told = if cools_until.is_some() { held } else { band };
     standing.risk.wake = reading.as_ref().and_then(|reading| {
@@ -70,6 +79,16 @@ fn correct(
         let reading = Reading::at(moment, facts).filter(|_| !moment.terms.churn.band.is_empty());
         concluded.push(changed(moment, facts, standing, reading.as_ref(), announced.risk.band.clone()));
     }
+}
+
+/// Whether anything happened by which a probability falls. Time alone raises it, and so it is other numbers, of the terms or of a
+/// model, where it falls all the same: what was said by the former ones stands until then, or one silence would be warned of
+/// twice. What is felt comes and goes by itself.
+fn may_fall(moment: &Moment<'_>) -> bool {
+    let bought = |happened: &Happened<'_>| {
+        happened.booked.is_some() || matches!(happened.event.body, event::Body::IdentityMerged(_))
+    };
+    moment.terms.churn.shift.is_some() || moment.happened.as_ref().is_some_and(bought)
 }
 
 /// The place of the band that was announced; `None` where none was, or the terms have it no more.
@@ -124,7 +143,7 @@ fn mood_ends(moment: &Moment<'_>, facts: &Facts) -> Option<Day> {
 /// for when that wakeup fires.
 fn next_crossing(moment: &Moment<'_>, reading: &Reading, bound: f64, armed: Option<Day>) -> Option<Day> {
     let churn = &moment.terms.churn;
-    let reached = |day: Day| reading.no_purchase_on(churn, day) >= bound;
+    let reached = |day: Day| reading.is_silent(churn, day) && reading.no_purchase_on(churn, day) >= bound;
     armed
         .filter(|day| *day > moment.day && !reached(*day))
         .or_else(|| probability::first_day(&reading.rhythm, moment.day, reached))
@@ -153,6 +172,10 @@ fn changed(
         row("silence_days", Value::Integer(i64::from(moment.day.since(rhythm.last))), None),
     ];
     evidence.extend(reasons::mean_gap_days(&rhythm).map(|gap| row("own_gap_days", Value::Ratio(gap), None)));
+    if !is_allowed(moment, facts) {
+        // Nothing is told of whoever does not allow it, but that it is over.
+        evidence.clear();
+    }
     let outlook = reading.map(|reading| Outlook::of(moment, facts, standing, reading)).unwrap_or_default();
     let changed = ChurnRiskChanged {
         kind: ChurnKind::Whole,
@@ -190,7 +213,7 @@ pub struct Outlook {
 }
 
 impl Outlook {
-    /// Reads `facts` at `moment`; `None` below the terms' number of shopping days.
+    /// Reads `facts` at `moment`; `None` below the terms' number of shopping days, and where the customer does not allow it.
     pub fn at(moment: &Moment<'_>, facts: &Facts, standing: &Standing) -> Option<Outlook> {
         let reading = Reading::at(moment, facts)?;
         Some(Outlook::of(moment, facts, standing, &reading))

@@ -1,12 +1,14 @@
 //! Whether a customer who still comes is lost in part (`domain.md` RC-1, BY-15): spend or categories fall while visits go on.
 //!
 //! Judged with purchases, returns and voids alone, as of the last day on which anything was bought: whoever stays away altogether
-//! is the business of [`super::churn`]. So nothing wakes for it, and taking in a basket twice says nothing new.
+//! is the business of [`super::churn`]. So nothing wakes for it, and taking in a basket twice says nothing new. Whoever does not
+//! allow to be judged (`churn.purpose`) is not: a withdrawal takes the warning back at once, a permission counts from the next
+//! purchase on.
 
 use crate::customer::{PartialStanding, Standing};
 use crate::decision::{Body, ChurnCause, ChurnKind, ChurnReason, ChurnRiskChanged, Evidence, Value};
 use crate::facts::Facts;
-use crate::mechanic::churn::Outlook;
+use crate::mechanic::churn::{Outlook, is_allowed};
 use crate::mechanic::{Conclusion, Mechanic, Moment, reactivation};
 use crate::terms::churn::partial::Partial;
 use crate::time::Day;
@@ -25,6 +27,14 @@ fn judge(moment: &Moment<'_>, facts: &Facts, standing: &mut Standing, concluded:
         }
         return;
     };
+    if !is_allowed(moment, facts) {
+        if let Some(held) = standing.risk.partial.filter(|partial| partial.holds) {
+            let kept = PartialStanding { holds: false, ..held };
+            standing.risk.partial = (terms.cool_down_days > 0).then_some(kept);
+            concluded.push(changed(moment, facts, standing, None));
+        }
+        return;
+    }
     if moment.happened.is_none_or(|happened| happened.booked.is_none()) {
         return;
     }
@@ -55,6 +65,7 @@ fn correct(
     let holds = |standing: &Standing| standing.risk.partial.is_some_and(|partial| partial.holds);
     if holds(standing) != holds(announced) {
         let terms = moment.terms.churn.partial.as_ref();
+        let terms = terms.filter(|_| is_allowed(moment, facts));
         let reading = terms.and_then(|terms| Reading::of(moment, facts, standing, terms));
         concluded.push(changed(moment, facts, standing, reading.as_ref()));
     }

@@ -2,6 +2,7 @@
 
 use xxhash_rust::xxh3::Xxh3;
 
+use crate::customer::followed::follow;
 use crate::customer::{Customer, Standing};
 use crate::decision::{Body, ChurnKind, Decision, Direction, Reason};
 use crate::event;
@@ -38,6 +39,9 @@ impl Programme {
         match classes_before {
             Some(before) => before.note_moves(moment.day, standing),
             None => standing.moves.clear(),
+        }
+        if moment.terms.control.is_some() || !standing.followed.is_empty() {
+            follow(customer_id, &moment, facts, standing, &concluded);
         }
         self.announce(customer_id, standing, cause, concluded, decisions);
         self.tell_group(customer_id, customer, cause);

@@ -45,6 +45,13 @@ pub struct Churn {
     /// Pareto/NBD: scale of the rate of leaving, days; likewise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub beta_days: Option<f64>,
+    /// No band is entered before nothing was bought for so many days, and each purchase leads out of all; 0 to 365. With it, bounds
+    /// may be so low that a purchase alone would not do so.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub silence_days_min: u32,
+    /// The use of the data that the customer has to allow for being judged, and warned of; absent where it needs no permission.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purpose: Option<String>,
     /// Bands of risk, lowest first; none switches the mechanic off.
     #[serde(default)]
     pub band: Vec<Band>,
@@ -133,6 +140,8 @@ impl Default for Churn {
             beta_days: None,
             band: Vec::new(),
             hysteresis: 0.0,
+            silence_days_min: 0,
+            purpose: None,
             cool_down_days: 0,
             follow_up_days: 0,
             discount_permille: discount_permille(),
@@ -174,6 +183,10 @@ impl Churn {
         findings.check((0.0..=1.0).contains(&self.hysteresis), "churn.hysteresis", || {
             format!("{} must lie between 0 and 1", self.hysteresis)
         });
+        findings.check(self.purpose.as_ref().is_none_or(|purpose| !purpose.is_empty()), "churn.purpose", || {
+            "is empty; name the use that the customer has to allow, or leave it out".into()
+        });
+        findings.range("churn.silence_days_min", self.silence_days_min, 0, 365);
         findings.range("churn.cool_down_days", self.cool_down_days, 0, 3660);
         findings.range("churn.follow_up_days", self.follow_up_days, 0, 800);
         findings.range("churn.discount_permille", self.discount_permille, 1, 10_000);
@@ -186,7 +199,7 @@ impl Churn {
         if !findings.0.is_empty() {
             return;
         }
-        let fresh = probability::no_purchase_max_after_purchase(self);
+        let fresh = probability::no_purchase_max_after_purchase(self).filter(|_| self.silence_days_min == 0);
         if let (Some(lowest), Some(fresh)) = (self.band.first(), fresh) {
             let (p, hysteresis) = (lowest.probability_min, self.hysteresis);
             findings.check(p - hysteresis > fresh, "churn.band.0.probability_min", || {

@@ -1,7 +1,11 @@
 //! What it would have been to call customers when a score reached a bound: how many, how many in vain, how late.
 //!
 //! Days are gone through as they would have been: a silence raises one alarm, on the first day on which the score is at the
-//! bound. It was right when nothing was bought within the horizon after that day.
+//! bound, and not before nothing was bought for some days. It was right when nothing was bought within the horizon after that
+//! day.
+//!
+//! Without those days there would be no first day for customers whose score is at the bound when they buy: those are likely
+//! to be lost, and a low bound left out most of them. To come to as many alarms, others were called who were not.
 
 use programme::time::Day;
 
@@ -17,6 +21,8 @@ pub(super) struct Watch {
     pub(super) horizon_days: i32,
     /// Only customers with so many shopping days.
     pub(super) shopping_days_min: usize,
+    /// No alarm before so many days of silence; at least 1.
+    pub(super) silence_days_min: i32,
 }
 
 /// What came of the alarms.
@@ -33,7 +39,7 @@ pub(super) struct Alarms {
 struct Spell<'a> {
     person: &'a Person,
     last: Day,
-    /// Its score before the first day that counts, and on the last one.
+    /// Its score before the first day that counts, and on the last one; that of a silence that is too short is below all.
     from: (Day, f64),
     to: (Day, f64),
 }
@@ -65,11 +71,13 @@ impl Watch {
         for person in people {
             for (place, shopping) in person.days.iter().enumerate().skip(self.shopping_days_min.saturating_sub(1)) {
                 let next = person.days.get(place + 1).map_or(self.until, |next| next.day.plus(-1));
-                let (from, to) = (shopping.day.max(self.after), next.min(self.until));
+                let too_short = shopping.day.plus(self.silence_days_min - 1);
+                let (from, to) = (too_short.max(self.after), next.min(self.until));
                 if from >= to {
                     continue;
                 }
                 if let (Some(before), Some(then)) = (scorer.score(person, from), scorer.score(person, to)) {
+                    let before = if from > too_short { before } else { f64::NEG_INFINITY };
                     spells.push(Spell { person, last: shopping.day, from: (from, before), to: (to, then) });
                 }
             }

@@ -127,7 +127,7 @@ impl Page<'_> {
             &format!(
                 "Days on which customers came back, in each week, beside what the model expects of customers of whom only \
                  the first purchase is known. It knew nothing of the days after {begin} (dashed). Holidays and seasons are \
-                 no part of it."
+                 no part of it; the last week may not be a whole one."
             ),
         );
         self.html.figure(
@@ -193,14 +193,21 @@ impl Page<'_> {
             "</tbody></table><p class=\"note\">{judged} customers with at least {shopping_days} shopping days who had bought \
              within the {horizon} days before; {silent} of them ({seen}) stayed away for the {horizon} days of the hold-out. \
              The area under the curve is the chance that of two customers, one who stayed away and one who did not, the \
-             score is higher for the first: 0.5 is guessing, 1 is never wrong.</p><table><thead><tr><th>days of coming back \
+             score is higher for the first: 0.5 is guessing, 1 is never wrong. Silence is the days since the last purchase, \
+             the faded rate counts shopping days the less the longer ago they were, P(alive) is the chance that a customer has \
+             not left for good, and P(no purchase) that nothing is bought within {horizon} days; what is predicted and its \
+             squared error are those of scores that are such a probability.</p><table><thead><tr><th>days of coming back \
              in the hold-out</th><th></th></tr></thead><tbody>"
         ));
         for foretold in &self.report.foretold {
             let (name, purchases) = (escaped(foretold.name), format!("{:.0}", foretold.purchases));
             self.html.push(format_args!("<tr><th>{name}</th><td>{purchases}</td></tr>"));
         }
-        self.html.push(format_args!("</tbody></table></section>"));
+        let begin = self.report.before.day;
+        self.html.push(format_args!(
+            "</tbody></table><p class=\"note\">On how many days all customers together came back in the {horizon} days, beside \
+             what each model expected of them by what it knew of each at the end of {begin}.</p></section>"
+        ));
     }
 
     fn calibration(&mut self) {
@@ -237,12 +244,13 @@ impl Page<'_> {
                 escaped(rule.name)
             ));
         }
-        let horizon = self.report.horizon_days;
+        let (horizon, silence) = (self.report.horizon_days, self.report.silence_days);
         self.html.push(format_args!(
             "</tbody></table><p class=\"note\">Alarms that each rule would have raised after {after} and up to {until}, one \
-             for each silence. An alarm was right when nothing was bought for {horizon} days after it; silence is how long \
-             it had lasted at half of those. Of two rules with as many alarms, the one that is right more often and after \
-             fewer days is better.</p></section>"
+             for each silence, and none before {silence} days of it (<code>churn.silence_days_min</code> does so in the \
+             service). An alarm was right when nothing was bought for {horizon} days after it; silence is how long it had \
+             lasted at half of those. Of two rules with as many alarms, the one that is right more often and after fewer \
+             days is better. A rule that is right as often but after more days calls when it is late.</p></section>"
         ));
     }
 }

@@ -193,7 +193,13 @@ fn alarms_are_counted_as_they_would_have_been_raised() {
         // Too few shopping days.
         person(&[0, 12]),
     ];
-    let watch = Watch { after: FIRST.plus(15), until: FIRST.plus(30), horizon_days: 10, shopping_days_min: 3 };
+    let watch = Watch {
+        after: FIRST.plus(15),
+        until: FIRST.plus(30),
+        horizon_days: 10,
+        shopping_days_min: 3,
+        silence_days_min: 1,
+    };
     let alarms = watch.at(&people, &Scorer::Silence, 10.0);
     assert_eq!((alarms.alarms, alarms.right, alarms.silence_days), (2, 1, Some(10)));
     assert_eq!(watch.about(&people, &Scorer::Silence, 2).unwrap().alarms, 2);
@@ -220,4 +226,58 @@ fn curves_count_everybody_once() {
     assert_eq!(weeks.iter().map(|week| week.came).sum::<f64>(), f64::from((0..50).sum::<i32>()));
     let expected: f64 = weeks.iter().map(|week| week.expected).sum();
     assert!((expected / (50.0 * population.expected_purchases(104.0).unwrap()) - 1.0).abs() < 1e-12);
+}
+
+/// Fits to purchases as `(customer, day, minor units)`. The page and the model where there is one, and else why there is none.
+fn fitted_to(purchases: &[(u32, i32, u32)]) -> Result<(String, String), String> {
+    let directory = tempfile::tempdir().unwrap();
+    let lines: Vec<String> = purchases
+        .iter()
+        .map(|(customer, day, minor)| {
+            let (id, day) = (format!("{customer}-{day}"), FIRST.plus(*day));
+            let basket = format!(r#""purchase":{{"basketId":"{id}","currency":"USD","amountMinor":"{minor}"}}"#);
+            event(&id, *customer, day, &basket)
+        })
+        .collect();
+    fs::write(directory.path().join("retail.purchase.recorded.v1.jsonl"), lines.join("\n")).unwrap();
+    fit(args(directory.path(), &[])).map_err(|fault| fault.to_string())?;
+    let read = |name: &str| fs::read_to_string(directory.path().join("out").join(name)).unwrap();
+    Ok((read("fit.html"), read("model.toml")))
+}
+
+// A shop that has just opened, sells by subscription, or gives everything away must read why there is no model, or get one
+// without a hole in it.
+#[test]
+fn customers_who_tell_nothing_are_refused_or_fitted() {
+    let weekly = |customers: u32, minor: u32| {
+        let of = move |customer| (0..20).map(move |week| (customer, 7 * week, minor));
+        (0..customers).flat_map(of).collect::<Vec<_>>()
+    };
+    let once: Vec<_> = (0..50).map(|customer| (customer, (customer % 90) as i32, 10_00)).collect();
+    let mut ahead = weekly(30, 10_00);
+    // A till whose clock is wrong: nothing was bought for years before it.
+    ahead.push((3, 2_000, 10_00));
+    for (what, purchases) in [
+        ("nobody", Vec::new()),
+        ("one customer", weekly(1, 10_00)),
+        ("identical gaps", weekly(40, 10_00)),
+        ("one-time buyers", once),
+        ("zero spend", weekly(40, 0)),
+        ("a last purchase far ahead", ahead),
+    ] {
+        match fitted_to(&purchases) {
+            Ok((page, model)) => {
+                let broken = [&page, &model].into_iter().any(|text| text.contains("NaN") || text.contains("inf"));
+                assert!(!broken, "{what}: {page}\n{model}");
+                assert!(model_file::read(&model, "model.toml").is_ok(), "{what}: {model}");
+            }
+            Err(why) => {
+                println!("{what}: {why}");
+                assert!(why.len() > 20 && !why.contains("NaN"), "{what}: {why}");
+            }
+        }
+    }
+    assert!(
+        Cli::try_parse_from(["fit", "--horizon-days", "0"]).is_err_and(|error| error.to_string().contains('0'))
+    );
 }

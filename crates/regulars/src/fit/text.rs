@@ -61,8 +61,8 @@ pub(super) fn write(report: &Report) -> String {
     if let Some((after, until)) = report.watched {
         let _ = writeln!(
             text,
-            "\nalarms after {after}, up to {until}; right where nothing was bought for {} days after",
-            report.horizon_days
+            "\nalarms after {after}, up to {until}, none before {} days of silence; right where nothing was bought for {} days after",
+            report.silence_days, report.horizon_days
         );
         let heads = ["bound", "alarms", "right", "silence"];
         let _ = writeln!(text, "  {:46} {:>8} {:>7} {:>7} {:>8}", "rule", heads[0], heads[1], heads[2], heads[3]);

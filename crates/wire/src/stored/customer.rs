@@ -5,6 +5,7 @@
 mod challenges;
 pub(super) mod decided;
 mod draws;
+mod followed;
 mod identity;
 mod moves;
 mod partners;
@@ -120,6 +121,10 @@ pub(super) fn message(customer: &Customer) -> StoredCustomer {
         basket_tiers: unless_zero(baskets.iter().map(|basket| basket.sold.tier)),
         move_days: differences(standing.moves.iter().map(|moved| moved.day.0), i32::wrapping_sub),
         moves: standing.moves.iter().map(moves::number).collect(),
+        followed_days: differences(standing.followed.iter().map(|one| one.first.0), i32::wrapping_sub),
+        followed_lengths_days: standing.followed.iter().map(|one| one.days.into()).collect(),
+        followed: standing.followed.iter().map(followed::number).collect(),
+        followed_spend_minor: standing.followed.iter().map(|one| one.spend_minor).collect(),
         counted: *counted,
         past: past.as_ref().map_or_else(Vec::new, |past| self::past::message(past).encode_to_vec()),
         partial_raised_day: standing.risk.partial.map(|partial| partial.raised.0),
@@ -133,6 +138,7 @@ pub(super) fn message(customer: &Customer) -> StoredCustomer {
 pub(super) fn customer(message: StoredCustomer, past_until: Option<Timestamp>) -> Result<Customer, CorruptState> {
     let days = days(&message)?;
     let baskets = baskets(&message)?;
+    let followed = followed::followed(&message)?;
     let nps = message.nps.map(nps).transpose()?;
     let since = message.since_ms.map(Timestamp);
     let after_since = |ms: i64| Timestamp(message.since_ms.unwrap_or(0).wrapping_add(ms));
@@ -187,6 +193,7 @@ pub(super) fn customer(message: StoredCustomer, past_until: Option<Timestamp>) -
         draws: message.draws.map(draws::standing).transpose()?.unwrap_or_default(),
         relationship: message.relationship_standing.map(relationship::standing).transpose()?.map(Box::new),
         moves: moves::moves(&message.move_days, &message.moves)?,
+        followed,
     };
     let wake_at = message.wake_at_ms.map(Timestamp);
     let is_needed = past_until.is_none_or(|until| standing.clock > until) && !message.past.is_empty();

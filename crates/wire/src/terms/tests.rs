@@ -74,7 +74,7 @@ fn findings_name_file_line_and_key() {
             p.toml:1: lateness_s: is missing
             p.toml:4: latenes_s: is not known, expected one of `version`, `valid_from`, `currency`, `time_zone`, `lateness_s`, `future_skew_s_max`, `memory`, `window`, `ltv`, `tier`, `tier_policy`, `churn`, `segments`, `fraud`, `points`, `consent`, `control`, `challenge`, `collection`, `reactivation`, `discount`, `draw`, `partner`, `survey`, `survey_contact`, `complaints`, `engagement`, `groups`, `value`, `population`
             p.toml:22: tier.1.purchase_min: is not known, expected one of `name`, `match`, `purchases_min`, `spend_minor_min`, `points_min`, `ltv_minor_min`, `ltv_by_model`, `nps_min`, `tenure_days_min`, `keep_purchases_min`, `keep_spend_minor_min`, `keep_points_min`, `keep_ltv_minor_min`, `keep_nps_min`
-            p.toml:33: churn.bands: is not known, expected one of `horizon_days`, `score`, `tau_days`, `shopping_days_min`, `r`, `alpha_days`, `a`, `b`, `s`, `beta_days`, `band`, `hysteresis`, `cool_down_days`, `follow_up_days`, `discount_permille`, `partial`, `shift`"#]],
+            p.toml:33: churn.bands: is not known, expected one of `horizon_days`, `score`, `tau_days`, `shopping_days_min`, `r`, `alpha_days`, `a`, `b`, `s`, `beta_days`, `silence_days_min`, `purpose`, `band`, `hysteresis`, `cool_down_days`, `follow_up_days`, `discount_permille`, `partial`, `shift`"#]],
     );
     check(&[("lateness_s = 0\n", "")], expect!["p.toml:1: lateness_s: is missing"]);
     check(&[("nps_days = 365\n", "")], expect!["p.toml:12: ltv.nps_days: is missing"]);

@@ -34,10 +34,13 @@ pub(super) struct Felt {
 }
 
 impl Reading {
-    /// Reads the customer at `moment`; `None` below the terms' number of shopping days.
+    /// Reads the customer at `moment`; `None` below the terms' number of shopping days, and where the customer does not allow it.
     pub(super) fn at(moment: &Moment<'_>, facts: &Facts) -> Option<Reading> {
         let churn = &moment.terms.churn;
         let rhythm = facts.rhythm.filter(|rhythm| rhythm.repeats + 1 >= churn.shopping_days_min)?;
+        if !super::is_allowed(moment, facts) {
+            return None;
+        }
         let mut score = probability::score(&rhythm, churn, moment.day);
         let mut felt = Felt::default();
         if churn.shift.is_some() {
@@ -52,14 +55,24 @@ impl Reading {
         self.felt.told(probability::score(&self.rhythm, churn, day).no_purchase)
     }
 
-    /// The band that is held: the highest whose bound is reached, or that was `held` and is not left yet, or one below it.
-    pub(super) fn band(&self, churn: &Churn, held: Option<usize>) -> Option<usize> {
+    /// Whether the silence on `day` is long enough for a band.
+    pub(super) fn is_silent(&self, churn: &Churn, day: Day) -> bool {
+        i64::from(day.since(self.rhythm.last)) >= i64::from(churn.silence_days_min)
+    }
+
+    /// The band that is held: the highest whose bound is reached, or that was `held` and is not left yet, or one below it. Unless
+    /// it `may_fall`, none below the one held.
+    pub(super) fn band(&self, churn: &Churn, day: Day, held: Option<usize>, may_fall: bool) -> Option<usize> {
         let probability = self.score.no_purchase;
-        let reached = churn.band.iter().rposition(|band| probability >= band.probability_min);
+        let is_silent = self.is_silent(churn, day);
+        let reached = churn.band.iter().rposition(|band| is_silent && probability >= band.probability_min);
+        if !may_fall {
+            return reached.max(held);
+        }
         if churn.hysteresis == 0.0 {
             return reached;
         }
-        let kept = held.and_then(|held| {
+        let kept = held.filter(|_| is_silent).and_then(|held| {
             churn.band[..=held].iter().rposition(|band| probability >= band.probability_min - churn.hysteresis)
         });
         reached.max(kept)

@@ -410,3 +410,110 @@ fn the_control_group_is_marked_everywhere() {
     }
     assert!(seen[0] > 3 && seen[1] > 3, "{seen:?}");
 }
+
+// Without a word nobody is judged; a withdrawal takes the warning back at once and says nothing more, and the state is kept: a
+// permission brings the band of its own day. What came of a warning is on no card meanwhile.
+#[test]
+fn nobody_is_warned_of_for_a_purpose_that_they_do_not_allow() {
+    let mut terms = plain();
+    terms.churn.purpose = Some("profiling".into());
+    terms.churn.follow_up_days = 30;
+    let history = "2024-01-01 purchase b1 10.00
+         2024-01-08 purchase b2 10.00
+         2024-01-15 purchase b3 10.00
+         until 2024-05-01
+         2024-05-01 consent profiling yes
+         2024-05-10 consent profiling no
+         until 2024-06-01
+         2024-06-01 purchase b4 10.00
+         until 2024-12-01
+         2024-12-01 consent profiling yes
+         2024-12-05 purchase b5 10.00";
+    let decided = history::decide(terms.clone(), history);
+    expect![[r#"
+        1 2024-05-01 risk none -> high: OtherEvent no_purchase_probability=0.6623/0.5000
+        2 2024-05-10 risk high -> none: OtherEvent
+        3 2024-12-01 risk none -> high: OtherEvent no_purchase_probability=0.5115/0.5000
+        4 2024-12-05 risk high -> none: Purchased no_purchase_probability=0.2994/0.5000
+    "#]]
+    .assert_eq(&decided);
+    let programme = Programme::new(terms).expect("the terms of the test are valid");
+    let (mut customer, mut decisions) = (Customer::default(), Vec::new());
+    let mut cards = Vec::new();
+    for (number, line) in history.lines().map(str::trim).enumerate() {
+        match line.strip_prefix("until ") {
+            Some(until) => programme.wake_until("c", &mut customer, history::instant(until), &mut decisions),
+            None => {
+                programme.fold(&mut customer, &history::numbered_event(line, number), &mut decisions);
+                let card = programme.card("c", &customer, history::instant("2024-01-01"));
+                let shown = (card.risk.is_some(), card.outlook.is_some(), card.warning.is_some());
+                let day = &line[..10];
+                cards
+                    .push(format!("{day} {shown:?}, {} shopping days", customer.facts.rhythm.unwrap().repeats + 1));
+            }
+        }
+    }
+    expect![[r#"
+        2024-01-01 (false, false, false), 1 shopping days
+        2024-01-08 (false, false, false), 2 shopping days
+        2024-01-15 (false, false, false), 3 shopping days
+        2024-05-01 (true, true, true), 3 shopping days
+        2024-05-10 (false, false, false), 3 shopping days
+        2024-06-01 (false, false, false), 4 shopping days
+        2024-12-01 (true, true, true), 4 shopping days
+        2024-12-05 (false, true, true), 5 shopping days"#]]
+    .assert_eq(&cards.join("\n"));
+}
+
+// A model by which half of the warnings would not have been given takes none of them back by itself: who is silent on would be
+// warned of once more for the same silence. The next purchase decides by the new numbers, and a higher band is said at once.
+#[test]
+fn other_numbers_make_no_second_warning_of_one_silence() {
+    let model = |r: f64, from: &str| {
+        let mut terms = plain();
+        terms.churn.r = r;
+        terms.version = from.into();
+        terms.valid_from = Some(from.into());
+        terms
+    };
+    let first = Terms { valid_from: None, ..model(1.4, "first") };
+    let editions = [first, model(2.5, "2024-02-20"), model(1.4, "2024-02-23"), model(2.5, "2024-02-27")];
+    let given = editions.into_iter().zip(1..).collect();
+    let programme = Programme::of(given).expect("editions are accepted");
+    let mut history: String =
+        (0..6).map(|visit| format!("{} purchase b{visit} 10.00\n", Day(19_723 + 3 * visit))).collect();
+    history += "until 2024-04-20\n2024-04-21 visit\n2024-04-22 purchase b9 10.00\nuntil 2024-12-01";
+    expect![[r#"
+        1 2024-02-19T00:00:00Z risk none -> watch: Silence no_purchase_probability=0.3630/0.3500
+        2 2024-02-20T00:00:00Z risk watch -> high: TermsChanged no_purchase_probability=0.6133/0.5000
+        3 2024-04-22 risk high -> none: Purchased no_purchase_probability=0.0579/0.5000
+        4 2024-07-26T00:00:00Z risk none -> watch: Silence no_purchase_probability=0.3522/0.3500
+        5 2024-08-18T00:00:00Z risk watch -> high: Silence no_purchase_probability=0.5049/0.5000
+    "#]]
+    .assert_eq(&history::decided_by(&programme, &history));
+}
+
+// Who comes once a month can be likelier to stay away than a low bound says on the day of a purchase: nobody is warned of before
+// a week of silence, and whoever is, no later than that.
+#[test]
+fn nobody_is_warned_of_within_days_of_a_purchase() {
+    let mut terms = plain();
+    terms.churn.band[0].probability_min = 0.1;
+    assert_eq!(terms.check().len(), 1, "so low a bound needs a silence");
+    terms.churn.silence_days_min = 7;
+    terms.churn.hysteresis = 0.05;
+    let history: String =
+        (0..5).map(|month| format!("{} purchase b{month} 10.00\n", Day(19_723 + 30 * month))).collect();
+    expect![[r#"
+        1 2024-01-08T00:00:00Z risk none -> watch: Silence no_purchase_probability=0.1311/0.1000
+        2 2024-01-31 risk watch -> none: Purchased no_purchase_probability=0.1028/0.1000
+        3 2024-02-07T00:00:00Z risk none -> watch: Silence no_purchase_probability=0.1329/0.1000
+        4 2024-03-01 risk watch -> none: Purchased no_purchase_probability=0.1075/0.1000
+        5 2024-03-08T00:00:00Z risk none -> watch: Silence no_purchase_probability=0.1305/0.1000
+        6 2024-03-31 risk watch -> none: Purchased no_purchase_probability=0.1090/0.1000
+        7 2024-04-07T00:00:00Z risk none -> watch: Silence no_purchase_probability=0.1287/0.1000
+        8 2024-04-30 risk watch -> none: Purchased no_purchase_probability=0.1095/0.1000
+        9 2024-05-07T00:00:00Z risk none -> watch: Silence no_purchase_probability=0.1275/0.1000
+    "#]]
+    .assert_eq(&history::decide(terms, &(history + "until 2024-09-01")));
+}

@@ -180,3 +180,27 @@ fn the_name_is_taken_and_categories_need_their_section() {
     let found: Vec<String> = terms.check().into_iter().map(|found| found.key).collect();
     assert_eq!(found, ["churn.band.0.name"]);
 }
+
+// A withdrawal takes the warning back at once; what is allowed again counts from the next purchase on, with the habit of all days.
+#[test]
+fn nobody_is_lost_in_part_for_a_purpose_that_they_do_not_allow() {
+    let mut terms = terms();
+    terms.churn.purpose = Some("profiling".into());
+    let mut spent = vec![100; 16];
+    spent.extend([50; 10]);
+    let history = weekly(&spent);
+    let mut lines: Vec<&str> = history.lines().collect();
+    lines.insert(20, "2024-05-14 consent profiling no");
+    lines.insert(21, "2024-05-15 consent profiling yes");
+    lines.insert(10, "2024-03-05 consent profiling yes");
+    check(
+        terms,
+        &lines.join("\n"),
+        expect![[r#"
+            1 2024-05-13 risk none -> partial: Purchased spend_minor=20000/24000 purchases=4/3
+            2 2024-05-14 risk partial -> none: OtherEvent
+            3 2024-05-20 risk none -> partial: Purchased spend_minor=20000/22500 purchases=4/3
+            4 2024-06-24 risk partial -> none: Purchased spend_minor=20000/15000 purchases=4/3
+        "#]],
+    );
+}
