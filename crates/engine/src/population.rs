@@ -46,8 +46,8 @@ pub type Changed = (Vec<u8>, Option<Vec<u8>>);
 pub type Names = HashMap<u64, String>;
 
 impl Counts {
-    /// What is counted in `store` by `programme`.
-    pub fn of(store: &Store, programme: &Programme) -> Result<Counts, Failure> {
+    /// What is counted in `store` by `programme`. There are no customers yet unless their time `began`.
+    pub fn of(store: &Store, programme: &Programme, began: bool) -> Result<Counts, Failure> {
         let Some(terms) = &programme.terms().population else { return Ok(Counts::default()) };
         let mut names = HashSet::new();
         store.each_population(|key, _| {
@@ -59,7 +59,7 @@ impl Counts {
         let id = programme.population_id();
         let counted_by = store.population(&EVERYBODY_KEY)?;
         let recorded = counted_by.as_deref() == Some(&id.to_be_bytes());
-        let everybody = recorded || (counted_by.is_none() && store.position()?.is_none());
+        let everybody = recorded || !began;
         Ok(Counts {
             id,
             everybody,

@@ -121,7 +121,9 @@ impl Task {
         }
         let lateness_ms = i64::from(rules.programme.terms().lateness_s) * 1000;
         let position = store.position()?;
-        let counts = Counts::of(&store, &rules.programme)?;
+        // Where no event was folded there are no customers whom anything has to be caught up with.
+        let began = clock.is_some();
+        let counts = Counts::of(&store, &rules.programme, began)?;
         let publishes = rules.limits.publish_population && counts.is_on();
         let publishing = publishes.then(|| Publishing::of(&store)).transpose()?;
         let judged_by_others = marker.is_some_and(|marker| marker.terms != rules.programme.id());
@@ -133,8 +135,8 @@ impl Task {
             sequence: marker.map_or(0, |marker| marker.sequence),
             due_low: None,
             overdue: false,
-            terms: marker.map_or(rules.programme.id(), |marker| marker.terms),
-            rejudged_through: (judged_by_others || !counts.counts_everybody()).then(Vec::new),
+            terms: marker.filter(|_| began).map_or(rules.programme.id(), |marker| marker.terms),
+            rejudged_through: (began && (judged_by_others || !counts.counts_everybody())).then(Vec::new),
             changelog: position.map_or(ChangelogOffset(0), |position| position.changelog),
             dead_letters: 0,
             tally: Tally::default(),
@@ -165,6 +167,10 @@ impl Task {
     /// The programme has become another one than that of the last turn: every customer is to be seen to. Also where it is
     /// the one of the marker again, since some may have been told of another meanwhile.
     pub(crate) fn programme_changed(&mut self, rules: &Rules) {
+        if self.holding.clock().is_none() {
+            self.terms = rules.programme.id();
+            return;
+        }
         tracing::info!(task = self.id.0, programme = rules.programme.id(), "every customer will be seen to");
         self.rejudged_through = Some(Vec::new());
     }
