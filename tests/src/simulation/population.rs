@@ -11,7 +11,7 @@ use engine::population::published::Published;
 use engine::store::Store;
 use programme::event::{Body, Event, Instrument};
 use programme::population::Sums;
-use programme::population::cell::{Cell, Measure};
+use programme::population::cell::{APART, Cell, Measure};
 use wire::stored;
 
 use super::verdict::Stored;
@@ -50,7 +50,8 @@ pub fn check(world: &World, stored: &[Stored]) -> Result<(), String> {
     // Of classes, moves that were counted are forgotten.
     let is_remembered = |measure| !matches!(measure, Measure::TierMoves | Measure::SegmentMoves);
     let asks_nps = plan.terms.survey.iter().any(|survey| survey.instrument == Instrument::Nps);
-    let is_kept = |measure| is_remembered(measure) && (asks_nps || measure != Measure::Nps);
+    let is_of_nps = |measure| measure == Measure::Nps || APART.iter().any(|apart| apart.nps.contains(&measure));
+    let is_kept = |measure| is_remembered(measure) && (asks_nps || !is_of_nps(measure));
     compare("everybody counted anew, and in the stores", &anew, &found, is_kept)?;
 
     let accepted = world.accepted.borrow();
@@ -60,10 +61,11 @@ pub fn check(world: &World, stored: &[Stored]) -> Result<(), String> {
     }
     let mut known = BTreeSet::new();
     let happened = accepted.iter().map(|one| &one.event).filter(|event| event.at <= plan.until());
-    let once: Vec<Event> =
+    let mut once: Vec<Event> =
         happened.filter(|event| known.insert((&event.customer_id, &event.id))).cloned().collect();
+    once.sort_by(|one, other| one.order().cmp(&other.order()));
     let expected = sums(&plan.terms, world.programme.zone(), &once);
-    let is_audited = |measure| is_audited(measure) && (asks_nps || measure != Measure::Nps);
+    let is_audited = |measure| is_audited(measure) && (asks_nps || !is_of_nps(measure));
     compare("by the auditor, and in the stores", &expected, &found, is_audited)
 }
 

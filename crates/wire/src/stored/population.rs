@@ -116,8 +116,7 @@ pub fn decode_published(bytes: &[u8]) -> Result<(u64, &[u8]), CorruptState> {
 impl Part {
     /// The part that `cell` lies in, counted by the terms `id`.
     pub fn of(id: u32, cell: Cell) -> Part {
-        let by_store = matches!(cell.measure, Measure::StoreBaskets | Measure::StoreSpend);
-        let part = if by_store { 1 + (cell.key % STORE_PARTS) as u8 } else { 0 };
+        let part = if cell.measure.is_of_store() { 1 + (cell.key % STORE_PARTS) as u8 } else { 0 };
         Part { id, day: cell.day, part }
     }
 
