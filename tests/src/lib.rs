@@ -1,11 +1,12 @@
 //! What the test rings share: the simulated cluster, the auditor, scenarios, and generated events.
 //!
 //! Reading order: what was concluded ([`told`], [`numbers`]) and what should have been ([`auditor`],
-//! [`discounts`]); made-up input
+//! [`discounts`]), and what all customers add up to ([`counted`]); made-up input
 //! ([`history`], [`relationships`], [`groups`], [`generate`], [`returns`], [`feedback`]); a Kafka cluster in memory ([`simulated_kafka`]), a client of it ([`simulated_client`]) and
 //! the world built on both ([`simulation`]); the text form of small cases ([`scenario`]); the real broker ([`live`]).
 
 pub mod auditor;
+pub mod counted;
 pub mod discounts;
 pub mod timers;
 pub mod told;

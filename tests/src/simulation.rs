@@ -13,6 +13,7 @@ pub mod groups;
 pub mod harm;
 pub mod merges;
 pub mod plan;
+pub mod population;
 
 pub mod world;
 

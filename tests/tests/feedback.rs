@@ -6,20 +6,25 @@
 //! One customer in eight is looked at, because the auditor sums everything again at every midnight; all of them with
 //! `REGULARS_TEST_LONG=1`. `REGULARS_TEST_SEED=n` writes another year.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Instant;
 
 use programme::customer::Customer;
 use programme::editions::Programme;
+use programme::event::Event;
+use programme::population::Sums;
+use programme::population::cell::Measure;
 use programme::terms::Terms;
+use programme::terms::population::Population;
 use programme::time::{Day, Timestamp, Zone};
 use serde_json::Value;
 use tests::auditor::{self, Accepted, Numbers};
+use tests::chance::Chance;
 use tests::feedback::{self, Order, PROGRAMME, Sent, Written};
 use tests::simulation::plan::stamp;
 use tests::told::{self, Kind, Told};
-use tests::{live, numbers, returns};
+use tests::{counted, live, numbers, returns};
 use wire::input::refusal::RefusalKind;
 
 /// Some months after the last basket.
@@ -250,4 +255,53 @@ fn the_program_refuses_nonsense_and_nothing_else() {
     let expected: BTreeMap<String, String> = refusals.collect();
     assert!(expected.len() > 500, "{}", expected.len());
     assert_eq!(refused, expected);
+}
+
+// What a director reads of the year is what anybody comes to who has all of its events before them, however the customers are
+// divided, and although some of what was said and bought came late, twice, in part or not as it should have.
+#[test]
+fn the_population_of_the_year_is_that_of_the_auditor() {
+    let Some(data) = live::year() else { return };
+    let until = Timestamp::parse(UNTIL).expect("an instant");
+    let population = Population { lost_days: 40, names_max: 4096, cost: Vec::new() };
+    let mut terms = Terms { population: Some(population), ..roomy() };
+    // Nothing that the auditor remembers is forgotten.
+    terms.memory.returns_days = 800;
+    assert_eq!(terms.check(), []);
+    let programme = Programme::new(terms).expect("the terms are accepted");
+    let (terms, zone) = (programme.terms(), programme.zone());
+    let (sent, written) = written(&Order { seed: live::seed(), ..Order::USUAL }, terms, &data, until);
+    let forgetful = auditor::forgetful(terms, zone, &accepted(&sent));
+    let mut events: Vec<Event> = sent.into_iter().filter_map(|sent| sent.says.ok()).collect();
+    events.retain(|event| !forgetful.contains(&event.customer_id));
+    println!("{} events, {} customers left out: {written:?}", events.len(), forgetful.len());
+    let began = Instant::now();
+    let mut known = BTreeSet::new();
+    let once = events.iter().filter(|event| known.insert((&event.customer_id, &event.id)));
+    let mut of_customer: BTreeMap<&str, Vec<Event>> = BTreeMap::new();
+    once.for_each(|event| of_customer.entry(&event.customer_id).or_default().push(event.clone()));
+    let mut expected = Sums::default();
+    of_customer.values().for_each(|own| expected.merge(&auditor::population::sums(terms, zone, own)));
+    println!("{:.1?} in the auditor", began.elapsed());
+    let mut chance = Chance::seeded(live::seed());
+    let [one, three, eight] = [1, 3, 8].map(|tasks| {
+        let began = Instant::now();
+        let found = counted::run(&mut chance, &programme, &events, 1_000, tasks, until);
+        println!("{:.1?} in {tasks} tasks", began.elapsed());
+        found
+    });
+    let is_audited =
+        |measure| auditor::population::is_audited(measure) && !auditor::population::rests_on_order(measure);
+    counted::assert_same("the auditor", &expected, &one, is_audited);
+    counted::assert_same("three tasks", &one, &three, counted::is_remembered);
+    counted::assert_same("eight tasks", &one, &eight, counted::is_remembered);
+    let mut seen: BTreeMap<String, i64> = BTreeMap::new();
+    for (cell, value) in expected.cells() {
+        *seen.entry(format!("{:?}", cell.measure)).or_default() += value;
+    }
+    println!("{} cells, by measure: {seen:?}", expected.cells().count());
+    // Nothing is proved of what does not occur.
+    let audited = Measure::ALL.iter().filter(|measure| auditor::population::is_audited(**measure));
+    let missing: Vec<_> = audited.filter(|measure| !seen.contains_key(&format!("{measure:?}"))).collect();
+    assert!(missing.is_empty(), "never counted: {missing:?}");
 }

@@ -14,7 +14,9 @@ use tests::simulation::harm::{Data, Fault, Harm};
 use tests::simulation::plan::Plan;
 use tests::simulation::script;
 use tests::simulation::world::World;
-use tests::simulation::worlds::{self, Report, asked, grouping_of_seed, merging_of_seed, of_seed};
+use tests::simulation::worlds::{
+    self, Report, asked, counting_of_seed, grouping_of_seed, merging_of_seed, of_seed,
+};
 
 /// How many worlds there are in the ordinary run of all tests.
 const SEEDS: u64 = 300;
@@ -63,6 +65,18 @@ fn merges_come_about_whatever_fails() {
 fn groups_span_tasks_whatever_fails() {
     let (seeds, print) = seeds(2);
     let report = worlds::in_many(seeds, grouping_of_seed, |plan, arrivals| {
+        World::run(plan, arrivals, print).map(|world| Report::of(&world))
+    });
+    println!("{report}");
+    assert!(print || report.counts["kills"] > 0, "something goes wrong");
+}
+
+// What a director reads adds up to everybody, whoever died on the way: the sums of all tasks are those of the auditor, and what
+// they have published is what lies in their stores.
+#[test]
+fn everybody_is_counted_once_whatever_fails() {
+    let (seeds, print) = seeds(2);
+    let report = worlds::in_many(seeds, counting_of_seed, |plan, arrivals| {
         World::run(plan, arrivals, print).map(|world| Report::of(&world))
     });
     println!("{report}");

@@ -26,6 +26,9 @@ pub struct Limits {
     pub changelog_end_interval: Duration,
     /// Publish the card of every changed customer.
     pub publish_cards: bool,
+    /// Publish what each task counts of all customers, for processes that own other tasks. Without effect where the terms
+    /// count nothing.
+    pub publish_population: bool,
 }
 
 impl Default for Limits {
@@ -41,6 +44,7 @@ impl Default for Limits {
             store_age_max: Duration::from_secs(12 * 3600),
             changelog_end_interval: Duration::from_secs(5),
             publish_cards: false,
+            publish_population: false,
         }
     }
 }

@@ -145,6 +145,8 @@ pub enum OutputTopic {
     Named(&'static str),
     /// What tasks tell each other: to the task of the customer that is the key.
     Messages,
+    /// What tasks have counted of all customers, for every process: to the partition of the task that it comes from.
+    Population,
     /// The dead letters of an input.
     DeadLetters(InputId),
 }

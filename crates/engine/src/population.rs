@@ -3,6 +3,9 @@
 //! They lie in the store and in the changelog beside the customers that they are of, and go in with them, by the same
 //! transaction. A turn reads and writes the parts that it moves, and no others.
 
+pub mod published;
+pub mod publishing;
+
 use hashbrown::{HashMap, HashSet};
 use programme::customer::Customer;
 use programme::editions::Programme;
@@ -11,7 +14,7 @@ use programme::facts::seen::fingerprint;
 use programme::population::Sums;
 use programme::population::cell::{Cell, OTHERS};
 use programme::time::Timestamp;
-use wire::stored::population::{self, Part, PopulationKey};
+use wire::stored::population::{self, EVERYBODY_KEY, Part, PopulationKey};
 use wire::stored::{self, CorruptState};
 
 use crate::holding::HeldEvent;
@@ -30,6 +33,10 @@ pub struct Counts {
     /// Names that were not known before this turn.
     learned: Vec<Changed>,
     moved: HashMap<Cell, i64>,
+    /// Every customer of the task is counted by these terms ...
+    everybody: bool,
+    /// ... and the store says so.
+    recorded: bool,
 }
 
 /// A record that changes: its key, and its value; `None` where it goes.
@@ -39,8 +46,8 @@ pub type Changed = (Vec<u8>, Option<Vec<u8>>);
 pub type Names = HashMap<u64, String>;
 
 impl Counts {
-    /// What is counted in `store` by `programme`.
-    pub fn of(store: &Store, programme: &Programme) -> Result<Counts, Failure> {
+    /// What is counted in `store` by `programme`. There are no customers yet unless their time `began`.
+    pub fn of(store: &Store, programme: &Programme, began: bool) -> Result<Counts, Failure> {
         let Some(terms) = &programme.terms().population else { return Ok(Counts::default()) };
         let mut names = HashSet::new();
         store.each_population(|key, _| {
@@ -49,8 +56,14 @@ impl Counts {
             }
             Ok::<(), Failure>(())
         })?;
+        let id = programme.population_id();
+        let counted_by = store.population(&EVERYBODY_KEY)?;
+        let recorded = counted_by.as_deref() == Some(&id.to_be_bytes());
+        let everybody = recorded || !began;
         Ok(Counts {
-            id: programme.population_id(),
+            id,
+            everybody,
+            recorded,
             names,
             names_max: terms.names_max as usize,
             learned: Vec::new(),
@@ -61,6 +74,16 @@ impl Counts {
     /// Whether anything is counted.
     pub fn is_on(&self) -> bool {
         self.id != 0
+    }
+
+    /// By which terms is counted; 0 where they do not count.
+    pub fn id(&self) -> u32 {
+        self.id
+    }
+
+    /// Whether every customer is counted by these terms. Until then each has to be seen to.
+    pub fn counts_everybody(&self) -> bool {
+        !self.is_on() || self.everybody
     }
 
     /// Learns the names of stores and channels that were not met before.
@@ -125,6 +148,7 @@ impl Counts {
     /// The parts that have moved, as they are now.
     pub fn take(&mut self, store: &Store, changed: &mut Vec<Changed>) -> Result<(), Failure> {
         changed.append(&mut self.learned);
+        self.record(changed);
         let mut moved: Vec<(Part, Cell, i64)> = Vec::with_capacity(self.moved.len());
         let by_part = self.moved.drain().filter(|(_, value)| *value != 0);
         moved.extend(by_part.map(|(cell, value)| (Part::of(self.id, cell), cell, value)));
@@ -151,8 +175,14 @@ impl Counts {
         Ok(())
     }
 
-    /// Forgets what was counted by other terms: nobody is counted by them any more.
-    pub fn forget_others(&self, store: &Store, changed: &mut Vec<Changed>) -> Result<(), Failure> {
+    /// Notes that everybody is counted by these terms, and forgets what was counted by others: nobody is any more.
+    pub fn forget_others(&mut self, store: &Store, changed: &mut Vec<Changed>) -> Result<(), Failure> {
+        self.everybody = true;
+        match self.is_on() {
+            true => self.record(changed),
+            false if store.population(&EVERYBODY_KEY)?.is_some() => changed.push((EVERYBODY_KEY.to_vec(), None)),
+            false => {}
+        }
         store.each_population(|key, _| {
             let key_read = population::read_key(key).map_err(|error| corrupt(key, &error))?;
             if matches!(key_read, PopulationKey::Part(part) if part.id != self.id) {
@@ -160,6 +190,13 @@ impl Counts {
             }
             Ok::<(), Failure>(())
         })
+    }
+
+    fn record(&mut self, changed: &mut Vec<Changed>) {
+        if self.everybody && !self.recorded {
+            self.recorded = true;
+            changed.push((EVERYBODY_KEY.to_vec(), Some(self.id.to_be_bytes().to_vec())));
+        }
     }
 }
 
@@ -175,7 +212,7 @@ pub fn read(store: &Store, id: u32, names: &mut Names) -> Result<Sums, Failure> 
                 let cells = population::decode_sums(part.day, value).map_err(|error| corrupt(value, &error))?;
                 cells.into_iter().for_each(|(cell, value)| sums.add(cell, value));
             }
-            PopulationKey::Part(_) => {}
+            PopulationKey::Part(_) | PopulationKey::Everybody | PopulationKey::Progress => {}
         }
         Ok::<(), Failure>(())
     })?;

@@ -85,6 +85,9 @@ pub struct CommittedAt {
     pub wall: Timestamp,
 }
 
+/// A key and its value.
+pub type Entry = (Vec<u8>, Vec<u8>);
+
 /// A customer as loaded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Loaded {
@@ -171,6 +174,22 @@ impl Store {
         visit: impl FnMut(&[u8], &[u8]) -> Result<(), E>,
     ) -> Result<(), E> {
         self.each(self.family(POSITION), &POPULATION_PREFIX, visit)
+    }
+
+    /// The next records of the population after the one under `after`, ascending by key, `max` at most.
+    pub fn population_after(&self, after: &[u8], max: usize) -> Result<Vec<Entry>, StoreError> {
+        let mut found = Vec::new();
+        let mut entries = self.db.raw_iterator_cf(self.family(POSITION));
+        entries.seek(after.max(&POPULATION_PREFIX));
+        let is_one = |key: &[u8]| key.starts_with(&POPULATION_PREFIX);
+        while let Some((key, value)) = entries.item().filter(|(key, _)| is_one(key) && found.len() < max) {
+            if key > after {
+                found.push((key.to_vec(), value.to_vec()));
+            }
+            entries.next();
+        }
+        entries.status().map_err(self.fails())?;
+        Ok(found)
     }
 
     /// The stored form of the group `account`.

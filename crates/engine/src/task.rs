@@ -26,6 +26,7 @@ use crate::log::{
     TaskId,
 };
 use crate::mistakes::{Mistake, makes};
+use crate::population::publishing::Publishing;
 use crate::population::{Changed, Counts};
 use crate::store::wakeups::{self, DueWakeup, INDEXED_AT_BYTES};
 use crate::store::{Changes, CommittedAt, Position, StagedChanges, Store};
@@ -78,6 +79,8 @@ pub struct Task {
     tally: Tally,
     changes: StagedChanges,
     counts: Counts,
+    /// What was published of it; `None` where nothing is.
+    publishing: Option<Publishing>,
     /// How large they were last time.
     changes_bytes: usize,
 }
@@ -118,7 +121,12 @@ impl Task {
         }
         let lateness_ms = i64::from(rules.programme.terms().lateness_s) * 1000;
         let position = store.position()?;
-        let counts = Counts::of(&store, &rules.programme)?;
+        // Where no event was folded there are no customers whom anything has to be caught up with.
+        let began = clock.is_some();
+        let counts = Counts::of(&store, &rules.programme, began)?;
+        let publishes = rules.limits.publish_population && counts.is_on();
+        let publishing = publishes.then(|| Publishing::of(&store)).transpose()?;
+        let judged_by_others = marker.is_some_and(|marker| marker.terms != rules.programme.id());
         Ok(Task {
             id,
             store,
@@ -127,13 +135,14 @@ impl Task {
             sequence: marker.map_or(0, |marker| marker.sequence),
             due_low: None,
             overdue: false,
-            terms: marker.map_or(rules.programme.id(), |marker| marker.terms),
-            rejudged_through: marker.filter(|marker| marker.terms != rules.programme.id()).map(|_| Vec::new()),
+            terms: marker.filter(|_| began).map_or(rules.programme.id(), |marker| marker.terms),
+            rejudged_through: (began && (judged_by_others || !counts.counts_everybody())).then(Vec::new),
             changelog: position.map_or(ChangelogOffset(0), |position| position.changelog),
             dead_letters: 0,
             tally: Tally::default(),
             changes: StagedChanges::default(),
             counts,
+            publishing,
             changes_bytes: 0,
         })
     }
@@ -148,14 +157,20 @@ impl Task {
         &mut self.holding
     }
 
-    /// Wakeups were due, or customers wait to be judged by other terms, that did not fit into the last transaction.
+    /// Wakeups were due, or customers wait to be judged by other terms, or sums to be published, that did not fit into the
+    /// last transaction.
     pub fn overdue(&self) -> bool {
-        self.overdue || self.rejudged_through.is_some()
+        let publishes = self.publishing.as_ref().is_some_and(Publishing::is_under_way);
+        self.overdue || self.rejudged_through.is_some() || publishes
     }
 
     /// The programme has become another one than that of the last turn: every customer is to be seen to. Also where it is
     /// the one of the marker again, since some may have been told of another meanwhile.
     pub(crate) fn programme_changed(&mut self, rules: &Rules) {
+        if self.holding.clock().is_none() {
+            self.terms = rules.programme.id();
+            return;
+        }
         tracing::info!(task = self.id.0, programme = rules.programme.id(), "every customer will be seen to");
         self.rejudged_through = Some(Vec::new());
     }
@@ -282,12 +297,16 @@ impl Task {
         let due = self.due(rules.limits.wakeups_per_turn_max)?;
         let rejudged = self.rejudged(rules.limits.wakeups_per_turn_max)?;
         let idle = events.is_empty() && due.is_empty();
-        if idle && rejudged.is_none() && self.dead_letters == 0 {
+        let publishes = self.is_to_publish();
+        if idle && rejudged.is_none() && self.dead_letters == 0 && !publishes {
             return Ok(false);
         }
         let store = Arc::clone(&self.store);
         // About as much as last time, so that the batch need not grow by copying itself.
         let mut changes = store.changes_of_about(self.changes_bytes);
+        if let Some(publishing) = self.publishing.as_mut().filter(|_| publishes) {
+            publishing.stage_next(self.id, &store, self.sequence + 1, staged)?;
+        }
         let mut changed = false;
         if let Some(clock) = self.holding.clock().filter(|_| !idle || rejudged.is_some()) {
             let called = Called { events: &events, due: &due, rejudged: rejudged.as_deref().unwrap_or_default() };
@@ -306,12 +325,16 @@ impl Task {
                     changed = true;
                 }
             }
-            if idle && self.dead_letters == 0 && !changed {
+            if idle && self.dead_letters == 0 && !changed && !publishes {
                 return Ok(false);
             }
         }
         let timers_alone = events.is_empty() && self.dead_letters == 0;
         self.stage_commit(rules, now, &mut changes, staged);
+        if let Some(publishing) = &mut self.publishing {
+            let counted = (self.counts.id(), self.counts.counts_everybody());
+            publishing.stage_progress(self.id, self.sequence, counted, self.holding.clock(), staged);
+        }
         if timers_alone && makes(Mistake::OffsetsLeftOut) {
             staged.commits.last_mut().expect("it was staged").offsets.clear();
         }
@@ -424,7 +447,7 @@ impl Task {
                         changes.unindex(entry.at, &entry.id);
                     }
                 }
-                Why::Rejudged => {}
+                Why::Rejudged => touched.changed |= customer.counted != self.counts.id(),
             }
         }
         // Once all were seen to, every judgement sets this itself.
@@ -451,13 +474,23 @@ impl Task {
         Ok(())
     }
 
-    fn stage_population(&self, moved: &[Changed], changes: &mut Changes<'_>, staged: &mut Staged) {
+    fn stage_population(&mut self, moved: &[Changed], changes: &mut Changes<'_>, staged: &mut Staged) {
+        if let Some(publishing) = &mut self.publishing {
+            publishing.stage_moved(self.id, self.sequence + 1, moved, staged);
+        }
         for (key, value) in moved {
             changes.count(key, value.as_deref());
             let key = staged.push(key);
             let value = value.as_ref().map(|value| staged.push(value));
             staged.changelog.push(ChangelogMessage { task: self.id, key, value });
         }
+    }
+
+    /// There is something to publish although nothing happened, and a transaction may say so.
+    fn is_to_publish(&self) -> bool {
+        let is_due = |publishing: &Publishing| publishing.is_due(self.holding.clock());
+        let may = || !self.reads_again() && self.holding.sources().iter().any(|source| source.consumed.is_some());
+        self.publishing.as_ref().is_some_and(is_due) && may()
     }
 
     /// The next customers to see to because the programme has become another one; none when all were seen to, and

@@ -99,6 +99,12 @@ pub fn weighed_gap(gaps: &[(f64, Option<f64>)]) -> Option<f64> {
     (weights > 0.0).then(|| sum / weights)
 }
 
+/// By how much engagement has grown over a period (EN-3): its mean by that of the period before, percent; `None` where nobody
+/// was engaged before.
+pub fn growth_index_percent(mean: f64, before: f64) -> Option<f64> {
+    (before > 0.0).then(|| 100.0 * mean / before)
+}
+
 /// The share of a whole; `None` of nothing.
 pub fn share(part: i64, whole: i64) -> Option<f64> {
     (whole > 0).then(|| part as f64 / whole as f64)
@@ -217,6 +223,32 @@ mod tests {
         near(weighed_gap(&gaps).unwrap(), (-5.5 - 32.0) / 43.0, 1e-12);
         assert_eq!(weighed_gap(&[(1.0, None)]), None);
         assert_eq!(weighed_gap(&[(0.0, Some(1.0))]), None);
+    }
+
+    // The gaps of dimensions that the literature weighs as customers in the United States do; alike, they are their mean.
+    #[test]
+    fn reliability_outweighs_the_premises() {
+        let gaps = [0.0, -1.6, 0.0, -1.0, -0.6].map(Some);
+        let weights = [11.0, 32.0, 22.0, 19.0, 16.0];
+        near(weighed_gap(&weights.into_iter().zip(gaps).collect::<Vec<_>>()).unwrap(), -0.798, 1e-12);
+        near(weighed_gap(&gaps.map(|gap| (1.0, gap))).unwrap(), -0.64, 1e-12);
+    }
+
+    // Between 103 and 117 % in the study.
+    #[test]
+    fn engagement_grows_by_the_mean_before() {
+        near(growth_index_percent(0.618, 0.6).unwrap(), 103.0, 1e-9);
+        near(growth_index_percent(0.702, 0.6).unwrap(), 117.0, 1e-9);
+        near(growth_index_percent(0.3, 0.6).unwrap(), 50.0, 1e-9);
+        assert_eq!(growth_index_percent(0.6, 0.0), None);
+    }
+
+    // One of three who bought came again; one of ten was lost, and stays for ten periods.
+    #[test]
+    fn rates_are_shares_of_who_was_there() {
+        near(share(1, 3).unwrap(), 1.0 / 3.0, 1e-12);
+        near(1.0 / share(10, 100).unwrap(), 10.0, 1e-12);
+        assert_eq!(share(0, 0), None);
     }
 
     #[test]

@@ -182,7 +182,9 @@ impl Facts {
             return;
         }
         let mut relationship = self.relationship.take().unwrap_or_default();
-        relationship.fold(event, terms, zone);
+        let counts = terms.population.is_some() && matches!(event.body, Body::SurveyAnswered(_));
+        let bought = counts.then(|| self.baskets.bought_last_by(event.at));
+        relationship.fold(event, bought, terms, zone);
         self.relationship = Some(relationship).filter(|relationship| **relationship != Relationship::default());
         if matches!(event.body, Body::Purchase(_) | Body::PurchaseReturned(_) | Body::PurchaseVoided(_)) {
             self.forget_trips_taken_back();

@@ -8,6 +8,7 @@
 //! Only integers are kept. What is made of them, means, indices and intervals, is worked out by whoever reads them. So the
 //! sums of two tasks are put together by adding.
 
+mod apart;
 pub mod cell;
 pub mod change;
 mod commerce;
@@ -22,7 +23,7 @@ use cell::{Cell, Measure};
 use crate::time::Day;
 
 /// Changes when a share is figured in another way: everybody is counted anew then.
-pub(crate) const COUNTED_AS: u8 = 1;
+pub(crate) const COUNTED_AS: u8 = 2;
 
 /// Sums over customers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

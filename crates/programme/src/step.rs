@@ -9,7 +9,8 @@ use crate::customer::Customer;
 use crate::decision::{Body, CustomerErased, Decision};
 use crate::editions::Programme;
 use crate::event::{self, ErasureRequested, Event};
-use crate::facts::Folded;
+use crate::facts::seen::fingerprint;
+use crate::facts::{Booked, Folded};
 use crate::mechanic::{Conclusion, Happened};
 use crate::terms::Terms;
 use crate::time::Timestamp;
@@ -60,11 +61,9 @@ impl Programme {
         let Ok(booked) = customer.facts.fold(event, self.terms_at(at), self.zone()) else {
             return Folded::Duplicate;
         };
-        if let (Some(booked), event::Body::Purchase(_), Some(_)) =
-            (&booked, &event.body, &self.terms_at(at).population)
-        {
-            // The first event of all is paid in the lowest tier.
-            customer.facts.baskets.note_tier(booked.after.id, customer.standing.tier.position + 1);
+        if self.terms_at(at).population.is_some() {
+            // The first event of all is one of the lowest tier.
+            note_tier(customer, event, booked.as_ref());
         }
         let happened = Happened { event, booked: booked.as_ref() };
         let cause = Cause { happened: Some(happened), terms_changed: false, correction, from_id: None };
@@ -146,6 +145,20 @@ impl Programme {
             self.edition_at(at),
             Conclusion { body, evidence: Vec::new() },
         )
+    }
+}
+
+/// Notes in which tier the customer bought or answered.
+fn note_tier(customer: &mut Customer, event: &Event, booked: Option<&Booked>) {
+    let tier = customer.standing.tier.position + 1;
+    match (&event.body, booked) {
+        (event::Body::Purchase(_), Some(booked)) => customer.facts.baskets.note_tier(booked.after.id, tier),
+        (event::Body::SurveyAnswered(_), _) => {
+            if let Some(relationship) = &mut customer.facts.relationship {
+                relationship.answers.note_tier(fingerprint(&event.id), tier);
+            }
+        }
+        _ => {}
     }
 }
 

@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::config::kafka::Kafka;
 use crate::fault::Fault;
 use crate::telemetry::{self, LogFormat};
+use crate::terms_file::TermsFiles;
 use crate::{
     at_risk, customers, draw, explain, fit, groups, load, model, partners, programme_check, replay, report, run,
     topics, weights, what_if,
@@ -233,6 +234,18 @@ fn kafka_of(path: &Path) -> Result<Kafka, Fault> {
     Config::read(path)?.log.kafka(path, ", and only Kafka has topics to work on")
 }
 
+/// The same for its topics, of which one is needed only by terms that count the population.
+fn kafka_with_topics(path: &Path) -> Result<Kafka, Fault> {
+    let counts = |config: &Config| {
+        TermsFiles::read(&config.programme).is_ok_and(|terms| terms.programme().population_id() != 0)
+    };
+    let config = Config::read(path)?;
+    let counts_population = counts(&config);
+    let mut kafka = config.log.kafka(path, ", and only Kafka has topics to work on")?;
+    kafka.settings.counts_population = counts_population;
+    Ok(kafka)
+}
+
 impl Cli {
     /// Does what was asked.
     pub fn run(self) -> Result<(), Fault> {
@@ -257,7 +270,7 @@ impl Cli {
             Command::Model { command: ModelCommand::List(args) } => model::list(&args),
             Command::Model { command: ModelCommand::Withdraw(args) } => model::withdraw(&args),
             Command::Topics { command: TopicsCommand::Create(args) } => {
-                let kafka = kafka_of(&args.config)?;
+                let kafka = kafka_with_topics(&args.config)?;
                 let creation = topics::Creation {
                     partitions: kafka.partitions,
                     replication_factor: kafka.replication_factor,
@@ -266,7 +279,7 @@ impl Cli {
                 topics::create(&kafka.settings, &creation)
             }
             Command::Topics { command: TopicsCommand::Check(args) } => {
-                topics::check(&kafka_of(&args.config)?.settings)
+                topics::check(&kafka_with_topics(&args.config)?.settings)
             }
             Command::Load(args) => load::run(&kafka_of(&args.config)?.settings, &args.input),
         }

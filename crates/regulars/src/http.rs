@@ -6,6 +6,7 @@
 //! GET /v1/at-risk          whom to call first; ?sort=value_at_risk|probability|since&limit=&after=
 //! GET /v1/partners/{partner}/customers/{id}   what one company of a coalition sees of them; 404 where they bought nothing
 //! GET /v1/groups/{id}      the card of a household or company; the same answers
+//! GET /v1/population/{period}   what all customers add up to in a month or year; 503 not yet
 //! GET /livez               200 while every worker turns, else 503: restart the process
 //! GET /readyz              200 when every task is recovered, else 503 with the reasons
 //! GET /metrics             Prometheus text
@@ -36,6 +37,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use programme::time::Timestamp;
 use serde_json::json;
 
+use crate::kafka_log::population::Followed;
 use crate::run::governing::Governing;
 use crate::run::status::Status;
 use crate::telemetry;
@@ -48,6 +50,8 @@ pub struct Shared {
     pub stores: Arc<Stores>,
     /// By what cards are read.
     pub governing: Arc<Governing>,
+    /// What all tasks have counted of the population; `None` where it all lies here, or nothing is counted.
+    pub population: Option<Arc<Followed>>,
     /// What was counted.
     pub metrics: PrometheusHandle,
     /// The wall clock.

@@ -12,6 +12,7 @@
 //!   <application>-messages        written, by the key of the customer told, and read like an input; deleted by time
 //!   <application>-changelog       written and recovered from: partition p = task p, compacted;
 //!                                 key = customer id -> stored form or tombstone, key = 0xFF -> the task's marker
+//!   <application>-population      written, partition p = task p, compacted; read by every process, where the terms count
 //!   loyalty.*                     written, by key
 //!   <input>.dlq                   written, by key
 //! ```
@@ -23,6 +24,7 @@ mod writer;
 
 pub mod client;
 pub(crate) mod control;
+pub mod population;
 
 mod librdkafka;
 mod membership;
@@ -178,12 +180,16 @@ fn check_topics(settings: &KafkaSettings, writer: &Writer<Librdkafka>) -> Result
     let topics = topics(settings, writer)?;
     let changelog = settings.changelog_topic();
     let mut findings = startup::findings(settings, &topics);
-    if topics.contains_key(&changelog)
-        && let Some(described) = startup::topic_settings(settings, &[&changelog])?
-    {
-        let policy = described.first().and_then(|topic| topic.get("cleanup.policy")).map_or("", String::as_str);
-        if policy != "compact" {
-            findings.push(format!("changelog topic {changelog} has cleanup.policy={policy}, not compact"));
+    let population = Some(settings.population_topic()).filter(|_| settings.counts_population);
+    let compacted = [("changelog", Some(changelog.clone())), ("population", population)];
+    for (role, topic) in compacted.into_iter().filter_map(|(role, topic)| Some((role, topic?))) {
+        if topics.contains_key(&topic)
+            && let Some(described) = startup::topic_settings(settings, &[&topic])?
+        {
+            let policy = described.first().and_then(|topic| topic.get("cleanup.policy")).map_or("", String::as_str);
+            if policy != "compact" {
+                findings.push(format!("{role} topic {topic} has cleanup.policy={policy}, not compact"));
+            }
         }
     }
     if findings.is_empty() {

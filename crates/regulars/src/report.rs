@@ -11,7 +11,7 @@ mod uplift;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use engine::population::read;
+use engine::population::{Names, read};
 use engine::store::Store;
 use programme::editions::Programme;
 use programme::population::Sums;
@@ -109,34 +109,52 @@ pub fn run(args: &Args) -> Result<(), Fault> {
         Fault::Refused(format!("{:?} is neither a month such as 2017-06 nor a year such as 2017", args.period))
     })?;
     let tasks = open(&args.data)?;
-    let tasks = tasks.iter().map(|task| (&task.store, task.clock));
-    print(&match args.uplift {
-        true => uplift::report(&programme, &period, tasks)?.write(args.format),
-        false => report(&programme, &period, tasks)?.write(args.format),
-    })
+    if args.uplift {
+        let tasks = tasks.iter().map(|task| (&task.store, task.clock));
+        return print(&uplift::report(&programme, &period, tasks)?.write(args.format));
+    }
+    let tasks =
+        tasks.iter().map(|task| (&task.store, Some(task.clock).filter(|clock| *clock != Timestamp::default())));
+    print(&of_stores(&programme, &period, tasks)?.write(args.format))
 }
 
-/// The report of `period` over the tasks of these stores, each with how far its time has come.
+/// The terms that count the population, as they are told apart; refused where these count none.
+pub(crate) fn counted_by(programme: &Programme) -> Result<u32, Fault> {
+    match programme.population_id() {
+        0 => Err(Fault::Refused("these terms count no population; they have no [population]".into())),
+        id => Ok(id),
+    }
+}
+
+/// The report of `period` over the tasks of these stores, each with how far its time has come; `None` before its first event.
 ///
 /// # Errors
 /// Refused where the terms count no population, and failed where a store cannot be read.
-pub(crate) fn report<'a>(
+pub(crate) fn of_stores<'a>(
     programme: &Programme,
     period: &Period,
-    tasks: impl Iterator<Item = (&'a Store, Timestamp)>,
+    tasks: impl Iterator<Item = (&'a Store, Option<Timestamp>)>,
 ) -> Result<Report, Fault> {
-    let id = programme.population_id();
-    if id == 0 {
-        return Err(Fault::Refused("these terms count no population; they have no [population]".into()));
-    }
-    let (mut sums, mut names) = (Sums::default(), engine::population::Names::default());
+    let id = counted_by(programme)?;
+    let (mut sums, mut names) = (Sums::default(), Names::default());
     let mut clock: Option<Timestamp> = None;
     for (store, at) in tasks {
         sums.merge(&read(store, id, &mut names)?);
-        clock = Some(clock.map_or(at, |clock| clock.min(at)));
+        clock = clock.into_iter().chain(at).min();
     }
+    Ok(of_sums(programme, period, sums, names, clock))
+}
+
+/// The report of `period` by the sums over all tasks, as of the least of their clocks.
+pub(crate) fn of_sums(
+    programme: &Programme,
+    period: &Period,
+    sums: Sums,
+    names: Names,
+    clock: Option<Timestamp>,
+) -> Report {
     let counted = Counted { sums, names: names.into_iter().collect(), clock: clock.unwrap_or_default() };
-    Ok(Report::of(programme, &counted, period))
+    Report::of(programme, &counted, period)
 }
 
 impl Report {

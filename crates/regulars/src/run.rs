@@ -91,6 +91,7 @@ pub fn run(args: Args) -> Result<(), Fault> {
         status: Arc::clone(&assembly.status),
         stores: Arc::clone(&assembly.stores),
         governing: Arc::clone(&assembly.governing),
+        population: assembly.population.clone(),
         metrics: metrics.clone(),
         now: wall_clock,
     });
@@ -125,6 +126,7 @@ pub fn run(args: Args) -> Result<(), Fault> {
             }
         });
         threads.extend(assembly.follow_control()?);
+        threads.extend(assembly.follow_population()?);
         let beside_workers = threads.len();
         let ended = assembly.start_workers(&mut threads)?;
         supervise(threads.len() - beside_workers, ended, signals, &assembly.status, settled).await

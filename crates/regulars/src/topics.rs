@@ -56,6 +56,7 @@ enum Role {
     Changelog,
     Messages,
     Control,
+    Population,
     Output,
     Cards,
     DeadLetters,
@@ -68,6 +69,7 @@ impl Role {
             Role::Changelog => "changelog",
             Role::Messages => "messages",
             Role::Control => "control",
+            Role::Population => "population",
             Role::Output => "output",
             Role::Cards => "cards",
             Role::DeadLetters => "dead letters",
@@ -85,7 +87,7 @@ impl Role {
 
     fn compacted(self) -> bool {
         match self {
-            Role::Changelog | Role::Control | Role::Cards => true,
+            Role::Changelog | Role::Control | Role::Population | Role::Cards => true,
             Role::Input | Role::Messages | Role::Output | Role::DeadLetters => false,
         }
     }
@@ -196,6 +198,7 @@ fn needed(settings: &KafkaSettings) -> Vec<(String, Role)> {
     needed.push((settings.changelog_topic(), Role::Changelog));
     needed.push((settings.messages_topic(), Role::Messages));
     needed.push((settings.control_topic(), Role::Control));
+    needed.push((settings.population_topic(), Role::Population));
     for topic in &settings.outputs {
         let role = if topic == topics::CUSTOMER_STATE { Role::Cards } else { Role::Output };
         needed.push((topic.clone(), role));
@@ -245,7 +248,7 @@ fn topic_config(topic: &str, role: Role, input_bytes: &BTreeMap<String, u64>) ->
         Role::Input | Role::Output => Vec::new(),
         // What holds is never too old; what was replaced may go at any time.
         Role::Control => vec![("cleanup.policy", "compact".to_owned())],
-        Role::Cards => {
+        Role::Cards | Role::Population => {
             vec![("cleanup.policy", "compact".to_owned()), ("max.compaction.lag.ms", COMPACTION_LAG_MS.to_string())]
         }
         Role::Changelog => vec![
@@ -358,6 +361,7 @@ mod tests {
             regulars-changelog                       changelog    8 partitions   created with cleanup.policy=compact, delete.retention.ms=604800000, max.compaction.lag.ms=86400000
             regulars-messages                        messages     8 partitions   created with cleanup.policy=delete, retention.ms=2419200000, segment.ms=86400000, max.message.bytes=10065536
             regulars-control                         control      1 partition    created with cleanup.policy=compact
+            regulars-population                      population   8 partitions   created with cleanup.policy=compact, max.compaction.lag.ms=86400000
             loyalty.tier.changed.v1                  output       8 partitions   created
             loyalty.customer.state.v1                cards        8 partitions   created with cleanup.policy=compact, max.compaction.lag.ms=86400000
             retail.purchase.recorded.v1.dlq          dead letters 8 partitions   created with max.message.bytes=10065536

@@ -4,6 +4,7 @@ use programme::classes::relationship::{LadderStep, Level, LifeCycle, NegativeEng
 use programme::customer::relationship::{Asked, MembershipStanding, RelationshipClasses, RelationshipStanding};
 use programme::customer::{Customer, Held};
 use programme::event::{ChannelRole, Instrument, Interaction};
+use programme::facts::baskets::Sold;
 use programme::facts::relationship::answers::{Answers, Aspect, Criterion, Given, Part};
 use programme::facts::relationship::assortment::{Assortment, Shelf};
 use programme::facts::relationship::interactions::{Cell, Interactions};
@@ -33,9 +34,11 @@ fn answers() -> impl Strategy<Value = Answers> {
     let texts = ("[a-z_]{0,9}", "[a-z]{0,9}");
     let criterion = (any::<u64>(), any::<i64>(), any::<i64>())
         .prop_map(|(item, score_milli, importance_milli)| Criterion { item, score_milli, importance_milli });
-    let said = (vec(part, 0..4), vec(criterion, 0..3));
+    let bought =
+        (any::<u64>(), any::<u64>(), any::<u32>()).prop_map(|(store, channel, tier)| Sold { store, channel, tier });
+    let said = (vec(part, 0..4), vec(criterion, 0..3), bought);
     let given = (instants(), any::<u64>(), texts, select(&Instrument::ALL[..]), said).prop_map(
-        |(at, event, (survey, touchpoint), instrument, (parts, criteria))| Given {
+        |(at, event, (survey, touchpoint), instrument, (parts, criteria, bought))| Given {
             at,
             event,
             survey,
@@ -43,6 +46,7 @@ fn answers() -> impl Strategy<Value = Answers> {
             touchpoint,
             parts,
             criteria,
+            bought,
         },
     );
     vec(given, 0..4).prop_map(|given| Answers { given })

@@ -98,6 +98,7 @@ impl Service {
             status: Arc::new(status),
             stores,
             governing: Arc::new(Governing::new(PROGRAMME.clone(), Stamp::default())),
+            population: None,
             metrics: PrometheusBuilder::new().build_recorder().handle(),
             now: || NOON,
         };

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use programme::event::{Body, Event, Instrument, Interaction};
 use programme::facts::seen::fingerprint;
 use programme::population::Sums;
-use programme::population::cell::{Cell, Measure, hours_bucket, spend_bucket};
+use programme::population::cell::{APART, Cell, Measure, hours_bucket, spend_bucket};
 use programme::terms::Terms;
 use programme::terms::surveys::{Dimension, Survey};
 use programme::time::{Day, Timestamp, Zone};
@@ -34,29 +34,30 @@ pub fn is_audited(measure: Measure) -> bool {
             | Measure::Negative
             | Measure::LifetimeBuyers
             | Measure::LifetimeSpend
-    )
+    ) && !(Measure::TierActive..=Measure::TierCsi).contains(&measure)
 }
 
-/// The sums over all customers by these events, of which no two are the same.
-pub fn sums(terms: &Terms, zone: &Zone, events: &[Event]) -> Sums {
-    let mut sums = Sums::default();
-    let customers: BTreeSet<&str> = events.iter().map(|event| event.customer_id.as_str()).collect();
-    for id in customers {
-        let own: Vec<&Event> = events.iter().filter(|event| event.customer_id == id).collect();
-        let erased = own.iter().filter(|event| matches!(event.body, Body::ErasureRequested(_)));
-        let erased_at = erased.map(|event| event.at).max();
-        let own: Vec<&Event> = own.into_iter().filter(|event| erased_at.is_none_or(|at| event.at > at)).collect();
-        bought(terms, zone, &own, &mut sums);
-        said(terms, zone, &own, &mut sums);
-        wrong(terms, zone, &own, &mut sums);
-    }
-    sums
+/// Where somebody had bought last by the time of an answer is what was known then: what comes late is not in it.
+pub fn rests_on_order(measure: Measure) -> bool {
+    let [store, channel, _] = APART;
+    [store, channel]
+        .iter()
+        .any(|apart| apart.nps.contains(&measure) || measure == apart.csi_answers || measure == apart.csi)
 }
 
-fn bought(terms: &Terms, zone: &Zone, own: &[&Event], sums: &mut Sums) {
-    let mut add = |day, measure, key, value| sums.add(Cell { day, measure, key }, value);
+/// A basket that stands.
+struct Trip {
+    at: Timestamp,
+    id: u64,
+    net_minor: i64,
+    /// Store and channel.
+    keys: [u64; 2],
+}
+
+/// What stands of what was bought, in order of time, by these events of a customer.
+fn standing(own: &[&Event]) -> Vec<Trip> {
     let named = |name: &str| if name.is_empty() { 0 } else { fingerprint(name) };
-    let mut by_day: BTreeMap<Day, (u64, i64)> = BTreeMap::new();
+    let mut trips = Vec::new();
     for event in own {
         let Body::Purchase(purchase) = &event.body else { continue };
         let (mut back_minor, mut gone) = (0, false);
@@ -73,15 +74,55 @@ fn bought(terms: &Terms, zone: &Zone, own: &[&Event], sums: &mut Sums) {
         if gone || (purchase.amount_minor > 0 && back_minor >= purchase.amount_minor) {
             continue;
         }
-        let (day, net_minor) = (zone.day(event.at), purchase.amount_minor - back_minor.min(purchase.amount_minor));
+        let net_minor = purchase.amount_minor - back_minor.min(purchase.amount_minor);
+        let keys = [named(&purchase.store_id), named(&purchase.channel)];
+        trips.push(Trip { at: event.at, id: fingerprint(&purchase.basket_id), net_minor, keys });
+    }
+    trips.sort_by_key(|trip| (trip.at, trip.id));
+    trips
+}
+
+/// The sums over all customers by these events, of which no two are the same, in the order in which they were taken in.
+pub fn sums(terms: &Terms, zone: &Zone, events: &[Event]) -> Sums {
+    let mut sums = Sums::default();
+    let customers: BTreeSet<&str> = events.iter().map(|event| event.customer_id.as_str()).collect();
+    for id in customers {
+        let own: Vec<&Event> = events.iter().filter(|event| event.customer_id == id).collect();
+        let erased = own.iter().filter(|event| matches!(event.body, Body::ErasureRequested(_)));
+        let erased_at = erased.map(|event| event.at).max();
+        let own: Vec<&Event> = own.into_iter().filter(|event| erased_at.is_none_or(|at| event.at > at)).collect();
+        bought(terms, zone, &own, &mut sums);
+        said(terms, zone, &own, &mut sums);
+        wrong(terms, zone, &own, &mut sums);
+    }
+    sums
+}
+
+/// Store and channel of the last basket that stands by `at`.
+fn bought_last(before: &[&Event], at: Timestamp) -> [u64; 2] {
+    standing(before).iter().rfind(|trip| trip.at <= at).map(|trip| trip.keys).unwrap_or_default()
+}
+
+fn bought(terms: &Terms, zone: &Zone, own: &[&Event], sums: &mut Sums) {
+    let mut add = |day, measure, key, value| sums.add(Cell { day, measure, key }, value);
+    let trips = standing(own);
+    let mut by_day: BTreeMap<Day, (u64, i64)> = BTreeMap::new();
+    let mut by_month: BTreeMap<(Day, usize, u64), u32> = BTreeMap::new();
+    for trip in &trips {
+        let day = zone.day(trip.at);
         let of_day = by_day.entry(day).or_default();
-        *of_day = (of_day.0 + 1, of_day.1 + net_minor);
+        *of_day = (of_day.0 + 1, of_day.1 + trip.net_minor);
         add(day, Measure::Baskets, 0, 1);
-        add(day, Measure::Spend, 0, net_minor);
-        add(day, Measure::StoreBaskets, named(&purchase.store_id), 1);
-        add(day, Measure::StoreSpend, named(&purchase.store_id), net_minor);
-        add(day, Measure::ChannelBaskets, named(&purchase.channel), 1);
-        add(day, Measure::ChannelSpend, named(&purchase.channel), net_minor);
+        add(day, Measure::Spend, 0, trip.net_minor);
+        for (place, key) in trip.keys.into_iter().enumerate() {
+            add(day, APART[place].baskets, key, 1);
+            add(day, APART[place].spend, key, trip.net_minor);
+            *by_month.entry((day.month_start(), place, key)).or_default() += 1;
+        }
+    }
+    for ((month, place, key), count) in by_month {
+        add(month, APART[place].buyers, key, 1);
+        add(month, APART[place].repeat_buyers, key, i64::from(count > 1));
     }
     let months: BTreeSet<Day> = by_day.keys().map(|day| day.month_start()).collect();
     for month in months {
@@ -97,6 +138,7 @@ fn bought(terms: &Terms, zone: &Zone, own: &[&Event], sums: &mut Sums) {
     let (Some((first, _)), Some((last, _))) = (by_day.first_key_value(), by_day.last_key_value()) else { return };
     let mut day = *first;
     let mut there = false;
+    let mut home: Option<[u64; 2]> = None;
     while day <= last.plus(lost_days + 1) {
         let stays = by_day.range(day.plus(-lost_days)..=day).next().is_some();
         let stayed = by_day.range(day.plus(-lost_days)..day).next().is_some();
@@ -112,12 +154,25 @@ fn bought(terms: &Terms, zone: &Zone, own: &[&Event], sums: &mut Sums) {
             }
         }
         there = stays;
+        let last = trips.iter().rfind(|trip| zone.day(trip.at) <= day).filter(|_| stays).map(|trip| trip.keys);
+        for (place, apart) in APART.iter().enumerate().take(2) {
+            let (was, is) = (home.map(|keys| keys[place]), last.map(|keys| keys[place]));
+            if was != is {
+                was.into_iter().for_each(|key| add(day, apart.active, key, -1));
+                is.into_iter().for_each(|key| add(day, apart.active, key, 1));
+            }
+            // Who comes back on the very day was lost all the same.
+            if let Some(key) = was.filter(|_| !stayed) {
+                add(day, apart.lost, key, 1);
+            }
+        }
+        home = last;
         day = day.plus(1);
     }
 }
 
 fn said(terms: &Terms, zone: &Zone, own: &[&Event], sums: &mut Sums) {
-    for event in own {
+    for (place, event) in own.iter().enumerate() {
         let Body::SurveyAnswered(answered) = &event.body else { continue };
         let day = zone.day(event.at);
         let mut add = |measure, key, value| sums.add(Cell { day, measure, key }, value);
@@ -138,12 +193,18 @@ fn said(terms: &Terms, zone: &Zone, own: &[&Event], sums: &mut Sums) {
             of.collect::<Vec<_>>()
         };
         match answered.instrument {
-            Instrument::Nps => add(Measure::Nps, class, 1),
+            Instrument::Nps => {
+                add(Measure::Nps, class, 1);
+                for (apart, key) in APART.iter().zip(bought_last(&own[..place], event.at)) {
+                    add(apart.nps[class as usize], key, 1);
+                }
+            }
             Instrument::Tnps => {
                 let measures = [Measure::TnpsDetractors, Measure::TnpsPassives, Measure::TnpsPromoters];
                 add(measures[class as usize], fingerprint(&answered.touchpoint), 1);
             }
             Instrument::Csi => {
+                let (mut sum, mut weight) = (0, 0);
                 for answer in &answered.answers {
                     let Some(scale) = survey.item(&answer.item) else { continue };
                     let usual = scale.importance.map(|importance| i64::from(importance) * 1000);
@@ -153,6 +214,14 @@ fn said(terms: &Terms, zone: &Zone, own: &[&Event], sums: &mut Sums) {
                         add(Measure::CriterionAnswers, item, 1);
                         add(Measure::CriterionImportance, item, importance);
                         add(Measure::CriterionScore, item, scale.upright_milli(answer.score_milli));
+                        sum += scale.upright_milli(answer.score_milli) * importance;
+                        weight += importance;
+                    }
+                }
+                for (apart, key) in APART.iter().zip(bought_last(&own[..place], event.at)) {
+                    if weight > 0 {
+                        add(apart.csi_answers, key, 1);
+                        add(apart.csi, key, mean(sum, weight, 1000));
                     }
                 }
             }

@@ -70,6 +70,8 @@ struct Shadow {
     positions: Vec<Option<i64>>,
     /// Customers and groups, by their keys.
     customers: BTreeMap<Vec<u8>, Vec<u8>>,
+    /// The sums over them.
+    population: BTreeMap<Vec<u8>, Vec<u8>>,
 }
 
 /// A transaction's part in one task.
@@ -192,10 +194,13 @@ impl Audit {
         shadow.positions = positions;
         for message in part.changelog.iter().filter(|message| message.key.as_deref() != Some(MARKER_KEY)) {
             let key = message.key.clone().ok_or("a changelog entry without a key")?;
+            if stored::is_suppression_key(&key) {
+                continue;
+            }
+            let kept = if is_population_key(&key) { &mut shadow.population } else { &mut shadow.customers };
             match &message.value {
-                _ if stored::is_suppression_key(&key) || is_population_key(&key) => {}
-                Some(value) => drop(shadow.customers.insert(key, value.clone())),
-                None => drop(shadow.customers.remove(&key)),
+                Some(value) => drop(kept.insert(key, value.clone())),
+                None => drop(kept.remove(&key)),
             }
         }
         let mut decisions = part.decisions;
@@ -264,6 +269,16 @@ impl Audit {
                 Ok::<(), StoreError>(())
             };
             own.store().each_group(visit).map_err(|error| error.to_string())?;
+            let mut population = BTreeMap::new();
+            let visit = |key: &[u8], stored: &[u8]| {
+                population.insert(key.to_vec(), stored.to_vec());
+                Ok::<(), StoreError>(())
+            };
+            own.store().each_population(visit).map_err(|error| error.to_string())?;
+            if population != shadow.population {
+                let sequence = marker.sequence;
+                return Err(format!("{task:?} at {sequence}: store and changelog differ in the population"));
+            }
             if customers != shadow.customers {
                 let all: BTreeSet<_> = customers.keys().chain(shadow.customers.keys()).collect();
                 let differ = all.into_iter().filter(|id| customers.get(*id) != shadow.customers.get(*id));

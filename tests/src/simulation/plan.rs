@@ -168,6 +168,7 @@ impl SmallLimits {
             store_age_max: Duration::from_secs(self.store_age_days_max * 86_400),
             changelog_end_interval: Duration::from_secs(self.changelog_end_interval_s),
             publish_cards: self.publish_cards,
+            publish_population: true,
             ..Limits::default()
         }
     }

@@ -13,7 +13,7 @@ use wire::stored::{account_of, group_key};
 use super::audit::DECISIONS;
 use super::plan::Plan;
 use super::world::World;
-use super::{groups, merges};
+use super::{groups, merges, population};
 use crate::auditor;
 use crate::history::Arrival;
 use crate::simulated_kafka::transactions::State;
@@ -60,7 +60,7 @@ impl World {
     /// # Errors
     /// Where something is announced again, or the restored stores are not what they were.
     pub fn lose_all_data(self: &Rc<World>, stored: &[Stored]) -> Result<(), String> {
-        let told = self.told();
+        let (told, counted) = (self.told(), self.counted.take());
         for (slot, process) in self.processes.iter().enumerate() {
             self.stop(slot);
             let _ = std::fs::remove_dir_all(process.data());
@@ -69,7 +69,12 @@ impl World {
         if self.told() != told {
             return Err("something was announced again".into());
         }
-        match self.stored()? == stored {
+        let restored = self.stored()?;
+        if *self.counted.borrow() != counted {
+            return Err("the restored sums over all customers differ".into());
+        }
+        population::check(self, &restored)?;
+        match restored == stored {
             true => Ok(()),
             false => Err("the restored stores differ".into()),
         }
@@ -171,6 +176,7 @@ impl World {
         self.check_stored(&stored)?;
         merges::check(self, &stored)?;
         groups::check(self, &stored)?;
+        population::check(self, &stored)?;
         self.check_erasures(&stored)?;
         Ok(stored)
     }
@@ -357,6 +363,7 @@ impl World {
                     Ok::<(), StoreError>(())
                 };
                 store.each_group(visit).map_err(|error| error.to_string())?;
+                self.count_store(task, &store)?;
                 let index =
                     store.due(None, Timestamp(i64::MAX - 1), usize::MAX).map_err(|error| error.to_string())?;
                 if let Some(entry) = index.iter().find(|entry| !ids.contains(&entry.id)) {

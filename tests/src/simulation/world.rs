@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use engine::log::{Source, TaskId};
 use programme::editions::Programme;
+use programme::population::Sums;
 use programme::time::Timestamp;
 use regulars::kafka_log::settings::KafkaSettings;
 use tempfile::TempDir;
@@ -44,8 +45,10 @@ const SWEEP_US: u64 = 500_000;
 /// When a transaction that nobody ends is aborted, ms.
 const TRANSACTION_MS: u32 = 10_000;
 /// Compacted topics, whose partitions the cleaner passes over.
-const COMPACTED: [&str; 2] = [CHANGELOG, wire::topics::CUSTOMER_STATE];
+const COMPACTED: [&str; 3] = [CHANGELOG, POPULATION, wire::topics::CUSTOMER_STATE];
 const CHANGELOG: &str = "app-changelog";
+/// The topic to which tasks publish what they have counted of all customers.
+pub const POPULATION: &str = "app-population";
 /// The topic by which tasks tell each other.
 pub const MESSAGES: &str = "app-messages";
 
@@ -63,6 +66,8 @@ pub struct World {
     pub audit: RefCell<Audit>,
     /// What happened.
     pub trace: RefCell<Trace>,
+    /// What each task had counted of all customers when its store was looked at last.
+    pub counted: RefCell<BTreeMap<TaskId, Sums>>,
     /// Events that the log has taken in.
     pub accepted: RefCell<Vec<Accepted>>,
     /// Records that the log has taken in and that must become dead letters.
@@ -116,6 +121,7 @@ impl World {
             processes: (0..2 * plan.processes).map(process).collect(),
             audit: RefCell::new(Audit::new(&plan, programme.zone(), &arrivals)),
             trace: RefCell::new(Trace::new(print)),
+            counted: RefCell::default(),
             accepted: RefCell::default(),
             bad: RefCell::default(),
             counts: RefCell::default(),

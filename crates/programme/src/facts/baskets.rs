@@ -159,6 +159,12 @@ impl Baskets {
         self.baskets.iter().any(|basket| basket.id == id)
     }
 
+    /// Where and to whom the last basket up to `at` was sold that still stands; nothing where none is remembered.
+    pub fn bought_last_by(&self, at: Timestamp) -> Sold {
+        let earlier = self.baskets.iter().filter(|basket| basket.at <= at && basket.is_purchase());
+        earlier.max_by_key(|basket| (basket.at, basket.id)).map(|basket| basket.sold).unwrap_or_default()
+    }
+
     /// When the last basket that still stands was paid.
     pub fn latest_purchase(&self) -> Option<Timestamp> {
         self.baskets.iter().filter(|basket| basket.is_purchase()).map(|basket| basket.at).max()

@@ -12,6 +12,7 @@ pub mod referrals;
 mod unite;
 
 use crate::event::{Body, ChannelRole, Enrolled, Event};
+use crate::facts::baskets::Sold;
 use crate::terms::Terms;
 use crate::time::{Timestamp, Zone};
 
@@ -60,12 +61,13 @@ impl Relationship {
     }
 
     /// Takes in one event that was not known yet.
-    pub(super) fn fold(&mut self, event: &Event, terms: &Terms, zone: &Zone) {
+    /// `bought` is where the customer had bought last, where the terms count the population.
+    pub(super) fn fold(&mut self, event: &Event, bought: Option<Sold>, terms: &Terms, zone: &Zone) {
         self.fold_membership(event, terms, zone);
         let id = seen::fingerprint(&event.id);
         match &event.body {
             Body::SurveyAnswered(answered) => {
-                self.answers.fold(answered, id, event.at, &terms.survey, terms.population.is_some());
+                self.answers.fold(answered, id, event.at, &terms.survey, bought);
                 if let Some(complaints) = &terms.complaints {
                     self.issues.fold_answer(answered, id, event.at, complaints);
                 }

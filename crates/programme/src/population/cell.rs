@@ -141,17 +141,139 @@ measures! {
     LifetimeBuyers,
     /// What they spent, minor units, by the same bucket.
     LifetimeSpend,
+    /// Customers who are there from the day on, less those who are not any more, by the fingerprint of the store where they had bought last:
+    /// summed up to a day, who is there on it. Days may lie ahead, as of [`Measure::Lost`].
+    StoreActive,
+    /// Customers who became lost on the day, by the same key.
+    StoreLost,
+    /// Buyers of the month by store: whoever buys in two is there twice.
+    StoreBuyers,
+    /// Those of them who bought there more than once in the month.
+    StoreRepeatBuyers,
+    /// Detractors among the answers to NPS, by the store where they had bought last by then.
+    StoreDetractors,
+    /// The same of passives.
+    StorePassives,
+    /// The same of promoters.
+    StorePromoters,
+    /// Answers to a CSI that said how much anything matters, by the same key.
+    StoreCsiAnswers,
+    /// The index of each of these, millionths of a point.
+    StoreCsi,
+    /// Customers who are there from the day on, less those who are not any more, by the fingerprint of the channel where they had bought last:
+    /// summed up to a day, who is there on it. Days may lie ahead, as of [`Measure::Lost`].
+    ChannelActive,
+    /// Customers who became lost on the day, by the same key.
+    ChannelLost,
+    /// Buyers of the month by channel: whoever buys in two is there twice.
+    ChannelBuyers,
+    /// Those of them who bought there more than once in the month.
+    ChannelRepeatBuyers,
+    /// Detractors among the answers to NPS, by the channel where they had bought last by then.
+    ChannelDetractors,
+    /// The same of passives.
+    ChannelPassives,
+    /// The same of promoters.
+    ChannelPromoters,
+    /// Answers to a CSI that said how much anything matters, by the same key.
+    ChannelCsiAnswers,
+    /// The index of each of these, millionths of a point.
+    ChannelCsi,
+    /// Customers who are there from the day on, less those who are not any more, by 1 more than the place of the tier in which they had bought last:
+    /// summed up to a day, who is there on it. Days may lie ahead, as of [`Measure::Lost`].
+    TierActive,
+    /// Customers who became lost on the day, by the same key.
+    TierLost,
+    /// Buyers of the month by tier: whoever buys in two is there twice.
+    TierBuyers,
+    /// Those of them who bought there more than once in the month.
+    TierRepeatBuyers,
+    /// Detractors among the answers to NPS, by the tier of who answered, as above.
+    TierDetractors,
+    /// The same of passives.
+    TierPassives,
+    /// The same of promoters.
+    TierPromoters,
+    /// Answers to a CSI that said how much anything matters, by the same key.
+    TierCsiAnswers,
+    /// The index of each of these, millionths of a point.
+    TierCsi,
 }
 
 impl Measure {
     /// The key is the fingerprint of a name that the retailer gives: of these there may be too many.
     pub fn is_named(self) -> bool {
-        matches!(
-            self,
-            Measure::StoreBaskets | Measure::StoreSpend | Measure::ChannelBaskets | Measure::ChannelSpend
-        )
+        let is_of_channel = matches!(self, Measure::ChannelBaskets | Measure::ChannelSpend)
+            || (Measure::ChannelActive..=Measure::ChannelCsi).contains(&self);
+        self.is_of_store() || is_of_channel
+    }
+
+    /// The key is the fingerprint of a store.
+    pub fn is_of_store(self) -> bool {
+        matches!(self, Measure::StoreBaskets | Measure::StoreSpend)
+            || (Measure::StoreActive..=Measure::StoreCsi).contains(&self)
     }
 }
+
+/// What is counted by one thing that customers are told apart by.
+#[derive(Clone, Copy, Debug)]
+pub struct Apart {
+    /// See [`Measure::StoreBaskets`].
+    pub baskets: Measure,
+    /// See [`Measure::StoreSpend`].
+    pub spend: Measure,
+    /// See [`Measure::StoreActive`].
+    pub active: Measure,
+    /// See [`Measure::StoreLost`].
+    pub lost: Measure,
+    /// See [`Measure::StoreBuyers`].
+    pub buyers: Measure,
+    /// See [`Measure::StoreRepeatBuyers`].
+    pub repeat_buyers: Measure,
+    /// Detractors, passives and promoters: see [`Measure::StoreDetractors`].
+    pub nps: [Measure; 3],
+    /// See [`Measure::StoreCsiAnswers`].
+    pub csi_answers: Measure,
+    /// See [`Measure::StoreCsi`].
+    pub csi: Measure,
+}
+
+/// Store, channel and tier.
+pub const APART: [Apart; 3] = [
+    Apart {
+        baskets: Measure::StoreBaskets,
+        spend: Measure::StoreSpend,
+        active: Measure::StoreActive,
+        lost: Measure::StoreLost,
+        buyers: Measure::StoreBuyers,
+        repeat_buyers: Measure::StoreRepeatBuyers,
+        nps: [Measure::StoreDetractors, Measure::StorePassives, Measure::StorePromoters],
+        csi_answers: Measure::StoreCsiAnswers,
+        csi: Measure::StoreCsi,
+    },
+    Apart {
+        baskets: Measure::ChannelBaskets,
+        spend: Measure::ChannelSpend,
+        active: Measure::ChannelActive,
+        lost: Measure::ChannelLost,
+        buyers: Measure::ChannelBuyers,
+        repeat_buyers: Measure::ChannelRepeatBuyers,
+        nps: [Measure::ChannelDetractors, Measure::ChannelPassives, Measure::ChannelPromoters],
+        csi_answers: Measure::ChannelCsiAnswers,
+        csi: Measure::ChannelCsi,
+    },
+    Apart {
+        baskets: Measure::TierBaskets,
+        spend: Measure::TierSpend,
+        active: Measure::TierActive,
+        lost: Measure::TierLost,
+        buyers: Measure::TierBuyers,
+        repeat_buyers: Measure::TierRepeatBuyers,
+        nps: [Measure::TierDetractors, Measure::TierPassives, Measure::TierPromoters],
+        csi_answers: Measure::TierCsiAnswers,
+        csi: Measure::TierCsi,
+    },
+];
 
 /// So many bits after the leading one are told apart: buckets are at most a thirty-second of their amount wide.
 const BUCKET_BITS: u32 = 5;

@@ -1,5 +1,6 @@
 //! By what the sums move when a customer changes.
 
+use super::apart;
 use super::cell::{Cell, Measure};
 use super::commerce::{self, Shopping};
 use super::now::{PLACES, now};
@@ -78,6 +79,9 @@ impl Counting<'_> {
                 commerce::basket(basket, self.zone, sign, add);
             };
             each_changed(was, is, |basket| basket.id, gone, share, add);
+            let horizon = apart::horizon(if gone { before } else { after }, self.terms, self.zone);
+            let lost_days = i32::try_from(self.lost_days).expect("terms bound it to 800");
+            apart::change(was, is, horizon, self.zone, lost_days, add);
         }
         self.change_voice(before, after, gone, add);
         if before.standing.moves != after.standing.moves {

@@ -1,12 +1,13 @@
 //! A customer's share of what customers say: answers to surveys, and what was wrong.
 
-use super::cell::{Cell, Measure, hours_bucket};
+use super::apart::keys;
+use super::cell::{APART, Cell, Measure, hours_bucket};
 use crate::event::Instrument;
 use crate::facts::relationship::answers::{Aspect, Given};
 use crate::facts::relationship::issues::{Issue, due};
 use crate::facts::seen::fingerprint;
 use crate::measure::negative::given_up;
-use crate::measure::perception::{mean_micro, mean_micro_points, score, weighted};
+use crate::measure::perception::{index_micro_points, mean_micro, mean_micro_points, score, weighted};
 use crate::terms::complaints::Complaints;
 use crate::terms::surveys::Dimension;
 use crate::time::Zone;
@@ -27,7 +28,11 @@ pub(super) fn answer(given: &Given, zone: &Zone, sign: i64, add: &mut dyn FnMut(
     match given.instrument {
         Instrument::Nps => {
             if let Some(score) = score(given) {
-                add(Measure::Nps, recommendation_key(score), 1);
+                let class = recommendation_key(score);
+                add(Measure::Nps, class, 1);
+                for (apart, key) in APART.iter().zip(keys(&given.bought)) {
+                    add(apart.nps[class as usize], key, 1);
+                }
             }
         }
         Instrument::Tnps => {
@@ -40,6 +45,12 @@ pub(super) fn answer(given: &Given, zone: &Zone, sign: i64, add: &mut dyn FnMut(
                 add(Measure::CriterionAnswers, criterion.item, 1);
                 add(Measure::CriterionScore, criterion.item, criterion.score_milli);
                 add(Measure::CriterionImportance, criterion.item, criterion.importance_milli);
+            }
+            if let Some(index) = index_micro_points(given) {
+                for (apart, key) in APART.iter().zip(keys(&given.bought)) {
+                    add(apart.csi_answers, key, 1);
+                    add(apart.csi, key, index);
+                }
             }
         }
         Instrument::Servqual | Instrument::Servperf => {

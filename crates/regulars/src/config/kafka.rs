@@ -88,6 +88,8 @@ pub(super) fn kafka(section: KafkaSection, surroundings: &Surroundings<'_>, find
         worker: 0,
         inputs,
         outputs: topics::OUTPUTS.map(str::to_string).into(),
+        // The terms say so.
+        counts_population: false,
         session_timeout_ms,
         transaction_timeout_ms,
         connect_timeout_ms: section.connect_timeout_ms.unwrap_or(default.connect_timeout_ms),

@@ -67,5 +67,7 @@ pub(super) fn limits(section: &LimitsSection, publish_cards: bool, findings: &mu
             600_000,
         ),
         publish_cards,
+        // Where the log has other processes to tell.
+        publish_population: false,
     }
 }

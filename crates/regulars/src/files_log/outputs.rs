@@ -151,6 +151,7 @@ impl Output {
 fn file_name(topic: OutputTopic, inputs: &[String], messages: &str) -> String {
     match topic {
         OutputTopic::Messages => messages.to_string(),
+        OutputTopic::Population => unreachable!("over files there is one process, which has all of the population"),
         OutputTopic::Named(topic) => format!("{topic}.jsonl"),
         OutputTopic::DeadLetters(input) => format!("{}.dlq.jsonl", inputs[input.0 as usize]),
     }
@@ -168,7 +169,7 @@ fn write_line(message: &Message, bytes: &[u8], lines: &mut Vec<u8>) {
             assert!(memchr::memchr(b'\n', value).is_none(), "{topic}: JSON values are written on one line");
             lines.extend_from_slice(value);
         }
-        OutputTopic::DeadLetters(_) | OutputTopic::Messages => {
+        OutputTopic::DeadLetters(_) | OutputTopic::Messages | OutputTopic::Population => {
             write_object(message, text_or_base64(value), bytes, lines);
         }
     }

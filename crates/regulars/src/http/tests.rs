@@ -49,6 +49,7 @@ fn service_of(programme: &str) -> Service {
         status: Arc::new(Status::new(1, Duration::from_secs(60))),
         stores,
         governing: Arc::new(Governing::new(programme, Stamp::default())),
+        population: None,
         metrics: PrometheusBuilder::new().build_recorder().handle(),
         now: || noon().plus_ms(1_500),
     });

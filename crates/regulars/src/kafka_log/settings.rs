@@ -27,6 +27,8 @@ pub struct KafkaSettings {
     pub inputs: Vec<String>,
     /// Topics for decisions and cards. They must exist when the log is made.
     pub outputs: Vec<String>,
+    /// The terms count the population: the topic that it is published to must exist, too.
+    pub counts_population: bool,
     /// How long a silent process keeps its tasks, ms: 6000 to 10000. Longer delays the take-over after a crash,
     /// shorter mistakes a pause for one.
     pub session_timeout_ms: u32,
@@ -60,6 +62,7 @@ impl Default for KafkaSettings {
             worker: 0,
             inputs: Vec::new(),
             outputs: Vec::new(),
+            counts_population: false,
             session_timeout_ms: 6_000,
             transaction_timeout_ms: 20_000,
             connect_timeout_ms: 10_000,
@@ -159,7 +162,8 @@ impl KafkaSettings {
             if self.inputs[..place].contains(topic) {
                 return refuse(format!("kafka: input topic `{topic}` is given twice"));
             }
-            let own = [self.changelog_topic(), self.messages_topic(), self.control_topic()];
+            let own =
+                [self.changelog_topic(), self.messages_topic(), self.control_topic(), self.population_topic()];
             if self.outputs.contains(topic) || own.contains(topic) {
                 return refuse(format!("kafka: topic `{topic}` is read and written"));
             }
@@ -213,6 +217,11 @@ impl KafkaSettings {
         format!("{}-control", self.application_id)
     }
 
+    /// The topic to which tasks publish what they count of all customers.
+    pub fn population_topic(&self) -> String {
+        format!("{}-population", self.application_id)
+    }
+
     /// The topics that are read, by `InputId`: the inputs, and last that of the messages.
     pub fn sources(&self) -> Vec<String> {
         self.inputs.iter().cloned().chain(std::iter::once(self.messages_topic())).collect()
@@ -259,6 +268,12 @@ impl KafkaSettings {
     pub(crate) fn changelog_consumer(&self) -> ClientConfig {
         // It turns from one partition to the next, and must not wait for news of the one that it has left.
         self.reader("restore", 2, FETCH_WAIT_RESTORE_MS)
+    }
+
+    /// The consumer that follows what tasks publish of the population, in so many partitions. It belongs to the group in name
+    /// only, too.
+    pub(crate) fn population_consumer(&self, partitions: usize) -> ClientConfig {
+        self.reader("population", partitions, FETCH_WAIT_MS)
     }
 
     fn reader(&self, role: &str, sources_max: usize, fetch_wait_ms: u32) -> ClientConfig {
@@ -387,6 +402,7 @@ mod tests {
         let settings = KafkaSettings { worker: 3, ..settings() };
         assert_eq!(settings.changelog_topic(), "regulars-changelog");
         assert_eq!(settings.messages_topic(), "regulars-messages");
+        assert_eq!(settings.population_topic(), "regulars-population");
         assert_eq!(settings.member_name(), "regulars-1-3");
         assert_eq!(settings.transactional_id(), "regulars-regulars-1-3");
         assert_eq!(KafkaSettings::dead_letter_topic("a"), "a.dlq");

@@ -62,6 +62,14 @@ pub(crate) fn findings(settings: &KafkaSettings, topics: &Topics) -> Vec<String>
         Some(partitions) => counts.push((&messages, *partitions)),
         None => findings.push(format!("messages topic {messages} does not exist")),
     }
+    let population = settings.population_topic();
+    match topics.get(&population).filter(|_| settings.counts_population) {
+        Some(partitions) => counts.push((&population, *partitions)),
+        None if settings.counts_population => {
+            findings.push(format!("population topic {population} does not exist"))
+        }
+        None => {}
+    }
     if counts.iter().any(|(_, partitions)| *partitions != counts[0].1) {
         let list: Vec<String> = counts.iter().map(|(topic, partitions)| format!("{topic} {partitions}")).collect();
         findings.push(format!(
@@ -172,5 +180,15 @@ mod tests {
             output topic purchases.dlq does not exist
             output topic surveys.dlq does not exist"#]]
         .assert_eq(&found(&[("purchases", 8)]));
+        // Only where something is counted.
+        let settings = KafkaSettings { counts_population: true, outputs: Vec::new(), ..settings };
+        let topics = ["purchases", "surveys", "regulars-changelog", "regulars-messages"].map(|topic| (topic, 2));
+        let topics = topics.into_iter().chain([("purchases.dlq", 1), ("surveys.dlq", 1)]);
+        let mut topics: Topics = topics.map(|(topic, partitions)| (topic.to_owned(), partitions)).collect();
+        assert_eq!(findings(&settings, &topics), ["population topic regulars-population does not exist"]);
+        topics.insert("regulars-population".to_owned(), 2);
+        assert_eq!(findings(&settings, &topics), [""; 0]);
+        topics.insert("regulars-population".to_owned(), 1);
+        assert!(findings(&settings, &topics)[0].contains("regulars-population 1"));
     }
 }

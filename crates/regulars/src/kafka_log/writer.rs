@@ -43,6 +43,7 @@ pub(crate) struct Writer<C: Client> {
     client: C,
     settings: KafkaSettings,
     changelog_topic: String,
+    population_topic: String,
     dead_letter_topics: Vec<String>,
     /// The topics that positions are of, by `InputId`.
     sources: Vec<String>,
@@ -96,6 +97,7 @@ impl<C: Client> Writer<C> {
         Ok(Writer {
             client,
             changelog_topic: settings.changelog_topic(),
+            population_topic: settings.population_topic(),
             dead_letter_topics: settings
                 .inputs
                 .iter()
@@ -227,9 +229,11 @@ impl<C: Client> Writer<C> {
 
     /// Outputs, then changed customers, then a marker for each task. Within a partition that order holds.
     fn send(&mut self, producer: &mut C::Producer, staged: &Staged, deadline: Instant) -> Result<(), Ended> {
-        for Message { topic, key, value, headers, .. } in &staged.outputs {
+        for Message { task, topic, key, value, headers } in &staged.outputs {
+            let of_task = (*topic == OutputTopic::Population).then(|| partition(*task));
             let topic = match topic {
                 OutputTopic::Named(name) => producer.topic(name),
+                OutputTopic::Population => producer.topic(&self.population_topic),
                 OutputTopic::Messages => producer.topic(self.sources.last().expect("the messages have a topic")),
                 OutputTopic::DeadLetters(InputId(input)) => {
                     producer.topic(&self.dead_letter_topics[*input as usize])
@@ -237,7 +241,7 @@ impl<C: Client> Writer<C> {
             };
             let outgoing = Outgoing {
                 topic,
-                partition: None,
+                partition: of_task,
                 key: key.clone().map(|key| &staged.bytes[key]),
                 value: value.clone().map(|value| &staged.bytes[value]),
             };

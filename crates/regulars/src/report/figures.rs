@@ -2,6 +2,8 @@
 //!
 //! Shares are of 1 and indices in the unit of their scale; money is in minor units. What cannot be said is absent.
 
+mod apart;
+
 use std::collections::BTreeMap;
 
 use model::figures;
@@ -11,7 +13,7 @@ use programme::editions::Programme;
 use programme::event::Instrument;
 use programme::facts::seen::fingerprint;
 use programme::population::Sums;
-use programme::population::cell::{Measure, NOW, OTHERS, hours_most};
+use programme::population::cell::{APART, Measure, NOW, OTHERS, hours_most};
 use programme::terms::Terms;
 use programme::terms::population::Cost;
 use programme::terms::surveys::Dimension;
@@ -19,6 +21,7 @@ use programme::time::Day;
 use serde::Serialize;
 
 use super::{Counted, Period};
+pub(crate) use apart::Apart;
 
 /// The whole report.
 #[derive(Debug, Serialize)]
@@ -34,9 +37,9 @@ pub(crate) struct Report {
     pub(crate) commerce: Commerce,
     pub(crate) months: Vec<Month>,
     pub(crate) days: Vec<Sold>,
-    pub(crate) stores: Vec<Sold>,
-    pub(crate) channels: Vec<Sold>,
-    pub(crate) tiers: Vec<Sold>,
+    pub(crate) stores: Vec<Apart>,
+    pub(crate) channels: Vec<Apart>,
+    pub(crate) tiers: Vec<Apart>,
     pub(crate) concentration: Concentration,
     pub(crate) now: Now,
     pub(crate) tier_moves: Vec<Moved>,
@@ -90,7 +93,7 @@ pub(crate) struct Month {
     pub(crate) nps: Option<f64>,
 }
 
-/// What was sold, by one thing that is told apart.
+/// What was sold on a day.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Sold {
@@ -259,6 +262,8 @@ impl Report {
         let seen = Period { last: period.last.min(today), ..period.clone() };
         let maker = Maker { terms, counted, sums, seen: &seen };
         let beginning = sums.days().map_or(period.first, |(first, _)| first);
+        let [stores, channels, tiers] = APART;
+        let apart = |of, name: &dyn Fn(u64) -> String| maker.apart(&of, beginning, period, name);
         Report {
             period: period.name.clone(),
             first_day: period.first.to_string(),
@@ -269,9 +274,9 @@ impl Report {
             commerce: maker.commerce(beginning, period),
             months: maker.months(beginning),
             days: maker.sold_by_day(),
-            stores: maker.sold(Measure::StoreBaskets, Measure::StoreSpend, &|key| maker.name(key)),
-            channels: maker.sold(Measure::ChannelBaskets, Measure::ChannelSpend, &|key| maker.name(key)),
-            tiers: maker.sold(Measure::TierBaskets, Measure::TierSpend, &|key| match key.checked_sub(1) {
+            stores: apart(stores, &|key| maker.name(key)),
+            channels: apart(channels, &|key| maker.name(key)),
+            tiers: apart(tiers, &|key| match key.checked_sub(1) {
                 Some(place) => maker.tier(place),
                 None => "not known".into(),
             }),
@@ -316,14 +321,7 @@ impl Maker<'_> {
     fn commerce(&self, beginning: Day, period: &Period) -> Commerce {
         let lost = self.over(Measure::Lost);
         let active_at_start = self.active(beginning, self.seen.first.plus(-1));
-        let churn_rate = figures::share(lost, active_at_start);
-        let days = f64::from(self.seen.last.since(self.seen.first) + 1);
-        // Of a period that is not over, the part that is: a month of which a week has passed is a week.
-        let parts = match self.seen.last == period.last && period.name.len() == 7 {
-            true => 12.0,
-            false => 365.25 / days.max(1.0),
-        };
-        let churn_rate_a_year = churn_rate.map(|rate| figures::a_year(rate, parts));
+        let (churn_rate, churn_rate_a_year) = self.churn(lost, active_at_start, period);
         Commerce {
             baskets: self.over(Measure::Baskets),
             spend_minor: self.over(Measure::Spend),
@@ -336,6 +334,18 @@ impl Maker<'_> {
             churn_rate_a_year,
             churn_alarm: churn_rate_a_year.is_some_and(|rate| rate > figures::CHURN_ALARM),
         }
+    }
+
+    /// Which share of customers was lost, and which would be in a year.
+    fn churn(&self, lost: i64, active_at_start: i64, period: &Period) -> (Option<f64>, Option<f64>) {
+        let rate = figures::share(lost, active_at_start);
+        let days = f64::from(self.seen.last.since(self.seen.first) + 1);
+        // Of a period that is not over, the part that is: a month of which a week has passed is a week.
+        let parts = match self.seen.last == period.last && period.name.len() == 7 {
+            true => 12.0,
+            false => 365.25 / days.max(1.0),
+        };
+        (rate, rate.map(|rate| figures::a_year(rate, parts)))
     }
 
     /// The twelve months up to the end of the period, from the first in which anything was counted.
@@ -376,19 +386,6 @@ impl Maker<'_> {
             day = day.plus(1);
         }
         days
-    }
-
-    /// Most spend first.
-    fn sold(&self, baskets: Measure, spend: Measure, name: &dyn Fn(u64) -> String) -> Vec<Sold> {
-        let spend = self.by_key(spend);
-        let sold = self.by_key(baskets).into_iter().map(|(key, baskets)| Sold {
-            name: name(key),
-            baskets,
-            spend_minor: spend.get(&key).copied().unwrap_or_default(),
-        });
-        let mut sold: Vec<Sold> = sold.collect();
-        sold.sort_by(|one, other| (other.spend_minor, &one.name).cmp(&(one.spend_minor, &other.name)));
-        sold
     }
 
     fn name(&self, key: u64) -> String {
@@ -563,7 +560,7 @@ impl Maker<'_> {
             (answers > 0).then(|| sum as f64 / 1e6 / answers as f64)
         };
         let (now, before) = (mean(self.seen.first, self.seen.last), mean(before_first, before_last));
-        let growth = now.zip(before.filter(|before| *before > 0.0)).map(|(now, before)| 100.0 * now / before);
+        let growth = now.zip(before).and_then(|(now, before)| figures::growth_index_percent(now, before));
         Engagement {
             answers: self.over(Measure::EngagementAnswers),
             mean: now,

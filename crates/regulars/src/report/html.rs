@@ -9,8 +9,8 @@ use crate::charts::pairs::{Bars, pairs};
 use crate::charts::{Line, escaped, lines};
 use crate::summary::money::{amount, grouped, minor_per_unit};
 
-use super::figures::{Report, Size, Sold};
-use super::text::{digits, money, percent};
+use super::figures::{Apart, Report, Size};
+use super::text::{between, digits, money, percent};
 
 /// Stores and moves beyond are in the other formats.
 const ROWS_MAX: usize = 12;
@@ -285,33 +285,52 @@ impl Page<'_> {
             self.html.figure("Spend by day", &picture, "Net of what came back, on the day of the basket.");
         }
         let report = self.report;
-        let table = |what: &str, sold: &[Sold]| {
-            let rows: String = sold
+        let table = |what: &str, apart: &[Apart]| {
+            let rows: String = apart
                 .iter()
                 .take(ROWS_MAX)
                 .map(|one| {
-                    let (name, spend) = (escaped(&one.name), amount(one.spend_minor, &report.currency));
-                    format!("<tr><th>{name}</th><td>{}</td><td>{spend}</td></tr>", grouped(one.baskets))
+                    let cells = [
+                        grouped(one.baskets),
+                        amount(one.spend_minor, &report.currency),
+                        grouped(one.buyers),
+                        percent(one.rpr),
+                        grouped(one.active_at_start),
+                        grouped(one.lost),
+                        percent(one.churn_rate),
+                        percent(one.churn_rate_a_year) + if one.churn_alarm { " !" } else { "" },
+                        between(one.nps.as_ref()),
+                        digits(one.csi),
+                    ];
+                    let cells: String = cells.iter().map(|cell| format!("<td>{cell}</td>")).collect();
+                    format!("<tr><th>{}</th>{cells}</tr>", escaped(&one.name))
                 })
                 .collect();
-            format!(
-                "<div><h3>{what}</h3><table><thead><tr><th></th><th>baskets</th><th>spend</th></tr></thead>\
-                 <tbody>{rows}</tbody></table></div>"
-            )
+            let heads =
+                ["baskets", "spend", "buyers", "RPR", "there", "lost", "churn", "a year", "NPS (95 %)", "CSI"];
+            let heads: String = heads.iter().map(|head| format!("<th>{head}</th>")).collect();
+            format!("<table><thead><tr><th>{what}</th>{heads}</tr></thead><tbody>{rows}</tbody></table>")
         };
-        let tables = table("by tier", &report.tiers)
-            + &table("by channel", &report.channels)
-            + &table("by store", &report.stores);
+        let tables =
+            table("tier", &report.tiers) + &table("channel", &report.channels) + &table("store", &report.stores);
+        let caption = "Customers are there, and are lost, where they bought last; so do those count who answered a survey. \
+                       There is who was so when the period began; a year is the churn rate over a year, with ! above 30 %. RPR is \
+                       the share of a month's buyers who came again to the same in it. A tier is that held before the basket, \
+                       or at the answer.";
+        self.html.figure("By tier, channel and store", &tables, caption);
         let top = &report.concentration;
-        let caption = format!(
-            "The biggest 20 % of a month's buyers have {} of its spend, the biggest 10 % {}; of all spend ever {} and {}. A \
-             tier is that held before the basket.",
+        let spent = format!(
+            "<p>The biggest 20 % of a month's buyers have {} of its spend, the biggest 10 % {}; of all spend ever {} and {}.</p>",
             percent(top.top_20_percent),
             percent(top.top_10_percent),
             percent(top.lifetime_top_20_percent),
             percent(top.lifetime_top_10_percent)
         );
-        self.html.figure("What was sold", &format!("<div class=\"many\">{tables}</div>"), &caption);
+        self.html.figure(
+            "Concentration",
+            &spent,
+            "Whoever is big in each of the months, and over all purchases ever.",
+        );
         if report.months.len() > 1 {
             let labels: Vec<String> = report.months.iter().map(|month| month.month.clone()).collect();
             let bars = |name, class, of: fn(&super::figures::Month) -> i64| Bars {

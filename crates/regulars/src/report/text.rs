@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::summary::money::{amount, grouped};
 
-use super::figures::{Moved, Report, Size, Sold};
+use super::figures::{Apart, Moved, Nps, Report, Size};
 
 /// As many stores and moves are shown; all of them are in the other formats.
 const ROWS_MAX: usize = 10;
@@ -85,18 +85,41 @@ fn commerce(text: &mut String, report: &Report) -> std::fmt::Result {
     Ok(())
 }
 
-fn table(text: &mut String, what: &str, sold: &[Sold], currency: &str) -> std::fmt::Result {
-    if sold.is_empty() {
+fn table(text: &mut String, what: &str, apart: &[Apart], currency: &str) -> std::fmt::Result {
+    if apart.is_empty() {
         return Ok(());
     }
-    writeln!(text, "{what:<24} {:>10} {:>18}", "baskets", "spend")?;
-    for one in sold.iter().take(ROWS_MAX) {
-        writeln!(text, "{:<24} {:>10} {:>18}", one.name, one.baskets, amount(one.spend_minor, currency))?;
+    writeln!(
+        text,
+        "{what:<20} {:>9} {:>16} {:>8} {:>7} {:>7} {:>6} {:>8} {:>8} {:>24} {:>6}",
+        "baskets", "spend", "buyers", "RPR", "there", "lost", "churn", "a year", "NPS (95 %)", "CSI"
+    )?;
+    for one in apart.iter().take(ROWS_MAX) {
+        writeln!(
+            text,
+            "{:<20} {:>9} {:>16} {:>8} {:>7} {:>7} {:>6} {:>8} {:>8} {:>24} {:>6}",
+            one.name,
+            one.baskets,
+            amount(one.spend_minor, currency),
+            one.buyers,
+            percent(one.rpr),
+            one.active_at_start,
+            one.lost,
+            percent(one.churn_rate),
+            percent(one.churn_rate_a_year) + if one.churn_alarm { "!" } else { "" },
+            between(one.nps.as_ref()),
+            digits(one.csi),
+        )?;
     }
-    if let Some(more) = sold.len().checked_sub(ROWS_MAX).filter(|more| *more > 0) {
+    if let Some(more) = apart.len().checked_sub(ROWS_MAX).filter(|more| *more > 0) {
         writeln!(text, "... and {more} more")?;
     }
     writeln!(text)
+}
+
+/// A score with its interval.
+pub(super) fn between(nps: Option<&Nps>) -> String {
+    nps.map_or_else(|| "-".into(), |nps| format!("{:.1} ({:.1} to {:.1})", nps.score, nps.low, nps.high))
 }
 
 fn now(text: &mut String, report: &Report) -> std::fmt::Result {

@@ -25,6 +25,7 @@ use crate::files_log::inputs::of_topics;
 use crate::files_log::{FilesLog, FilesSettings};
 use crate::kafka_log::KafkaLog;
 use crate::kafka_log::control::Control;
+use crate::kafka_log::population::{self, Followed};
 use crate::terms_file::TermsFiles;
 
 /// Longer than any turn over files may take.
@@ -36,6 +37,8 @@ pub(super) struct Assembly {
     pub(super) governing: Arc<Governing>,
     pub(super) stores: Arc<Stores>,
     pub(super) status: Arc<Status>,
+    /// What all tasks have counted, where several processes may share the work.
+    pub(super) population: Option<Arc<Followed>>,
     /// Without the models that were published.
     terms: TermsFiles,
     until: Option<Timestamp>,
@@ -49,21 +52,28 @@ pub(super) struct Ended {
 
 impl Assembly {
     /// Reads the terms; nothing is opened yet.
-    pub(super) fn new(config: Config, until: Option<Timestamp>) -> Result<Assembly, Fault> {
+    pub(super) fn new(mut config: Config, until: Option<Timestamp>) -> Result<Assembly, Fault> {
         let terms = TermsFiles::read(&config.programme)?.with_models(&config.model)?;
         let stamp = Stamp { source: config.source.clone(), editions: terms.stamps(), replay: false };
-        let (workers, silence_max) = match &config.log {
+        let programme = terms.programme();
+        let counts_population = programme.population_id() != 0;
+        let mut population = None;
+        let (workers, silence_max) = match &mut config.log {
             LogConfig::Kafka(kafka) => {
+                kafka.settings.counts_population = counts_population;
+                config.limits.publish_population = counts_population;
+                population = counts_population.then(Arc::default);
                 let outage = Duration::from_millis(kafka.settings.outage_ms_max.into());
                 (kafka.workers as usize, outage + FILES_SILENCE_MAX)
             }
             LogConfig::Files(_) => (1, FILES_SILENCE_MAX),
         };
         Ok(Assembly {
-            governing: Arc::new(Governing::new(terms.programme(), stamp)),
+            governing: Arc::new(Governing::new(programme, stamp)),
             terms,
             stores: Stores::new(config.data.clone(), config.store),
             status: Arc::new(Status::new(workers, silence_max)),
+            population,
             config,
             until,
         })
@@ -128,6 +138,15 @@ impl Assembly {
         };
         let (governing, status) = (Arc::clone(&self.governing), Arc::clone(&self.status));
         governing::follow(control, self.terms.clone(), governing, status, keep).map(Some)
+    }
+
+    /// Follows what all tasks count of the population, on a thread of its own.
+    pub(super) fn follow_population(&self) -> Result<Option<JoinHandle<()>>, Fault> {
+        let (LogConfig::Kafka(kafka), Some(followed)) = (&self.config.log, &self.population) else {
+            return Ok(None);
+        };
+        let status = Arc::clone(&self.status);
+        population::follow(&kafka.settings, Arc::clone(followed), move || status.stopping()).map(Some)
     }
 
     /// `open` makes the log, on the worker's own thread, and says how many partitions its topics have.

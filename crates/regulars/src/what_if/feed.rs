@@ -114,7 +114,7 @@ impl<F: FnMut(&Decision)> Log for Feed<F> {
                     self.messages.push_back((bytes(&message.key), bytes(value)));
                 }
                 // The card of somebody who was erased; dead letters are counted by the worker.
-                (OutputTopic::Named(_), None) | (OutputTopic::DeadLetters(_), _) => {}
+                (OutputTopic::Named(_), None) | (OutputTopic::DeadLetters(_) | OutputTopic::Population, _) => {}
             }
         }
         Ok(())

@@ -4,6 +4,7 @@
 //! answer in part has sums of the dimensions that it reaches.
 
 use crate::event::{Answer, Instrument, SurveyAnswered};
+use crate::facts::baskets::Sold;
 use crate::facts::seen::fingerprint;
 use crate::terms::surveys::{Dimension, Scale, Survey};
 use crate::time::Timestamp;
@@ -32,6 +33,9 @@ pub struct Given {
     pub parts: Vec<Part>,
     /// What a CSI said item by item; none unless the terms count the population, whose matrix names each criterion.
     pub criteria: Vec<Criterion>,
+    /// Where the customer had bought last by then, and in which tier they were; nothing unless the terms count the
+    /// population, which tells answers apart by it.
+    pub bought: Sold,
 }
 
 /// How satisfied a customer is with one thing, and how much it matters.
@@ -79,14 +83,14 @@ impl Aspect {
 impl Answers {
     /// Takes in what was answered in the event with fingerprint `event`. What the surveys of the terms do not ask is passed
     /// over, and answers to surveys that they do not have are forgotten.
-    /// Items are kept where `by_item`.
+    /// Items are kept, and where the customer had bought last, where the population is counted and `bought` is given.
     pub(super) fn fold(
         &mut self,
         answered: &SurveyAnswered,
         event: u64,
         at: Timestamp,
         surveys: &[Survey],
-        by_item: bool,
+        bought: Option<Sold>,
     ) {
         self.given.retain(|given| declared(surveys, &given.survey, given.instrument).is_some());
         let Some(survey) = declared(surveys, &answered.survey_id, answered.instrument) else { return };
@@ -101,9 +105,17 @@ impl Answers {
             instrument: survey.instrument,
             touchpoint: answered.touchpoint.clone(),
             parts,
-            criteria: if by_item { criteria(survey, &answered.answers) } else { Vec::new() },
+            criteria: bought.map_or_else(Vec::new, |_| criteria(survey, &answered.answers)),
+            bought: bought.unwrap_or_default(),
         };
         self.keep(given, survey.answers_max as usize);
+    }
+
+    /// Notes in which tier the customer was who gave the answer of the event with that fingerprint.
+    pub fn note_tier(&mut self, event: u64, tier: u32) {
+        if let Some(given) = self.given.iter_mut().rfind(|given| given.event == event) {
+            given.bought.tier = tier;
+        }
     }
 
     /// Takes in the answers of the same customer under another id.

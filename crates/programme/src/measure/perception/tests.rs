@@ -33,6 +33,7 @@ fn given(survey: &Survey, answers: &[Answer]) -> Given {
         touchpoint: String::new(),
         parts: parts(survey, answers),
         criteria: Vec::new(),
+        bought: crate::facts::baskets::Sold::default(),
     }
 }
 

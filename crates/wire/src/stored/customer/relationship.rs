@@ -4,6 +4,7 @@ use programme::classes::relationship::{LadderStep, Level, LifeCycle, NegativeEng
 use programme::customer::Held;
 use programme::customer::relationship::{Asked, RelationshipClasses, RelationshipStanding};
 use programme::event::{ChannelRole, Instrument, Interaction};
+use programme::facts::baskets::Sold;
 use programme::facts::relationship::answers::{Answers, Aspect, Criterion, Given, Part};
 use programme::facts::relationship::assortment::{Assortment, Shelf};
 use programme::facts::relationship::interactions::{Cell, Interactions};
@@ -92,6 +93,9 @@ fn answer(given: &Given) -> StoredAnswer {
         criteria: given.criteria.iter().map(|criterion| criterion.item).collect(),
         criterion_score_milli: given.criteria.iter().map(|criterion| criterion.score_milli).collect(),
         criterion_importance_milli: given.criteria.iter().map(|criterion| criterion.importance_milli).collect(),
+        bought_store: given.bought.store,
+        bought_channel: given.bought.channel,
+        bought_tier: given.bought.tier,
     }
 }
 
@@ -122,6 +126,7 @@ fn given(stored: StoredAnswer) -> Result<Given, CorruptState> {
     });
     Ok(Given {
         criteria: criteria.collect(),
+        bought: Sold { store: stored.bought_store, channel: stored.bought_channel, tier: stored.bought_tier },
         at: Timestamp(stored.at_ms),
         event: stored.event,
         survey: stored.survey,
