@@ -11,6 +11,7 @@ use crate::editions::Programme;
 use crate::event::{self, ErasureRequested, Event};
 use crate::facts::seen::fingerprint;
 use crate::facts::{Booked, Folded};
+use crate::ledger::PointsStanding;
 use crate::mechanic::{Conclusion, Happened};
 use crate::terms::Terms;
 use crate::time::Timestamp;
@@ -47,7 +48,7 @@ impl Programme {
         }
         self.wake(&event.customer_id, customer, event.at, decisions);
         self.look_back(customer, event.at);
-        let folded = self.take(customer, event, decisions);
+        let folded = self.take(customer, event, None, decisions);
         if folded == Folded::New {
             self.remember(customer, event);
         }
@@ -55,7 +56,14 @@ impl Programme {
     }
 
     /// Takes one event in and judges, at its own instant or, where the customer was judged later already, at that one.
-    fn take(&self, customer: &mut Customer, event: &Event, decisions: &mut Vec<Decision>) -> Folded {
+    /// `answered` has what tills were told meanwhile, where it is taken in again.
+    fn take(
+        &self,
+        customer: &mut Customer,
+        event: &Event,
+        answered: Option<&PointsStanding>,
+        decisions: &mut Vec<Decision>,
+    ) -> Folded {
         let correction = late::comes_late(customer, event);
         let at = if correction { customer.standing.clock } else { event.at };
         let Ok(booked) = customer.facts.fold(event, self.terms_at(at), self.zone()) else {
@@ -65,7 +73,7 @@ impl Programme {
             // The first event of all is one of the lowest tier.
             note_tier(customer, event, booked.as_ref());
         }
-        let happened = Happened { event, booked: booked.as_ref() };
+        let happened = Happened { event, booked: booked.as_ref(), answered };
         let cause = Cause { happened: Some(happened), terms_changed: false, correction, from_id: None };
         self.judge(&event.customer_id, customer, at, &cause, decisions);
         Folded::New
@@ -131,7 +139,7 @@ impl Programme {
         *customer = Customer { erased_at: Some(at), ..Customer::default() };
         let body = Body::CustomerErased(CustomerErased { request_id: request.request_id.clone() });
         let cause = Cause {
-            happened: Some(Happened { event, booked: None }),
+            happened: Some(Happened { event, booked: None, answered: None }),
             terms_changed: false,
             correction,
             from_id: None,
