@@ -73,7 +73,8 @@ impl Published {
                 return Ok(());
             };
             let progress = Progress::decode(value)?;
-            if progress.whole && own.progress.is_none_or(|before| before.since != progress.since) {
+            let becomes_whole = own.progress.is_none_or(|before| !before.whole || before.since != progress.since);
+            if progress.whole && becomes_whole {
                 // What an earlier life of the task published, and not this one, was taken out meanwhile.
                 own.parts.retain(|key, (sequence, value)| {
                     let holds = *sequence >= progress.since;
