@@ -26,26 +26,35 @@ fn event(id: &str, customer: u32, day: Day, body: &str) -> String {
     )
 }
 
-/// 400 customers over 200 days who come every 2 to 30 days or so and leave after a purchase with a chance of 0 to 28 %.
-fn history() -> TempDir {
-    let directory = tempfile::tempdir().unwrap();
+/// Purchases as `(customer, day, minor units)`: 400 customers over 200 days who come every 2 to 30 days or so and leave after a
+/// purchase with a chance of 0 to 28 %.
+fn purchases() -> Vec<(u32, i32, u32)> {
     let mut random = congruential(7);
-    let mut lines = Vec::new();
+    let mut purchases = Vec::new();
     for customer in 0..400 {
         let gap_days = 2 + random() % 29;
         let mut day = random() % 60;
         while day < 200 {
             let minor = 500 + 100 * (customer % 40) + random() % 2_000;
-            let body = format!(
-                r#""purchase":{{"basketId":"b{customer}-{day}","currency":"USD","amountMinor":"{minor}"}}"#
-            );
-            lines.push((day, event(&format!("e{customer}-{day}"), customer, FIRST.plus(day as i32), &body)));
+            purchases.push((customer, day as i32, minor));
             day += 1 + random() % (2 * gap_days);
             if random() % 100 < customer % 5 * 7 {
                 break;
             }
         }
     }
+    purchases
+}
+
+/// A folder with a file of these.
+fn history() -> TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    let line = |(customer, day, minor): (u32, i32, u32)| {
+        let basket =
+            format!(r#""purchase":{{"basketId":"b{customer}-{day}","currency":"USD","amountMinor":"{minor}"}}"#);
+        (day, event(&format!("e{customer}-{day}"), customer, FIRST.plus(day), &basket))
+    };
+    let mut lines: Vec<(i32, String)> = purchases().into_iter().map(line).collect();
     lines.sort();
     let text = lines.iter().fold(String::new(), |mut text, (_, line)| {
         writeln!(text, "{line}").unwrap();
@@ -208,6 +217,30 @@ fn alarms_are_counted_as_they_would_have_been_raised() {
     assert_eq!((own.alarms, own.right), (2, 1));
 }
 
+// Who stands at a low bound on the very day of a purchase is the likeliest to be lost, and had no alarm once.
+#[test]
+fn whoever_is_at_the_bound_when_they_buy_has_an_alarm_too() {
+    let people = [person(&[0, 40, 80]), person(&[0, 40, 80, 85, 130])];
+    let watch = Watch {
+        after: FIRST.plus(60),
+        until: FIRST.plus(120),
+        horizon_days: 30,
+        shopping_days_min: 3,
+        silence_days_min: 7,
+    };
+    // Three visits fade to one and a little on the day of the third.
+    let alarms = watch.at(&people, &Scorer::Faded { tau_days: 10.0 }, -1.5);
+    assert_eq!((alarms.alarms, alarms.right, alarms.silence_days), (2, 2, Some(7)));
+    // One more visit after five days: at the bound from the seventh day after it on, and not before.
+    let late = Watch { after: FIRST.plus(88), until: FIRST.plus(91), ..watch };
+    let alarms = late.at(&people, &Scorer::Faded { tau_days: 10.0 }, -1.5);
+    assert_eq!((alarms.alarms, alarms.right), (0, 0));
+    assert_eq!(
+        Watch { until: FIRST.plus(92), ..late }.at(&people, &Scorer::Faded { tau_days: 10.0 }, -1.5).alarms,
+        1
+    );
+}
+
 // A histogram that loses customers, or weeks that lose purchases, would be believed.
 #[test]
 fn curves_count_everybody_once() {
@@ -254,18 +287,28 @@ fn customers_who_tell_nothing_are_refused_or_fitted() {
         (0..customers).flat_map(of).collect::<Vec<_>>()
     };
     let once: Vec<_> = (0..50).map(|customer| (customer, (customer % 90) as i32, 10_00)).collect();
-    let mut ahead = weekly(30, 10_00);
-    // A till whose clock is wrong: nothing was bought for years before it.
-    ahead.push((3, 2_000, 10_00));
+    // These can be fitted.
+    let varied =
+        |minor: u32| purchases().into_iter().map(|(customer, day, _)| (customer, day, minor)).collect::<Vec<_>>();
+    let mut ahead = varied(10_00);
+    // A till whose clock is wrong: its basket is refused, and the others count.
+    ahead.push((3, 20_000, 10_00));
     for (what, purchases) in [
         ("nobody", Vec::new()),
         ("one customer", weekly(1, 10_00)),
         ("identical gaps", weekly(40, 10_00)),
         ("one-time buyers", once),
-        ("zero spend", weekly(40, 0)),
+        ("zero spend", varied(0)),
+        ("one price", varied(10_00)),
         ("a last purchase far ahead", ahead),
     ] {
-        match fitted_to(&purchases) {
+        let fitted = fitted_to(&purchases);
+        assert_eq!(
+            fitted.is_ok(),
+            ["zero spend", "one price", "a last purchase far ahead"].contains(&what),
+            "{what}: {fitted:?}"
+        );
+        match fitted {
             Ok((page, model)) => {
                 let broken = [&page, &model].into_iter().any(|text| text.contains("NaN") || text.contains("inf"));
                 assert!(!broken, "{what}: {page}\n{model}");

@@ -9,7 +9,9 @@ use crate::customer::Customer;
 use crate::editions::Programme;
 use crate::history;
 use crate::terms::Terms;
+use crate::terms::churn::partial::Partial;
 use crate::terms::control::Control;
+use crate::terms::reactivation::Reactivation;
 
 fn terms(share_permille: u32) -> Terms {
     let mut terms = history::terms();
@@ -133,4 +135,46 @@ fn only_what_is_asked_for_is_followed() {
     let found: Vec<(bool, i64)> =
         customer.standing.followed.iter().map(|one| (one.returned, one.spend_minor)).collect();
     assert_eq!(found, [(false, 0), (true, 700)]);
+}
+
+// A loss in part is said during a day, whose purchase does not count as coming back; an offer is made at midnight.
+#[test]
+fn losses_in_part_and_offers_are_followed_too() {
+    let mut terms = terms(1);
+    terms.consent.default_granted = true;
+    terms.churn.partial = Some(Partial {
+        window_days: 28,
+        habit_windows: 2,
+        purchases_min: 6,
+        visits_permille_min: 750,
+        spend_permille_max: 600,
+        hysteresis_permille: 150,
+        categories_dropped_min: None,
+        cool_down_days: 0,
+    });
+    terms.reactivation = Some(Reactivation {
+        categories_max: 8,
+        purchases_min: 3,
+        silence_factor_permille: 1500,
+        silence_days_min: 2,
+        offer: "come_back".into(),
+        purpose: "marketing".into(),
+        discount_permille: 100,
+        valid_days: 14,
+        ..Reactivation::default()
+    });
+    let visits = (0..24).map(|week| {
+        let (day, goods) = (Day(19_723 + 7 * week), if week < 16 { ("100", "bread") } else { ("50", "milk") });
+        format!("{day} purchase b{week} {}.00 lines={}:1:{}.00", goods.0, goods.1, goods.0)
+    });
+    let history = visits.collect::<Vec<_>>().join("\n");
+    let told: Vec<String> = followed(terms, &history)
+        .iter()
+        .map(|one| format!("{:?} {} to {}: {}", one.what, one.first, one.ends(), one.spend_minor))
+        .collect();
+    assert_eq!(
+        told,
+        ["Offer 2024-04-26 to 2024-05-26: 20000", "PartialWarning 2024-05-14 to 2024-06-13: 20000"],
+        "four visits at 50 each within either"
+    );
 }
