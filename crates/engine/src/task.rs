@@ -350,8 +350,9 @@ impl Task {
         }
 
         self.stage_counts(changes, staged)?;
+        let mut of_groups = Vec::new();
         for (message, said) in called.events.iter().filter_map(|held| held.arrival.contribution()) {
-            groups.take(message, said, &rules.programme, &mut folded.decisions);
+            groups.take(message, said, &rules.programme, &mut of_groups);
         }
         groups.stage(self.id, changes, staged);
         self.tally.members_beyond += groups.members_beyond;
@@ -362,7 +363,9 @@ impl Task {
         decisions.sort_by(|a, b| {
             (a.effective_at, &a.customer_id, a.sequence).cmp(&(b.effective_at, &b.customer_id, b.sequence))
         });
-        for decision in &decisions {
+        // Those of groups are in order of what was told. Neither their time nor their count says it where everybody left and
+        // somebody of a task that is behind begins a group anew.
+        for decision in decisions.iter().chain(&of_groups) {
             self.tally.decision(decision);
             stage_decision(self.id, rules, decision, now, staged);
         }
