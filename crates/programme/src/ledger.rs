@@ -104,6 +104,11 @@ impl PointsStanding {
         self.accounts.iter().find(|account| account.currency == currency)
     }
 
+    /// The payment of that id; `None` where it was not asked for, or is not remembered.
+    pub fn redemption(&self, id: &str) -> Option<&Redemption> {
+        self.accounts.iter().flat_map(|account| &account.redemptions).find(|paid| paid.id == id)
+    }
+
     /// Points earned from `first` to `last`, both inclusive, in the account of the programme's currency, less what was
     /// taken back; as far back as tiers ask.
     pub fn earned_between(&self, first: Day, last: Day) -> i64 {

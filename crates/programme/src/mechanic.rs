@@ -21,6 +21,7 @@ use crate::customer::Standing;
 use crate::decision::{Body, EngagementChanged, Evidence, Move};
 use crate::event::Event;
 use crate::facts::{Booked, Facts};
+use crate::ledger::PointsStanding;
 use crate::terms::Terms;
 use crate::time::{Day, Timestamp, Zone};
 
@@ -46,6 +47,8 @@ pub struct Happened<'a> {
     pub event: &'a Event,
     /// What it did to its basket, where it is about one.
     pub booked: Option<&'a Booked>,
+    /// It is taken in again, and these are the points that were announced meanwhile: what tills were answered in them stands.
+    pub answered: Option<&'a PointsStanding>,
 }
 
 /// What a mechanic concluded anew.

@@ -10,6 +10,7 @@ use crate::decision::{Body, CustomerErased, Decision};
 use crate::editions::Programme;
 use crate::event::{self, ErasureRequested, Event};
 use crate::facts::Folded;
+use crate::ledger::PointsStanding;
 use crate::mechanic::{Conclusion, Happened};
 use crate::terms::Terms;
 use crate::time::Timestamp;
@@ -46,7 +47,7 @@ impl Programme {
         }
         self.wake(&event.customer_id, customer, event.at, decisions);
         self.look_back(customer, event.at);
-        let folded = self.take(customer, event, decisions);
+        let folded = self.take(customer, event, None, decisions);
         if folded == Folded::New {
             self.remember(customer, event);
         }
@@ -54,7 +55,14 @@ impl Programme {
     }
 
     /// Takes one event in and judges, at its own instant or, where the customer was judged later already, at that one.
-    fn take(&self, customer: &mut Customer, event: &Event, decisions: &mut Vec<Decision>) -> Folded {
+    /// `answered` has what tills were told meanwhile, where it is taken in again.
+    fn take(
+        &self,
+        customer: &mut Customer,
+        event: &Event,
+        answered: Option<&PointsStanding>,
+        decisions: &mut Vec<Decision>,
+    ) -> Folded {
         let correction = late::comes_late(customer, event);
         let at = if correction { customer.standing.clock } else { event.at };
         let Ok(booked) = customer.facts.fold(event, self.terms_at(at), self.zone()) else {
@@ -66,7 +74,7 @@ impl Programme {
             // The first event of all is paid in the lowest tier.
             customer.facts.baskets.note_tier(booked.after.id, customer.standing.tier.position + 1);
         }
-        let happened = Happened { event, booked: booked.as_ref() };
+        let happened = Happened { event, booked: booked.as_ref(), answered };
         let cause = Cause { happened: Some(happened), terms_changed: false, correction, from_id: None };
         self.judge(&event.customer_id, customer, at, &cause, decisions);
         Folded::New
@@ -132,7 +140,7 @@ impl Programme {
         *customer = Customer { erased_at: Some(at), ..Customer::default() };
         let body = Body::CustomerErased(CustomerErased { request_id: request.request_id.clone() });
         let cause = Cause {
-            happened: Some(Happened { event, booked: None }),
+            happened: Some(Happened { event, booked: None, answered: None }),
             terms_changed: false,
             correction,
             from_id: None,

@@ -20,7 +20,7 @@ fn judge(moment: &Moment<'_>, _facts: &Facts, standing: &mut Standing, _conclude
     let draws = &mut standing.draws.draws;
     let of = |kept: &DrawStanding| terms.iter().find(|draw| draw.name == kept.name);
     draws.retain(|kept| of(kept).is_some_and(|draw| moment.day < draw.forgotten_from()));
-    if let Some(Happened { event, booked: Some(booked) }) = moment.happened {
+    if let Some(Happened { event, booked: Some(booked), .. }) = moment.happened {
         let day = moment.zone.day(event.at);
         let late_days = moment.terms.memory.late_days;
         let counting =

@@ -138,7 +138,9 @@ impl<'a> Books<'a> {
             event::Body::Interacted(interacted) => {
                 self.give_bonuses(event, Occasion::Interacted(interacted.kind));
             }
-            event::Body::RedemptionRequested(requested) => self.requested(event.at, requested),
+            event::Body::RedemptionRequested(requested) => {
+                self.requested(event.at, requested, happened.answered);
+            }
             event::Body::RedemptionSettled(settled) => self.settled(event.at, settled),
             event::Body::PointsAdjusted(adjusted) => self.adjusted(event, adjusted),
             event::Body::Enrolled(_)

@@ -96,7 +96,7 @@ impl Programme {
         let body = event::Body::IdentityMerged(IdentityMerged { absorbed_id: String::new() });
         let (id, customer_id_of) = (event_id.to_string(), customer_id.to_string());
         let event = Event { id, customer_id: customer_id_of, at: customer.standing.clock, body };
-        let happened = Some(Happened { event: &event, booked: None });
+        let happened = Some(Happened { event: &event, booked: None, answered: None });
         let cause = Cause { happened, terms_changed: false, correction: false, from_id: None };
         self.tell_group(customer_id, customer, &cause);
     }

@@ -19,6 +19,7 @@ use crate::decision::Decision;
 use crate::editions::Programme;
 use crate::event::Event;
 use crate::facts::Folded;
+use crate::ledger::PointsStanding;
 use crate::mechanic::Happened;
 use crate::time::{DAY_MS, Timestamp};
 
@@ -60,23 +61,24 @@ impl Programme {
         let Some(past) = &mut customer.past else { return };
         past.events.push(event.clone());
         if let Some(horizon) = self.horizon(customer.standing.clock) {
-            self.let_go(past, horizon);
+            self.let_go(past, horizon, &customer.standing.points);
         }
     }
 
     /// Moves the past forward to `horizon`.
-    fn let_go(&self, past: &mut Past, horizon: Timestamp) {
+    fn let_go(&self, past: &mut Past, horizon: Timestamp, answered: &PointsStanding) {
         let gone = past.events.partition_point(|event| event.at <= horizon);
-        self.live_through(&mut past.before, &past.events[..gone]);
+        self.live_through(&mut past.before, &past.events[..gone], answered);
         past.events.drain(..gone);
     }
 
-    /// Takes in `events`, in order of time, with the wakeups before each, and says nothing of it.
-    fn live_through(&self, customer: &mut Customer, events: &[Event]) {
+    /// Takes in `events`, in order of time, with the wakeups before each, and says nothing of it. What tills were `answered`
+    /// stands: they acted on it.
+    fn live_through(&self, customer: &mut Customer, events: &[Event], answered: &PointsStanding) {
         let mut unsaid = Vec::new();
         for event in events {
             self.fire(&event.customer_id, customer, event.at, &mut unsaid);
-            self.take(customer, event, &mut unsaid);
+            self.take(customer, event, Some(answered), &mut unsaid);
             unsaid.clear();
             customer.standing.leave_group_untold();
         }
@@ -95,11 +97,11 @@ impl Programme {
         match customer.past.take() {
             Some(past) if in_reach && covers(&past) => self.judge_again(customer, past, event, decisions),
             past => {
-                let folded = self.take(customer, event, decisions);
+                let folded = self.take(customer, event, None, decisions);
                 customer.past = past;
                 if let (Folded::New, Some(past)) = (folded, &mut customer.past) {
                     // It belongs before the past, and is known there from now on.
-                    self.take(&mut past.before, event, &mut Vec::new());
+                    self.take(&mut past.before, event, Some(&customer.standing.points), &mut Vec::new());
                     past.before.standing.leave_group_untold();
                 }
                 folded
@@ -122,11 +124,11 @@ impl Programme {
         let place = past.events.partition_point(|earlier| earlier.order() <= event.order());
         past.events.insert(place, event.clone());
         let mut again = past.before.clone();
-        self.live_through(&mut again, &past.events);
+        self.live_through(&mut again, &past.events, &customer.standing.points);
         self.fire(&event.customer_id, &mut again, clock, &mut Vec::new());
         again.standing.sequence = customer.standing.sequence;
         again.standing.clock = clock;
-        let happened = Happened { event, booked: None };
+        let happened = Happened { event, booked: None, answered: None };
         let cause = Cause { happened: Some(happened), terms_changed: false, correction: true, from_id: None };
         self.correct(&event.customer_id, &mut again, &customer.standing, &cause, decisions);
         let identity = std::mem::take(&mut customer.identity);

@@ -194,7 +194,7 @@ impl Programme {
 
     /// A conclusion about an id that rests on nothing but the event.
     fn plain_decision(&self, own: &str, sequence: u64, at: Timestamp, event: &Event, body: Body) -> Decision {
-        let happened = Some(Happened { event, booked: None });
+        let happened = Some(Happened { event, booked: None, answered: None });
         let cause = Cause { happened, terms_changed: false, correction: false, from_id: None };
         let id = cause.decision_id(own, at, kind(&body), 0);
         cause.decision(id, own, sequence, at, self.edition_at(at), Conclusion { body, evidence: Vec::new() })
@@ -261,7 +261,7 @@ impl Programme {
         decisions: &mut Vec<Decision>,
     ) {
         let at = event.at;
-        let happened = Some(Happened { event, booked: None });
+        let happened = Some(Happened { event, booked: None, answered: None });
         let moment = Moment { happened, ..self.moment(at) };
         let mut announced = customer.standing.clone();
         if announced.tier.name.is_empty() {

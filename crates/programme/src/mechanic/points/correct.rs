@@ -1,18 +1,15 @@
 //! Something came late, and the last days were judged again: what differs from what was announced is said.
 //!
-//! Tills were answered already, and acted on it. So an answer stands, whatever would have been answered had everything come
-//! in time, and a payment that was not answered yet is answered now. Where a balance may fall below nothing, what such a
-//! payment had that was not there is owed. The rest is one line for what moved of each account.
+//! What tills were answered stands in the second judgement too ([`super::redeem`]). A payment that was not answered yet is
+//! answered now; the rest is one line for what moved of each account.
 
 use super::{Books, Entry, partners, sum};
 use crate::customer::Standing;
 use crate::decision::{PointsKind, PointsPart};
 use crate::facts::Facts;
 use crate::ledger::Account;
-use crate::ledger::lot::{Lot, Source};
-use crate::ledger::redemption::{Part, Redemption, State};
+use crate::ledger::redemption::{Redemption, State};
 use crate::mechanic::{Conclusion, Moment};
-use crate::terms::points::ReturnsPolicy;
 
 /// Says how the accounts of `standing` differ from those that were announced.
 pub(super) fn correct(
@@ -28,9 +25,6 @@ pub(super) fn correct(
     }
     let counted = partners::counted(moment, &standing.points);
     let mut books = Books::open(moment, terms, facts, &mut standing.points);
-    for account in &announced.points.accounts {
-        books.stand_by_answers(account);
-    }
     for account in 0..books.points.accounts.len() {
         let none = Account::of(&books.points.accounts[account].currency);
         let before = announced.points.account(&none.currency).unwrap_or(&none);
@@ -42,62 +36,6 @@ pub(super) fn correct(
 }
 
 impl Books<'_> {
-    /// What tills were told of payments goes on to hold in the account that was made anew.
-    fn stand_by_answers(&mut self, announced: &Account) {
-        let number = self.account(&announced.currency);
-        let place =
-            |account: &Account, told: &Redemption| account.redemptions.iter().position(|paid| paid.id == told.id);
-        // What was refused is free first, so that what was granted finds it.
-        for told in announced.redemptions.iter().filter(|told| told.state == State::Declined) {
-            let account = &mut self.points.accounts[number];
-            let Some(place) = place(account, told).filter(|place| account.redemptions[*place].holds()) else {
-                continue;
-            };
-            let paid = &mut account.redemptions[place];
-            let back = paid.release(paid.spent());
-            paid.state = State::Declined;
-            paid.claimed = 0;
-            for part in back {
-                account.lot_mut(part.lot).expect("lots that were paid with are kept").left += part.points;
-                account.pay_debt_with(part.lot);
-            }
-        }
-        for told in announced.redemptions.iter().filter(|told| told.holds()) {
-            let account = &mut self.points.accounts[number];
-            let is_refused = |place: &usize| account.redemptions[*place].state == State::Declined;
-            let Some(place) = place(account, told).filter(is_refused) else { continue };
-            let mut parts = account.take_active(told.spent());
-            let missing = told.spent() - sum(&parts);
-            if self.terms.returns == ReturnsPolicy::MayGoNegative {
-                parts.extend(self.lend(number, told, missing));
-            }
-            let points = sum(&parts) + told.given_back;
-            self.points.accounts[number].redemptions[place] =
-                Redemption { points, claimed: 0, parts, ..told.clone() };
-        }
-    }
-
-    /// Pays up to `points` of a payment with points that are owed from now on. They have a lot of their own, so that they
-    /// come back to it should the payment be undone, and pay the debt, or what was paid of it.
-    fn lend(&mut self, account: usize, paid: &Redemption, points: i64) -> Option<Part> {
-        let expires_at = self.expires_at(paid.at);
-        let account = &mut self.points.accounts[account];
-        let points = account.owe(points);
-        let lot = Lot {
-            number: 0,
-            source: Source::Bonus(paid.id.clone()),
-            at: paid.at,
-            earned: points,
-            taken_back: 0,
-            expired: 0,
-            left: 0,
-            waits: None,
-            expires_at,
-            price: None,
-        };
-        (points > 0).then(|| Part { lot: account.add(lot), points })
-    }
-
     fn correct_account(&mut self, account: usize, before: &Account) {
         let mut said: Vec<PointsPart> = Vec::new();
         let held = &self.points.accounts[account];

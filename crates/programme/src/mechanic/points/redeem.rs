@@ -1,9 +1,17 @@
 //! Paying with points, in two steps: the points are set aside when the till asks, and spent when it settles.
+//!
+//! What a till was answered stands, also where something comes late and the last days are judged again: the till acted on it.
+//! So the same answer is given then, whatever would have been answered had everything come in time, and what follows from the
+//! payment follows from it, such as that goods which were paid with points earn none. What a payment had that was not there is
+//! owed, where a balance may fall below nothing; otherwise it is forgiven.
 
 use super::{Books, Entry, compared, shown, sum};
 use crate::decision::{Evidence, PointsKind};
 use crate::event::{RedemptionRequested, RedemptionSettled};
-use crate::ledger::redemption::{Redemption, Settlement, State};
+use crate::ledger::PointsStanding;
+use crate::ledger::lot::{Lot, Source};
+use crate::ledger::redemption::{Part, Redemption, Settlement, State};
+use crate::terms::points::ReturnsPolicy;
 use crate::time::Timestamp;
 
 impl Books<'_> {
@@ -14,18 +22,30 @@ impl Books<'_> {
     }
 
     /// Sets points aside, or says why not. A request that is known by its id changes nothing.
-    pub(super) fn requested(&mut self, at: Timestamp, requested: &RedemptionRequested) {
+    pub(super) fn requested(
+        &mut self,
+        at: Timestamp,
+        requested: &RedemptionRequested,
+        answered: Option<&PointsStanding>,
+    ) {
         let id = &requested.redemption_id;
         if self.find_redemption(id).is_some() {
             return;
         }
         let account = self.account(&requested.currency);
         let refusals = self.refusals(account, requested);
-        let declined = !refusals.is_empty();
-        let parts = match declined {
+        let answer = answered.and_then(|announced| announced.redemption(id)).map(|paid| paid.state);
+        let declined = answer.map_or(!refusals.is_empty(), |state| state == State::Declined);
+        let mut parts = match declined {
             true => Vec::new(),
             false => self.points.accounts[account].take_active(requested.points),
         };
+        let mut claimed = 0;
+        if !declined && let Some((part, forgiven)) = self.lend(account, at, id, requested.points - sum(&parts)) {
+            // What is forgiven goes first should the payment be undone, and goes nowhere.
+            parts.insert(if forgiven { 0 } else { parts.len() }, part);
+            claimed = if forgiven { part.points } else { 0 };
+        }
         let points = sum(&parts);
         let state = if declined { State::Declined } else { State::Open };
         self.points.accounts[account].redemptions.push(Redemption {
@@ -34,19 +54,43 @@ impl Books<'_> {
             at,
             points,
             given_back: 0,
-            claimed: 0,
+            claimed,
             state,
             parts: parts.clone(),
         });
         let kind = if declined { PointsKind::Declined } else { PointsKind::Redeemed };
         let evidence = if declined { refusals } else { vec![shown("points_asked", points)] };
-        let entry = Entry::of(kind, -points, self.sources(account, &parts, -1));
+        let moved = &parts[usize::from(claimed > 0)..];
+        let entry = Entry::of(kind, -sum(moved), self.sources(account, moved, -1));
         let basket_id = Some(requested.basket_id.clone()).filter(|id| !id.is_empty());
         self.say(account, Entry { basket_id, redemption_id: Some(id.clone()), evidence, ..entry });
         if let Some(place) = self.points.early.iter().position(|early| early.redemption_id == *id) {
             let early = self.points.early.remove(place);
             self.settle(account, self.points.accounts[account].redemptions.len() - 1, early.confirmed);
         }
+    }
+
+    /// Pays up to `points` of a granted payment that are not there: they are owed from now on, or forgiven, which the second
+    /// value says. They have a lot of their own. So what is owed comes back to it should the payment be undone, and pays the
+    /// debt, or what was paid of it.
+    fn lend(&mut self, account: usize, at: Timestamp, id: &str, points: i64) -> Option<(Part, bool)> {
+        let forgiven = self.terms.returns != ReturnsPolicy::MayGoNegative;
+        let expires_at = self.expires_at(at);
+        let account = &mut self.points.accounts[account];
+        let points = if forgiven { points } else { account.owe(points) };
+        let lot = Lot {
+            number: 0,
+            source: Source::Bonus(id.to_string()),
+            at,
+            earned: points,
+            taken_back: 0,
+            expired: 0,
+            left: 0,
+            waits: None,
+            expires_at,
+            price: None,
+        };
+        (points > 0).then(|| (Part { lot: account.add(lot), points }, forgiven))
     }
 
     /// What speaks against a payment: what there is, beside what was asked for; none where nothing does.

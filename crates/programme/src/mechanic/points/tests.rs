@@ -467,7 +467,7 @@ fn what_comes_late_is_corrected() {
         5 2024-01-13 points Accrued +50 RUB of b2:+50, balance 50 pending 0: Purchased (correction)
         6 2024-01-13 points Reversed -50 RUB of b2:-50, balance 0 pending 0: PurchaseTakenBack (correction)
         7 2024-01-13T12:00:01Z points Declined +0 RUB, balance 0 pending 0: RedemptionRequested balance=0/10
-        8 2024-01-13T12:00:01Z points Accrued +20 RUB of e8:+20, balance 20 pending 0: Operator (correction)
+        8 2024-01-13T12:00:01Z points Declined +0 RUB, balance 0 pending 0: RedemptionRequested (correction)
     "#]]
     .assert_eq(&decided);
 }
@@ -492,9 +492,9 @@ fn what_a_granted_payment_lacks_is_owed() {
         2 2024-01-11 points Adjusted +20 RUB of e1:+20, balance 120 pending 0, by ann: goodwill: Operator
         3 2024-01-12 points Redeemed -110 RUB of b1:-100 e1:-10, balance 10 pending 0: RedemptionRequested
         4 2024-01-12T13:00:00Z points Accrued +39 RUB of b2:+39, balance 49 pending 0: Purchased
-        5 2024-01-12T13:00:00Z points Reversed -89 RUB of e1:-10 b2:-39 debt:-40, balance -40 pending 0: PurchaseTakenBack (correction)
-        6 2024-01-13 points Reversed +110 RUB of e1:+20 b2:+50 r1:+40, balance 70 pending 0: PurchaseTakenBack
-        7 2024-01-13 points Reversed -50 RUB of b2:-30 r1:-20, balance 20 pending 0: PurchaseTakenBack
+        5 2024-01-12T13:00:00Z points Reversed -100 RUB of e1:-10 b2:-39 debt:-51, balance -51 pending 0: PurchaseTakenBack (correction)
+        6 2024-01-13 points Reversed +110 RUB of e1:+20 r1:+90, balance 59 pending 0: PurchaseTakenBack
+        7 2024-01-13 points Reversed -39 RUB of r1:-39, balance 20 pending 0: PurchaseTakenBack
     "#]].assert_eq(&corrected(&format!("{paid} 2024-01-13 void b2")));
     // Twice late: what is owed is owed once.
     expect![[r#"
@@ -502,13 +502,13 @@ fn what_a_granted_payment_lacks_is_owed() {
         2 2024-01-11 points Adjusted +20 RUB of e1:+20, balance 120 pending 0, by ann: goodwill: Operator
         3 2024-01-12 points Redeemed -110 RUB of b1:-100 e1:-10, balance 10 pending 0: RedemptionRequested
         4 2024-01-12T13:00:00Z points Accrued +39 RUB of b2:+39, balance 49 pending 0: Purchased
-        5 2024-01-12T13:00:00Z points Reversed -89 RUB of e1:-10 b2:-39 debt:-40, balance -40 pending 0: PurchaseTakenBack (correction)
-        6 2024-01-12T13:00:00Z points Accrued +10 RUB of debt:+10, balance -30 pending 0: Purchased (correction)
-        7 2024-01-14 points Accrued +100 RUB of b4:+100, balance 70 pending 0: Purchased
-        8 2024-01-15 points Reversed +55 RUB of e1:+20 b3:+10 b2:+25, balance 125 pending 0: PurchaseTakenBack
-        9 2024-01-15 points Reversed -25 RUB of b2:-25, balance 100 pending 0: PurchaseTakenBack
-        10 2024-01-16 points Reversed +55 RUB of b2:+25 r1:+30, balance 155 pending 0: PurchaseTakenBack
-        11 2024-01-16 points Reversed -25 RUB of b2:-25, balance 130 pending 0: PurchaseTakenBack
+        5 2024-01-12T13:00:00Z points Reversed -100 RUB of e1:-10 b2:-39 debt:-51, balance -51 pending 0: PurchaseTakenBack (correction)
+        6 2024-01-12T13:00:00Z points Accrued +10 RUB of debt:+10, balance -41 pending 0: Purchased (correction)
+        7 2024-01-14 points Accrued +100 RUB of b4:+100, balance 59 pending 0: Purchased
+        8 2024-01-15 points Reversed +55 RUB of e1:+20 b3:+10 r1:+25, balance 114 pending 0: PurchaseTakenBack
+        9 2024-01-15 points Reversed -20 RUB of e1:-20, balance 94 pending 0: PurchaseTakenBack
+        10 2024-01-16 points Reversed +55 RUB of r1:+55, balance 149 pending 0: PurchaseTakenBack
+        11 2024-01-16 points Reversed -19 RUB of b3:-10 r1:-9, balance 130 pending 0: PurchaseTakenBack
         12 2024-02-10 points Declined +0 RUB, balance 130 pending 0: RedemptionRequested balance=130/200
     "#]].assert_eq(&corrected(&format!(
         "{paid} 2024-01-11 purchase b3 100.00
@@ -517,6 +517,74 @@ fn what_a_granted_payment_lacks_is_owed() {
          2024-01-16 void b2
          2024-02-10 redeem r2 200 b5 1000.00"
     )));
+}
+
+// Goods that the till let somebody pay with points earn none, also when it turns out that the points were never there: what
+// a correction makes of a basket is what was printed on its receipt.
+#[test]
+fn goods_paid_with_points_earn_none_after_a_correction_either() {
+    let corrected = |returns| {
+        let mut terms = terms(Points { returns, ..plain() });
+        terms.memory.late_days = 10;
+        history::decide(
+            terms,
+            "2024-01-10 purchase b1 1000.00
+             2024-01-12 redeem r1 100 b2 500.00
+             2024-01-12 settle r1 confirmed
+             2024-01-12T13:00:00Z purchase b2 500.00
+             2024-01-11 void b1
+             2024-01-11 purchase b3 300.00
+             2024-01-13 return b2 250.00
+             2024-01-14 void b2",
+        )
+    };
+    expect![[r#"
+        1 2024-01-10 points Accrued +100 RUB of b1:+100, balance 100 pending 0: Purchased
+        2 2024-01-12 points Redeemed -100 RUB of b1:-100, balance 0 pending 0: RedemptionRequested
+        3 2024-01-12T13:00:00Z points Accrued +40 RUB of b2:+40, balance 40 pending 0: Purchased
+        4 2024-01-13 points Reversed -20 RUB of b2:-20, balance 20 pending 0: PurchaseTakenBack
+        5 2024-01-14 points Reversed +30 RUB of b3:+30, balance 50 pending 0: PurchaseTakenBack
+        6 2024-01-14 points Reversed -20 RUB of b2:-20, balance 30 pending 0: PurchaseTakenBack
+    "#]]
+    .assert_eq(&corrected(ReturnsPolicy::WithinBalance));
+    expect![[r#"
+        1 2024-01-10 points Accrued +100 RUB of b1:+100, balance 100 pending 0: Purchased
+        2 2024-01-12 points Redeemed -100 RUB of b1:-100, balance 0 pending 0: RedemptionRequested
+        3 2024-01-12T13:00:00Z points Accrued +40 RUB of b2:+40, balance 40 pending 0: Purchased
+        4 2024-01-12T13:00:00Z points Reversed -100 RUB of b2:-40 debt:-60, balance -60 pending 0: PurchaseTakenBack (correction)
+        5 2024-01-12T13:00:00Z points Accrued +30 RUB of debt:+30, balance -30 pending 0: Purchased (correction)
+        6 2024-01-13 points Reversed +50 RUB of b3:+30 r1:+20, balance 20 pending 0: PurchaseTakenBack
+        7 2024-01-13 points Reversed -20 RUB of r1:-20, balance 0 pending 0: PurchaseTakenBack
+        8 2024-01-14 points Reversed +50 RUB of r1:+50, balance 50 pending 0: PurchaseTakenBack
+        9 2024-01-14 points Reversed -20 RUB of r1:-20, balance 30 pending 0: PurchaseTakenBack
+    "#]].assert_eq(&corrected(ReturnsPolicy::MayGoNegative));
+}
+
+// A payment that was refused stays so when the last days are judged again: points that it would have spent, and that have
+// ended since, must not come to life, or they would end a second time, before the last that was said.
+#[test]
+fn what_was_refused_stays_refused() {
+    let expiry = Expiry::Days { days: 10 };
+    let mut terms = terms(Points { expiry, returns: ReturnsPolicy::PendingOnly, ..plain() });
+    terms.memory.late_days = 20;
+    let decided = history::decide(
+        terms,
+        "2024-01-12 redeem r1 30 b9 1000.00
+         2024-01-11 adjust 47 goodwill
+         until 2024-01-25
+         2024-01-28 purchase b1 100.00
+         2024-01-27 purchase b2 200.00
+         until 2024-03-01",
+    );
+    expect![[r#"
+        1 2024-01-12 points Declined +0 RUB, balance 0 pending 0: RedemptionRequested balance=0/30
+        2 2024-01-12 points Accrued +47 RUB of e1:+47, balance 47 pending 0, 47 expire 2024-01-21T00:00:00Z: Operator (correction)
+        3 2024-01-21T00:00:00Z points Expired -47 RUB of e1:-47, balance 0 pending 0: TimePassed
+        4 2024-01-28 points Accrued +10 RUB of b1:+10, balance 10 pending 0, 10 expire 2024-02-07T00:00:00Z: Purchased
+        5 2024-01-28 points Accrued +20 RUB of b2:+20, balance 30 pending 0, 20 expire 2024-02-06T00:00:00Z: Purchased (correction)
+        6 2024-02-06T00:00:00Z points Expired -20 RUB of b2:-20, balance 10 pending 0, 10 expire 2024-02-07T00:00:00Z: TimePassed
+        7 2024-02-07T00:00:00Z points Expired -10 RUB of b1:-10, balance 0 pending 0: TimePassed
+    "#]].assert_eq(&decided);
 }
 
 /// What follows for points when other mechanics have concluded something of the same event.
@@ -537,7 +605,7 @@ impl Beside {
         let moment = self.programme.moment(event.at);
         let Customer { facts, standing, .. } = &mut self.customer;
         let booked = facts.fold(&event, moment.terms, moment.zone).expect("each event is another");
-        let happened = Some(Happened { event: &event, booked: booked.as_ref() });
+        let happened = Some(Happened { event: &event, booked: booked.as_ref(), answered: None });
         let conclusion = |body| Conclusion { body, evidence: Vec::new() };
         let mut concluded: Vec<Conclusion> = concluded.into_iter().map(conclusion).collect();
         let before = concluded.len();
