@@ -25,9 +25,11 @@ use crate::time::{DAY_MS, Timestamp};
 
 use super::judgement::Cause;
 
-/// Whether the customer was judged after `event` already.
+/// Whether the customer was judged after `event` already. Of somebody unknown time has come to nowhere, but where an id
+/// was another customer's for a while.
 pub(super) fn comes_late(customer: &Customer, event: &Event) -> bool {
-    !customer.is_unknown() && event.at < customer.standing.clock
+    let has_clock = !customer.is_unknown() || customer.standing.clock > Timestamp::default();
+    has_clock && event.at < customer.standing.clock
 }
 
 impl Programme {

@@ -65,6 +65,8 @@ impl Programme {
                 return Folded::PassedOn;
             }
             customer.standing.sequence = into.sequence;
+            // Nothing that is said from now on is dated before the last that was said under this id.
+            customer.standing.clock = into.at;
             customer.identity.merged_into = None;
         }
         match &message.body {
