@@ -3,8 +3,8 @@
 //! If this broke, a crash at a bad moment would lose a tier change, announce it twice, or announce another one than
 //! a calm day would have.
 //!
-//! `REGULARS_TEST_SEEDS=n` runs so many worlds; `REGULARS_TEST_SEED=s` runs one and writes down all that happens;
-//! `REGULARS_TEST_SCRIPT=file` does so with a script. A world that fails is made smaller and written down.
+//! `REGULARS_TEST_SEEDS=n` runs so many worlds, from that of `REGULARS_TEST_FROM` on; `REGULARS_TEST_SEED=s` runs one and writes
+//! down all that happens; `REGULARS_TEST_SCRIPT=file` does so with a script. A world that fails is made smaller and written down.
 
 use std::path::Path;
 
@@ -23,7 +23,10 @@ const SEEDS: u64 = 300;
 fn seeds(share: u64) -> (std::ops::Range<u64>, bool) {
     match asked("REGULARS_TEST_SEED") {
         Some(seed) => (seed..seed + 1, true),
-        None => (0..(asked("REGULARS_TEST_SEEDS").unwrap_or(SEEDS) / share).max(1), false),
+        None => {
+            let first = asked("REGULARS_TEST_FROM").unwrap_or(0);
+            (first..first + (asked("REGULARS_TEST_SEEDS").unwrap_or(SEEDS) / share).max(1), false)
+        }
     }
 }
 

@@ -39,6 +39,9 @@ impl World {
         let world = World::new(plan, arrivals, print);
         let result = world.live().and_then(|()| world.verdict()).and_then(|stored| world.lose_all_data(&stored));
         (0..world.processes.len()).for_each(|slot| world.stop(slot));
+        if print {
+            world.told().iter().for_each(|told| println!("{told}"));
+        }
         result.map(|()| world)
     }
 
@@ -165,6 +168,7 @@ impl World {
             // What is later than the programme judges again has no one right answer.
             true => {}
         }
+        self.check_order()?;
         self.check_chains()?;
         self.check_dead_letters()?;
         let stored = self.stored()?;
@@ -252,6 +256,21 @@ impl World {
             true => Ok(()),
             false => Err(format!("customers stand at {told:?}, not {expected:?}")),
         }
+    }
+
+    /// Whoever reads a topic hears of a customer in order of time, and of what is said at one instant in that of its count, which
+    /// begins anew after an erasure alone.
+    fn check_order(&self) -> Result<(), String> {
+        let mut last: BTreeMap<(String, String), (Timestamp, u64)> = BTreeMap::new();
+        for (topic, value) in self.decisions() {
+            let told = told::read(&value)?;
+            let place = (told.effective_at, told.sequence);
+            match last.insert((topic, told.customer_id.clone()), place) {
+                Some(before) if before >= place => return Err(format!("after {before:?} in its topic: {told}")),
+                Some(_) | None => {}
+            }
+        }
+        Ok(())
     }
 
     /// Whatever was late: each customer's decisions are counted without gaps, and each begins where the one before it
