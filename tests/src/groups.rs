@@ -2,7 +2,10 @@
 //! other, and shop together.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
+use engine::store::StoreError;
+use engine::store::stores::Stores;
 use programme::classes::relationship::Level;
 use programme::event::{Body, Enrolled, Event, Interacted, Interaction, Purchase};
 use programme::group::Group;
@@ -10,10 +13,12 @@ use programme::group::collective::Collective;
 use programme::terms::Terms;
 use programme::terms::groups::{EngagedLevel, GroupWeights, Groups};
 use programme::time::Timestamp;
+use serde_json::Value;
+use wire::stored;
 
 use crate::auditor::groups::Standing;
 use crate::chance::Chance;
-use crate::relationships;
+use crate::{relationships, told};
 
 const MINUTE_MS: i64 = 60_000;
 const DAY_MS: i64 = 86_400_000;
@@ -95,6 +100,62 @@ pub fn seen(group: &Group, terms: &Terms) -> Standing {
     let members = members.map(|member| (member.id.clone(), member.brings.pulse_micro, member.brings.engaged));
     let tied_pairs = terms.groups.as_ref().map_or(0, |groups| Collective::of(group, groups).tied_pairs);
     Standing { level: group.level.map_or("", Level::as_str), members: members.collect(), tied_pairs }
+}
+
+/// The groups that the stores below `data` hold, by account.
+///
+/// # Panics
+/// Where they cannot be read, or hold a group to which nobody belongs.
+pub fn kept(data: &Path, terms: &Terms) -> BTreeMap<String, Standing> {
+    let mut kept = BTreeMap::new();
+    for (_, store) in Stores::open_read_only(data).expect("stores can be opened") {
+        let visit = |account: &[u8], bytes: &[u8]| {
+            let account = String::from_utf8(account.to_vec()).expect("accounts are text");
+            let group = stored::decode_group(bytes).expect("our own bytes");
+            assert!(!group.is_empty(), "{account} is kept, and nobody belongs to it");
+            kept.insert(account, seen(&group, terms));
+            Ok::<(), StoreError>(())
+        };
+        store.each_group(visit).expect("a store can be read");
+    }
+    kept
+}
+
+/// The level that was announced last of each group, by account, of all that was announced, in that order.
+///
+/// # Errors
+/// Where it does not count without gaps, or does not follow from what was announced before.
+pub fn announced(decisions: impl Iterator<Item = Value>) -> Result<BTreeMap<String, String>, String> {
+    let mut announced: BTreeMap<String, (u64, String)> = BTreeMap::new();
+    for decision in decisions {
+        let account = decision["accountId"].as_str().ok_or("a decision about no account")?;
+        let level = |side: &str| decision["groupChanged"]["level"][side].as_str().unwrap_or_default().to_string();
+        let (sequence, before) = announced.entry(account.to_string()).or_default();
+        // Nobody belonged to it any more, and somebody began it anew: it had no level then.
+        if told::sequence(&decision) == Some(1) && before.is_empty() {
+            *sequence = 0;
+        }
+        if told::sequence(&decision) != Some(*sequence + 1) || level("from") != *before {
+            return Err(format!("decision {} of group {account}, after {before:?}: {decision}", *sequence + 1));
+        }
+        (*sequence, *before) = (*sequence + 1, level("to"));
+    }
+    Ok(announced.into_iter().map(|(account, (_, level))| (account, level)).collect())
+}
+
+/// What was announced last of each group is what it is.
+///
+/// # Errors
+/// The account, with how it is and what was said.
+pub fn leads_to(announced: &BTreeMap<String, String>, found: &BTreeMap<String, Standing>) -> Result<(), String> {
+    for account in announced.keys().chain(found.keys()) {
+        let told = announced.get(account).map_or("", String::as_str);
+        let level = found.get(account).map_or("", |standing| standing.level);
+        if level != told {
+            return Err(format!("group {account} is {level:?}, and {told:?} was announced last"));
+        }
+    }
+    Ok(())
 }
 
 /// The first difference between two sets of groups.

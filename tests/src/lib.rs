@@ -11,6 +11,7 @@ pub mod timers;
 pub mod told;
 
 pub mod feedback;
+pub mod filed;
 pub mod files;
 pub mod folded;
 pub mod generate;

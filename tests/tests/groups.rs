@@ -1,4 +1,5 @@
-//! Ring 3: households and companies of random histories, against the auditor at every instant.
+//! Ring 3: households and companies of random histories, against the auditor at every instant; and over files, in one task, as
+//! over partitions.
 //!
 //! If this broke, a family that has fallen apart would be courted as one, or a member who has left would still be counted. The
 //! cases are drawn from fixed seeds; `REGULARS_TEST_SEED=n` runs one.
@@ -17,7 +18,10 @@ use tests::auditor::groups::Standing;
 use tests::auditor::{self, Accepted};
 use tests::chance::Chance;
 use tests::history::BEGINNING;
-use tests::{groups, relationships, terms};
+use tests::simulation::plan::Plan;
+use tests::simulation::world::World;
+use tests::simulation::worlds::grouping_of_seed;
+use tests::{filed, groups, live, relationships, terms};
 use wire::stored;
 
 const DAYS: u32 = 90;
@@ -230,4 +234,51 @@ fn groups_do_not_depend_on_what_comes_late() {
     }
     println!("{corrected} corrections");
     assert!(corrected > 5 || std::env::var("REGULARS_TEST_SEED").is_ok(), "{corrected} corrections");
+}
+
+// A retailer who reads a year in from files, into one task, and then runs the service over many partitions has the same families.
+#[test]
+fn files_and_partitions_make_the_same_groups() {
+    let (mut compared, mut levels) = (0, 0);
+    for seed in seeds(40) {
+        let (plan, arrivals) = grouping_of_seed(seed);
+        // Who was merged leaves a redirect; when that was depends on the tasks.
+        let merges = arrivals.iter().filter_map(|arrival| arrival.event.as_ref());
+        if plan.tasks == 1 || merges.into_iter().any(|event| matches!(event.body, Body::IdentityMerged(_))) {
+            continue;
+        }
+        let folder = tempfile::tempdir().expect("a directory can be made");
+        let lines = arrivals.iter().map(|arrival| arrival.value.as_slice());
+        let files = filed::replay(folder.path(), &plan.terms, lines, plan.until());
+        let topic = files.output.join(format!("{}.jsonl", wire::topics::GROUP_CHANGED));
+        let told = topic.exists().then(|| live::lines(&topic)).into_iter().flatten();
+        let told = told.map(|line| serde_json::from_str(&line).expect("a decision is JSON"));
+        let fail = |why: String| -> ! { panic!("REGULARS_TEST_SEED={seed}: {why}") };
+        let told = groups::announced(told).unwrap_or_else(|why| fail(why));
+        let found = groups::kept(&files.data, &plan.terms);
+        groups::leads_to(&told, &found).unwrap_or_else(|why| fail(why));
+
+        let plan = Plan { faults: Vec::new(), ..plan };
+        let world = World::run(plan, arrivals, false).unwrap_or_else(|why| fail(why));
+        let terms = &world.plan.terms;
+        let (zone, accepted, until) = (world.programme.zone(), world.accepted.borrow(), world.plan.until());
+        let decisions = auditor::decisions(terms, zone, &accepted, until);
+        // What the partitions hold was found to be this by the world itself.
+        let expected = auditor::groups::groups(terms, zone, &accepted, &decisions, until);
+        groups::compare(&expected, &found).unwrap_or_else(|why| fail(why));
+        let announced = tests::simulation::groups::announced(&world).unwrap_or_else(|why| fail(why));
+        let last = |told: &BTreeMap<String, String>| -> BTreeMap<String, String> {
+            told.iter()
+                .filter(|(_, level)| !level.is_empty())
+                .map(|(id, level)| (id.clone(), level.clone()))
+                .collect()
+        };
+        assert_eq!(last(&told), last(&announced), "REGULARS_TEST_SEED={seed}");
+        (compared, levels) = (compared + found.len(), levels + last(&told).len());
+    }
+    println!("{compared} groups, {levels} of them with a level");
+    assert!(
+        levels > 20 || std::env::var("REGULARS_TEST_SEED").is_ok(),
+        "{levels} of {compared} groups have a level"
+    );
 }

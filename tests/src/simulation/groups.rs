@@ -6,7 +6,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use programme::event::Body;
-use serde_json::Value;
 use wire::stored::{account_of, decode_group, group_key};
 
 use super::merges;
@@ -15,7 +14,6 @@ use super::world::World;
 use crate::auditor;
 use crate::auditor::groups::Standing;
 use crate::groups;
-use crate::told;
 
 /// Checks every group at rest.
 ///
@@ -44,7 +42,7 @@ pub fn check(world: &World, stored: &[Stored]) -> Result<(), String> {
         }
         found.insert(account, groups::seen(&group, &plan.terms));
     }
-    check_chains(world, &found)?;
+    groups::leads_to(&announced(world)?, &found)?;
     // Whoever was erased comes back with what happens under an id that became theirs.
     if !merges::parties(&accepted).is_empty() {
         return Ok(());
@@ -59,38 +57,14 @@ pub fn check(world: &World, stored: &[Stored]) -> Result<(), String> {
     Ok(())
 }
 
-/// What was announced of each group counts without gaps, follows from what was announced before, and leads to where it stands.
-fn check_chains(world: &World, found: &BTreeMap<String, Standing>) -> Result<(), String> {
-    let mut announced: BTreeMap<String, (u64, String)> = BTreeMap::new();
+/// What was announced of the groups, in the order of each partition.
+pub fn announced(world: &World) -> Result<BTreeMap<String, String>, String> {
     let cluster = world.cluster.borrow();
-    for ((topic, _), partition) in &cluster.partitions {
-        if topic != wire::topics::GROUP_CHANGED {
-            continue;
-        }
-        for entry in partition.committed(0) {
-            let bytes = entry.message().and_then(|message| message.value.as_deref()).unwrap_or_default();
-            let decision: Value = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
-            let account = decision["accountId"].as_str().ok_or("a decision about no account")?;
-            let level =
-                |side: &str| decision["groupChanged"]["level"][side].as_str().unwrap_or_default().to_string();
-            let (sequence, before) = announced.entry(account.to_string()).or_default();
-            // Nobody belonged to it any more, and somebody began it anew: it had no level then.
-            if told::sequence(&decision) == Some(1) && before.is_empty() {
-                *sequence = 0;
-            }
-            if told::sequence(&decision) != Some(*sequence + 1) || level("from") != *before {
-                return Err(format!("decision {} of group {account}, after {before:?}: {decision}", *sequence + 1));
-            }
-            (*sequence, *before) = (*sequence + 1, level("to"));
-        }
-    }
-    for (account, standing) in found {
-        let level = announced.get(account).map_or("", |(_, level)| level.as_str());
-        if level != standing.level {
-            return Err(format!("group {account} is {:?}, and {level:?} was announced last", standing.level));
-        }
-    }
-    Ok(())
+    let topic = |name: &(String, i32)| name.0 == wire::topics::GROUP_CHANGED;
+    let partitions = cluster.partitions.iter().filter(|(name, _)| topic(name));
+    let messages = partitions.flat_map(|(_, partition)| partition.committed(0)).filter_map(|entry| entry.message());
+    let read = |bytes: &[u8]| serde_json::from_slice(bytes).expect("a published decision is JSON");
+    groups::announced(messages.filter_map(|message| message.value.as_deref()).map(read))
 }
 
 /// Whoever was erased and did not come back belongs to no group.
