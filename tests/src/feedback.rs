@@ -1,6 +1,6 @@
 //! What the customers of a year say and do beside buying: answers to surveys, complaints and what became of them, reviews,
-//! referrals, visits to the app, and which uses of their data they allow. Written to given purchases and returns; one seed is
-//! one year.
+//! referrals, visits to the app, which uses of their data they allow, and to which household or company some belong
+//! ([`belonging`]). Written to given purchases and returns; one seed is one year.
 //!
 //! Whoever is well served answers better ([`mood`]), and whoever is pleased or angry answers at all. As from any retailer's
 //! forms, some answers are partial, sent twice, sent again with other scores, or handed in on paper days later, and some are
@@ -10,6 +10,7 @@
 //! as they are.
 
 mod answers;
+mod belonging;
 mod life;
 mod mood;
 pub(crate) mod nonsense;

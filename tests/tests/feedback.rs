@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use programme::customer::Customer;
 use programme::editions::Programme;
-use programme::event::Event;
+use programme::event::{Body, Event};
 use programme::population::Sums;
 use programme::population::cell::Measure;
 use programme::terms::Terms;
@@ -24,7 +24,7 @@ use tests::chance::Chance;
 use tests::feedback::{self, Order, PROGRAMME, Sent, Written};
 use tests::simulation::plan::stamp;
 use tests::told::{self, Kind, Told};
-use tests::{counted, live, numbers, returns};
+use tests::{counted, filed, groups, live, numbers, returns};
 use wire::input::refusal::RefusalKind;
 
 /// Some months after the last basket.
@@ -214,6 +214,51 @@ fn a_year_of_feedback_is_judged_as_the_auditor_judges_it() {
     ];
     let rare: Vec<_> = needed.iter().filter(|what| met.get(**what).is_none_or(|count| *count < 10)).collect();
     assert!(rare.is_empty(), "{rare:?} of {met:?}");
+}
+
+// A household is courted together, or left alone, by what its members said and did: at the ends of quarters it must stand as the
+// auditor has it, and what was announced must lead there.
+#[test]
+fn households_and_companies_are_those_of_the_auditor() {
+    let Some(data) = live::year() else { return };
+    let until = Timestamp::parse(UNTIL).expect("an instant");
+    let programme = Programme::new(roomy()).expect("the terms are accepted");
+    let (terms, zone) = (programme.terms(), programme.zone());
+    // Nothing comes later than is waited for, and whatever comes is an event.
+    let order = Order { seed: live::seed(), late_permille: 0, nonsense_permille: 0, ..Order::USUAL };
+    let (mut sent, _) = written(&order, terms, &data, until);
+    let event = |sent: &Sent| sent.says.clone().expect("there is no nonsense");
+    let belongs = |sent: &Sent| match event(sent).body {
+        Body::Enrolled(enrolled) if enrolled.account_id.is_some() => Some(event(sent).customer_id),
+        _ => None,
+    };
+    let members: BTreeSet<String> = sent.iter().filter_map(belongs).collect();
+    sent.retain(|sent| members.contains(&event(sent).customer_id));
+    let forgetful = auditor::forgetful(terms, zone, &accepted(&sent));
+    sent.retain(|sent| !forgetful.contains(&event(sent).customer_id));
+    let accepted = accepted(&sent);
+    let expected = auditor::decisions(terms, zone, &accepted, until);
+    let mut met: BTreeMap<&str, usize> = BTreeMap::new();
+    for at in month_ends(zone).into_iter().skip(2).step_by(3).chain([until]) {
+        let folder = tempfile::tempdir().expect("a directory can be made");
+        let files = filed::replay(folder.path(), terms, sent.iter().map(|sent| sent.line.as_bytes()), at);
+        let expected = auditor::groups::groups(terms, zone, &accepted, &expected, at);
+        let found = groups::kept(&files.data, terms);
+        groups::compare(&expected, &found).unwrap_or_else(|why| panic!("{at}: {why}"));
+        let told = live::lines(&files.output.join(format!("{}.jsonl", wire::topics::GROUP_CHANGED)));
+        let told = told.map(|line| serde_json::from_str(&line).expect("a decision is JSON"));
+        groups::announced(told)
+            .and_then(|told| groups::leads_to(&told, &found))
+            .unwrap_or_else(|why| panic!("{at}: {why}"));
+        for standing in found.values() {
+            *met.entry(standing.level).or_default() += 1;
+            *met.entry(if standing.tied_pairs > 0 { "tied" } else { "not tied" }).or_default() += 1;
+        }
+    }
+    println!("{} members, {} left out: {met:?}", members.len(), forgetful.len());
+    for what in ["", "low", "medium", "high", "tied", "not tied"] {
+        assert!(met.get(what).is_some_and(|count| *count >= 2), "{what:?}: {met:?}");
+    }
 }
 
 // A retailer reads a year in with one command. What comes late, twice and out of order must come to what it would have come to

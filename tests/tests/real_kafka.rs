@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use programme::event::{Body, Event, Purchase};
 use programme::terms::Terms;
 use programme::time::{Timestamp, Zone};
+use rdkafka::producer::Producer;
 use tests::auditor::{self, Accepted};
 use tests::live::broker::{self, Committed};
 use tests::live::service::Service;
@@ -351,6 +352,25 @@ fn unequal_partition_counts_are_refused() {
             assert!(said.contains(word), "{arguments:?} does not name {word:?}: {said}");
         }
     }
+}
+
+// Whoever rolls out a release stops processes while others are away, and does not wait for them: a supervisor would kill it.
+#[test]
+fn a_recovery_that_waits_can_be_stopped() {
+    let Some(bootstrap) = live::bootstrap() else { return };
+    let _turn = turn();
+    let text = toml::to_string(&terms::plain()).expect("terms can be written");
+    let site = Site::new(&bootstrap, &Setup { name: "waiting", terms: &text, ..Setup::default() });
+    site.create_topics();
+    let open = broker::leave_open(&bootstrap, &site.changelog(), 0, "nobody", b"never");
+    let mut service = site.start(0, None);
+    let presence = service.presence().clone();
+    let waits = || presence.logged().contains("waiting for another instance's open transaction").then_some(());
+    wait_for("wait", Duration::from_secs(40), &mut service, waits);
+    let began = Instant::now();
+    service.end(Duration::from_secs(10));
+    println!("it took {:?} to end", began.elapsed());
+    open.abort_transaction(Duration::from_secs(10)).expect("the transaction was still open");
 }
 
 #[test]

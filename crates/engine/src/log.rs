@@ -203,6 +203,10 @@ pub trait Restoring {
     /// A marker: the entries since the one before it belong to its transaction. `next` is the changelog offset
     /// from which the entries after the marker can be read.
     fn marker(&mut self, marker: &[u8], next: ChangelogOffset) -> Result<(), Failure>;
+    /// Nothing came for a moment: the log waits for others, such as brokers, and says so now and then. An error ends the wait.
+    fn waits(&mut self) -> Result<(), Failure> {
+        Ok(())
+    }
 }
 
 /// Why a log could not do what it was asked.

@@ -112,11 +112,12 @@ impl<C: Client> KafkaLog<C> {
         producer.bounds(&self.changelog_topic, partition(task), timeout)
     }
 
-    /// Repeats a question until it is answered, staying in the group meanwhile.
+    /// Repeats a question until it is answered, staying in the group meanwhile, or until `into` will wait no longer.
     fn insist<T>(
         &mut self,
         what: &str,
         task: TaskId,
+        into: &mut dyn Restoring,
         mut ask: impl FnMut(&KafkaLog<C>) -> Result<T, KafkaError>,
     ) -> Result<T, Failure> {
         let outage = Duration::from_millis(u64::from(self.settings.outage_ms_max));
@@ -139,6 +140,7 @@ impl<C: Client> KafkaLog<C> {
             if !self.member.owns(task) {
                 return Err(taken_away(task));
             }
+            into.waits()?;
             self.writer.client().pause(PAUSE);
         }
     }
@@ -238,9 +240,9 @@ impl<C: Client> Log for KafkaLog<C> {
     ) -> Result<Option<Vec<Option<i64>>>, Failure> {
         self.writer.ready()?;
         let committed =
-            self.insist("its committed positions", task, |log| log.member.committed(task, ASK_TIMEOUT))?;
+            self.insist("its committed positions", task, into, |log| log.member.committed(task, ASK_TIMEOUT))?;
         let (low, end) =
-            self.insist("the end of its changelog", task, |log| log.changelog_bounds(task, ASK_TIMEOUT))?;
+            self.insist("the end of its changelog", task, into, |log| log.changelog_bounds(task, ASK_TIMEOUT))?;
         let from = since.map_or(low, |ChangelogOffset(since)| since);
         if from < low || from > end {
             tracing::info!(task = task.0, since = from, low, end, "the store does not fit the changelog");

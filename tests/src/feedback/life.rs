@@ -7,6 +7,7 @@ use programme::terms::Terms;
 use programme::terms::surveys::Survey;
 use programme::time::Timestamp;
 
+use super::belonging::Belonging;
 use super::mood::Mood;
 use super::{DAY_MS, HOUR_MS, MINUTE_MS, Post, answers};
 use crate::chance::Chance;
@@ -38,6 +39,7 @@ pub(super) struct Life<'a, 'b> {
     /// The day of the customer's life on which each instrument is first asked.
     offset: i64,
     left: bool,
+    belongs: Option<Belonging>,
 }
 
 impl<'a, 'b> Life<'a, 'b> {
@@ -47,7 +49,8 @@ impl<'a, 'b> Life<'a, 'b> {
         let returned = events.iter().filter(came_back).map(|event| event.at).collect();
         let keen = post.chance.within(0..=1000).min(post.chance.within(0..=1000)) as u32;
         let (in_panel, offset) = (post.chance.permille(250), post.chance.within(1..=90));
-        Life { terms, post, mood, returned, keen_permille: keen, in_panel, offset, left: false }
+        let belongs = Belonging::of(post.order.seed, post.customer_id);
+        Life { terms, post, mood, returned, keen_permille: keen, in_panel, offset, left: false, belongs }
     }
 
     pub(super) fn live(&mut self) {
@@ -76,6 +79,27 @@ impl<'a, 'b> Life<'a, 'b> {
             self.is_asked(day, at);
             self.leaves(at);
         }
+        self.deals_with_others(from, days);
+    }
+
+    /// Shares something with others of the group now and then; one in six leaves it, or changes over to that of a neighbour.
+    fn deals_with_others(&mut self, from: Timestamp, days: i64) {
+        let Some(Belonging { account, others, mut chance }) = self.belongs.take() else { return };
+        if days < 2 {
+            return;
+        }
+        for _ in 0..chance.within(0..=4) {
+            let at = from.plus_ms(chance.within(DAY_MS..=days * DAY_MS - 1));
+            let referred_customer_id = Some(others[chance.index(others.len())].clone());
+            let shared = Interacted { referred_customer_id, ..Interacted::plain(Interaction::Share) };
+            self.post.send(at, Body::Interacted(shared));
+        }
+        if chance.permille(160) {
+            let at = from.plus_ms(chance.within(DAY_MS..=days * DAY_MS - 1));
+            let account_id =
+                Some(if chance.permille(500) { String::new() } else { format!("{account}-next-door") });
+            self.post.send(at, Body::Enrolled(Enrolled { channel_role: None, account_id }));
+        }
     }
 
     fn chance(&mut self) -> &mut Chance {
@@ -87,7 +111,8 @@ impl<'a, 'b> Life<'a, 'b> {
         if self.chance().permille(700) {
             let role = self.chance().one_of(&ChannelRole::ALL);
             let channel_role = self.chance().permille(150).then_some(role);
-            self.post.send(at, Body::Enrolled(Enrolled { channel_role, account_id: None }));
+            let account_id = self.belongs.as_ref().map(|group| group.account.clone());
+            self.post.send(at, Body::Enrolled(Enrolled { channel_role, account_id }));
         }
         for (purpose, asked_permille) in [("research", 800), ("marketing", 600), ("profiling", 500)] {
             if self.chance().permille(asked_permille) {

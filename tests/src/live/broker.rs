@@ -151,6 +151,22 @@ pub fn create_topic(bootstrap: &str, name: &str, partitions: i32, config: &[(&st
     }
 }
 
+/// Writes a message in a transaction that nobody ends. The broker aborts it after a minute, or when the producer begins anew.
+pub fn leave_open(bootstrap: &str, topic: &str, partition: i32, key: &str, value: &[u8]) -> BaseProducer {
+    let producer: BaseProducer = ClientConfig::new()
+        .set("bootstrap.servers", bootstrap)
+        .set("transactional.id", format!("{topic}-left-open"))
+        .set("transaction.timeout.ms", "60000")
+        .create()
+        .expect("a producer can be made");
+    producer.init_transactions(PATIENCE).expect("the broker answers");
+    producer.begin_transaction().expect("a transaction can begin");
+    let record = BaseRecord::to(topic).partition(partition).key(key).payload(value);
+    producer.send(record).unwrap_or_else(|(error, _)| panic!("{topic}: {error}"));
+    producer.flush(PATIENCE).expect("the broker takes the message");
+    producer
+}
+
 /// Writes messages, in order, and waits until the broker has them. `at` is the time that they carry.
 pub fn produce(bootstrap: &str, topic: &str, messages: &[(Option<&str>, &[u8])], at: Option<Timestamp>) {
     let producer: BaseProducer = ClientConfig::new()

@@ -132,6 +132,7 @@ impl Reading<'_> {
                         stuck.as_secs()
                     )));
                 }
+                into.waits()?;
                 self.signal.wait(STEP);
             }
             // Errors and log lines of this consumer; it has no group to look after.

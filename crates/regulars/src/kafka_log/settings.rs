@@ -325,6 +325,9 @@ impl KafkaSettings {
             .set("enable.idempotence", "true")
             .set("acks", "all")
             .set("partitioner", "murmur2_random")
+            // Where a changelog ends is asked of the producer. It answers by this setting, although librdkafka says that producers
+            // ignore it: without it with the end of what is decided, so that nobody waited for the open transaction of another.
+            .set("isolation.level", "read_uncommitted")
             .set("delivery.report.only.error", "true");
         config
     }

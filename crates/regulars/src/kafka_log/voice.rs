@@ -40,6 +40,10 @@ impl ClientContext for Voice {
     /// for good comes back as the failure of a call.
     fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
         let role = self.role;
+        // "will be ignored" is not true of this one: see `KafkaSettings::transactional_producer`.
+        if facility == "CONFWARN" && line.contains("isolation.level") {
+            return;
+        }
         match level {
             RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => {
                 tracing::warn!(role, facility, "{line}");

@@ -90,17 +90,30 @@ struct WatchedRestoring<'a> {
     entries: u64,
 }
 
+impl WatchedRestoring<'_> {
+    /// A recovery that is asked to stop changes nothing: it begins anew whenever somebody owns the task.
+    fn goes_on(&self) -> Result<(), Failure> {
+        match self.status.stopping() {
+            true => Err(Failure::Abort(format!("task {}: stopped during its recovery", self.task.0))),
+            false => Ok(()),
+        }
+    }
+}
+
 impl Restoring for WatchedRestoring<'_> {
     fn customer(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), Failure> {
         self.entries += 1;
         if self.entries.is_multiple_of(ENTRIES_PER_SIGN) {
             self.status.alive(self.worker);
             self.status.recovering(self.worker, self.task, self.entries);
-            if self.status.stopping() {
-                return Err(Failure::Abort(format!("task {}: stopped during its recovery", self.task.0)));
-            }
+            self.goes_on()?;
         }
         self.into.customer(key, value)
+    }
+
+    fn waits(&mut self) -> Result<(), Failure> {
+        self.goes_on()?;
+        self.into.waits()
     }
 
     fn marker(&mut self, marker: &[u8], next: ChangelogOffset) -> Result<(), Failure> {

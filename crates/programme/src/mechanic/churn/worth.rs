@@ -35,6 +35,10 @@ pub(super) fn of_horizon_minor(moment: &Moment<'_>, facts: &Facts, reading: &Rea
 }
 
 /// What a customer who has not left is still to buy, by the model of the score.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one at a time, for as long as a card is made, and the larger is the usual one"
+)]
 enum Purchases {
     /// MBG/NBD.
     Beta(Quick),
