@@ -7,11 +7,12 @@ mod json;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-const FILES: [&str; 5] = [
+const FILES: [&str; 6] = [
     "regulars/v1/events.proto",
     "regulars/v1/decisions.proto",
     "regulars/v1/cards.proto",
     "regulars/v1/stored.proto",
+    "regulars/v1/stored_challenges.proto",
     "regulars/v1/stored_points.proto",
 ];
 

@@ -8,9 +8,10 @@ use std::time::Instant;
 use model::calibration::Calibration;
 use model::discount::Discount;
 use model::history::History;
-use model::pareto::{self, Pareto};
+use model::pareto::Pareto;
 use model::population::{Parameters, Population, Variant};
 use model::spend::{self, Spend, Spending};
+use programme::probability::pareto;
 use programme::terms::churn::Knot;
 
 fn main() {

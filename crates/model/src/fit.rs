@@ -6,8 +6,10 @@
 
 mod search;
 
+use programme::probability::pareto;
+
 use crate::history::History;
-use crate::pareto::{self, Pareto};
+use crate::pareto::Pareto;
 use crate::population::{self, ParameterError, Population, Products, Variant};
 use crate::spend::{self, Spend, Spending};
 

@@ -9,9 +9,8 @@
 //! likelihood   r(r+1)...(r+x-1) alpha^r beta^s g(T) * (1 + odds gone)
 //! ```
 
+use programme::probability::pareto::Parameters;
 use programme::probability::special::ln_1p_exp;
-
-pub use programme::probability::pareto::Parameters;
 
 use crate::crossing::{self, NotCrossed};
 use crate::discount::Discount;

@@ -9,9 +9,9 @@ use std::path::PathBuf;
 
 use model::fit::{fit, fit_pareto, fit_spend};
 use model::history::History;
-use model::pareto;
 use model::population::{Parameters, Variant};
 use model::spend::{self, Spend};
+use programme::probability::pareto;
 
 /// Last day of the calibration, 1997-09-30, counted from 1997-01-01 as day 0.
 const LAST_DAY: u32 = 272;

@@ -4,9 +4,10 @@ use model::crossing::NotCrossed;
 use model::discount::Discount;
 use model::fit::{fit, fit_pareto, fit_spend};
 use model::history::History;
-use model::pareto::{self, Pareto};
+use model::pareto::Pareto;
 use model::population::{Parameters, Population, Variant};
 use model::spend::{self, Spend, Spending};
+use programme::probability::pareto;
 use proptest::prelude::*;
 
 /// From `low` to `high`, evenly by logarithm.

@@ -11,6 +11,7 @@
 //! [holdout]                    how the model did on days that it had not seen
 //! ```
 
+use programme::probability::pareto;
 use programme::terms::churn::score::ScoreKind;
 use programme::terms::churn::{Churn, Knot};
 use programme::terms::finding::Finding;
@@ -18,7 +19,7 @@ use programme::time::{Day, Timestamp, Zone};
 use serde::{Deserialize, Serialize};
 
 use model::calibration::Calibration;
-use model::pareto::{self, Pareto};
+use model::pareto::Pareto;
 use model::population::{self, ParameterError, Population, Variant};
 use model::spend::{self, Spending};
 

@@ -201,9 +201,9 @@ fn likelihoods_agree_with_the_textbook_form() {
 // of the literature, with the same probability of no purchase and the same day on which that is reached.
 #[test]
 fn the_programme_agrees_on_who_is_alive_and_who_will_buy() {
-    use crate::pareto::{self, Pareto};
+    use crate::pareto::Pareto;
     use programme::facts::rhythm::Rhythm;
-    use programme::probability::{first_day_at, score};
+    use programme::probability::{first_day_at, pareto, score};
     use programme::terms::churn::Churn;
     use programme::terms::churn::score::ScoreKind;
     use programme::time::Day;

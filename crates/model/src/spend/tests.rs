@@ -24,7 +24,8 @@ fn a_published_customer_spends_as_published() {
 fn residual_value_is_as_computed_elsewhere() {
     use crate::discount::Discount;
     use crate::history::History;
-    use crate::pareto::{self, Pareto};
+    use crate::pareto::Pareto;
+    use programme::probability::pareto;
 
     let pareto = Pareto::new(pareto::Parameters { r: 0.553, alpha: 10.578, s: 0.606, beta: 11.669 }).unwrap();
     let history = History::new(2, 30.43, 38.86).unwrap();

@@ -4,6 +4,7 @@ use model::cuts::Distribution;
 use model::fit::Fit;
 use model::population::{Parameters, Population};
 use programme::measure;
+use programme::probability::pareto;
 use programme::terms::Ltv;
 use programme::terms::churn::score::ScoreKind;
 use programme::time::Day;
@@ -52,7 +53,7 @@ pub(super) fn of(people: &[Person], fits: &Fits, header: Header<'_>) -> ModelFil
         mbg_nbd: beta_geometric(&fits.mbg_nbd),
         bg_nbd: fits.bg_nbd.as_ref().ok().map(beta_geometric),
         pareto_nbd: fits.pareto_nbd.as_ref().ok().map(|fit| {
-            let model::pareto::Parameters { r, alpha, s, beta } = fit.model.parameters();
+            let pareto::Parameters { r, alpha, s, beta } = fit.model.parameters();
             let errors = fit.standard_errors;
             ParetoNbd {
                 r,

@@ -2,9 +2,10 @@
 
 use model::fit::{Fit, FitError, fit, fit_pareto, fit_spend};
 use model::history::History;
-use model::pareto::{self, Pareto};
+use model::pareto::Pareto;
 use model::population::{self, Population, Variant};
 use model::spend::{self, Spend, Spending};
+use programme::probability::pareto;
 use programme::terms::churn::score::ScoreKind;
 use programme::time::Day;
 

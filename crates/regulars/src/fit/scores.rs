@@ -1,8 +1,8 @@
 //! The scores that are held against each other: the higher, the likelier the customer stays away.
 
-use model::pareto::{self, Pareto};
+use model::pareto::Pareto;
 use model::population::{self, Population};
-use programme::probability;
+use programme::probability::{self, pareto};
 use programme::terms::churn::Churn;
 use programme::terms::churn::score::ScoreKind;
 use programme::time::Day;
