@@ -110,9 +110,11 @@ pub fn parts(rhythm: &Rhythm, churn: &Churn, day: Day, told: impl Fn(f64) -> f64
     let of = |alive: f64, buys: f64| told(1.0 - alive * buys);
     let (then, now) = (alive(rhythm, churn, rhythm.last), alive(rhythm, churn, day));
     let [fresh, faded] = [rhythm.last, day].map(|day| buys_if_alive(rhythm, churn, day));
-    let (at_last, by_rate, all) = (of(then, fresh), of(then, faded), of(now, faded));
+    let (at_last, all) = (of(then, fresh), of(now, faded));
+    // Whoever is still there after a silence leaves the later by Pareto/NBD, and is then the likelier to buy.
+    let by_rate = of(then, faded).max(at_last);
     let usual = of(then, habit(rhythm, churn).unwrap_or(fresh)).min(at_last);
-    Parts { usual, rarer: at_last - usual, faded: (by_rate - at_last).max(0.0), gone: (all - by_rate).max(0.0) }
+    Parts { usual, rarer: at_last - usual, faded: by_rate - at_last, gone: (all - by_rate).max(0.0) }
 }
 
 /// Probability that the customer buys within the horizon by the long-run rate of purchases; `None` where it is the only one.
