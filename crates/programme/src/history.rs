@@ -32,6 +32,7 @@ use crate::event::{
     Instrument, Interacted, Interaction, Line, PointsAdjusted, Purchase, PurchaseReturned, PurchaseVoided,
     RedemptionRequested, RedemptionSettled, SurveyAnswered, TierOverridden,
 };
+use crate::terms::churn::partial::Partial;
 use crate::terms::churn::{Band, Churn};
 use crate::terms::consent::Consent;
 use crate::terms::tiers::policy::TierPolicy;
@@ -105,6 +106,20 @@ pub(crate) fn terms() -> Terms {
     }
 }
 
+/// When somebody who comes every week is lost in part: spend of the last four weeks against the eight before.
+pub(crate) fn partial() -> Partial {
+    Partial {
+        window_days: 28,
+        habit_windows: 2,
+        purchases_min: 6,
+        visits_permille_min: 750,
+        spend_permille_max: 600,
+        hysteresis_permille: 150,
+        categories_dropped_min: None,
+        cool_down_days: 0,
+    }
+}
+
 /// What `programme` decides about one customer with this history, a line for each decision.
 pub(crate) fn decide(terms: Terms, history: &str) -> String {
     decided_by(&Programme::new(terms).expect("the terms of the test are valid"), history)
@@ -112,6 +127,11 @@ pub(crate) fn decide(terms: Terms, history: &str) -> String {
 
 /// The same for a programme.
 pub(crate) fn decided_by(programme: &Programme, history: &str) -> String {
+    shown(&lived(programme, history).1)
+}
+
+/// The customer `c` at the end of a history, with all that was decided until then.
+pub(crate) fn lived(programme: &Programme, history: &str) -> (Customer, Vec<Decision>) {
     let mut customer = Customer::default();
     let mut decisions = Vec::new();
     for (number, line) in history.lines().map(str::trim).filter(|line| !line.is_empty()).enumerate() {
@@ -122,7 +142,7 @@ pub(crate) fn decided_by(programme: &Programme, history: &str) -> String {
             }
         }
     }
-    shown(&decisions)
+    (customer, decisions)
 }
 
 /// A line for each decision.

@@ -96,6 +96,13 @@ pub(crate) struct TaskState {
     pub(crate) clock: Timestamp,
 }
 
+impl TaskState {
+    /// How far time has come; `None` before the first event of the task, which then has no customers.
+    pub(crate) fn began(&self) -> Option<Timestamp> {
+        Some(self.clock).filter(|clock| *clock != Timestamp::default())
+    }
+}
+
 /// Opens the state in `data` for reading. A store whose restoring was cut short is left out: it holds customers as they were
 /// at any time, and its task may have gone to another process since.
 pub(crate) fn open(data: &Path) -> Result<Vec<TaskState>, Fault> {

@@ -235,16 +235,14 @@ fn check_closed(programme: &Programme, draw: &Draw, tasks: &[TaskState]) -> Resu
     let Draw { name, until, .. } = draw;
     let late_days = programme.terms().memory.late_days;
     let closed_from = draw.closed_from(late_days);
-    let days = |task: &TaskState| programme.zone().day(task.clock);
-    // A task whose clock never began has no customers.
-    let began = || tasks.iter().filter(|task| task.clock.0 != 0);
-    match began().map(days).min() {
+    let days = || tasks.iter().filter_map(TaskState::began).map(|clock| programme.zone().day(clock));
+    match days().min() {
         Some(day) if day < closed_from => Err(Fault::Refused(format!(
             "draw {name} lasts until {until} and what comes late may change it until {closed_from}; time has come to \
              {day} (--early draws all the same)"
         ))),
         None => Err(Fault::Refused(format!("draw {name} has not begun: nothing has happened yet"))),
-        Some(_) => match began().map(days).max() {
+        Some(_) => match days().max() {
             Some(day) if day >= draw.forgotten_from() => Err(Fault::Refused(format!(
                 "what was earned in draw {name} is forgotten since {}; time has come to {day}",
                 draw.forgotten_from()

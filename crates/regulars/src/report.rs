@@ -64,6 +64,17 @@ pub(crate) enum Format {
     Html,
 }
 
+impl Format {
+    /// The text of a report in this form, from those who write it for people.
+    fn of<R: serde::Serialize>(self, report: &R, text: fn(&R) -> String, html: fn(&R) -> String) -> String {
+        match self {
+            Format::Text => text(report),
+            Format::Json => serde_json::to_string_pretty(report).expect("texts and numbers are JSON") + "\n",
+            Format::Html => html(report),
+        }
+    }
+}
+
 /// A month or a year.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Period {
@@ -109,13 +120,11 @@ pub fn run(args: &Args) -> Result<(), Fault> {
         Fault::Refused(format!("{:?} is neither a month such as 2017-06 nor a year such as 2017", args.period))
     })?;
     let tasks = open(&args.data)?;
-    if args.uplift {
-        let tasks = tasks.iter().map(|task| (&task.store, task.clock));
-        return print(&uplift::report(&programme, &period, tasks)?.write(args.format));
-    }
-    let tasks =
-        tasks.iter().map(|task| (&task.store, Some(task.clock).filter(|clock| *clock != Timestamp::default())));
-    print(&of_stores(&programme, &period, tasks)?.write(args.format))
+    let tasks = tasks.iter().map(|task| (&task.store, task.began()));
+    print(&match args.uplift {
+        true => uplift::report(&programme, &period, tasks)?.write(args.format),
+        false => of_stores(&programme, &period, tasks)?.write(args.format),
+    })
 }
 
 /// The terms that count the population, as they are told apart; refused where these count none.
@@ -160,10 +169,6 @@ pub(crate) fn of_sums(
 impl Report {
     /// Its text in one of the forms.
     pub(crate) fn write(&self, format: Format) -> String {
-        match format {
-            Format::Text => text::write(self),
-            Format::Json => serde_json::to_string_pretty(self).expect("texts and numbers are JSON") + "\n",
-            Format::Html => html::write(self),
-        }
+        format.of(self, text::write, html::write)
     }
 }

@@ -43,7 +43,8 @@ pub enum FollowedKind {
 }
 
 impl FollowedKind {
-    fn is_like(self, other: FollowedKind) -> bool {
+    /// Whether these are of one kind, of which [`FOLLOWED_MAX`] are remembered.
+    pub fn is_like(self, other: FollowedKind) -> bool {
         matches!(
             (self, other),
             (FollowedKind::Offer, FollowedKind::Offer)

@@ -143,7 +143,7 @@ impl Counting<'_> {
         for (what, tally) in &mut self.tallies {
             let mut those = followed.iter().filter(|one| what.holds(one.what)).filter(within);
             let Some(first) = those.next() else { continue };
-            let of_kind = followed.iter().filter(|one| What::of(one.what) == What::of(first.what));
+            let of_kind = followed.iter().filter(|one| one.what.is_like(first.what));
             let remembers_all = of_kind.clone().count() < FOLLOWED_MAX;
             let remembers_before = of_kind.clone().next().is_some_and(|oldest| oldest.first < self.period.first);
             if those.any(|other| other.control != first.control) {
@@ -159,25 +159,14 @@ impl Counting<'_> {
     }
 }
 
-impl What {
-    /// Of these so many are remembered.
-    fn of(kind: FollowedKind) -> What {
-        match kind {
-            FollowedKind::Warning(_) => What::Warnings,
-            FollowedKind::PartialWarning => What::Partial,
-            FollowedKind::Offer => What::Offers,
-        }
-    }
-}
-
-/// The report of `period` over the tasks of these stores, each with how far its time has come.
+/// The report of `period` over the tasks of these stores, each with how far its time has come; `None` before its first event.
 ///
 /// # Errors
 /// Refused where the terms have no control group or follow nothing up, and failed where a store cannot be read.
 pub(crate) fn report<'a>(
     programme: &Programme,
     period: &Period,
-    tasks: impl Iterator<Item = (&'a Store, Timestamp)>,
+    tasks: impl Iterator<Item = (&'a Store, Option<Timestamp>)>,
 ) -> Result<Report, Fault> {
     let terms = programme.terms();
     let follow_up_days = terms.churn.follow_up_days;
@@ -193,14 +182,14 @@ pub(crate) fn report<'a>(
     let tallies = wanted.map(|what| (what, Tally::default())).collect();
     let mut counting = Counting { period, tallies };
     let mut clock: Option<Timestamp> = None;
-    for (store, at) in tasks {
+    for (store, at) in tasks.filter_map(|(store, at)| Some((store, at?))) {
         let today = programme.zone().day(at);
         store.each_customer(|id, stored| {
             let customer = decode(id_text(id), stored)?;
             counting.add(&customer.standing.followed, today);
             Ok::<(), Fault>(())
         })?;
-        clock = Some(clock.map_or(at, |clock| clock.min(at)));
+        clock = clock.into_iter().chain([at]).min();
     }
     let mut drawn = programme.editions().iter().filter_map(|edition| edition.terms.control.as_ref());
     let drawn_alike = drawn.all(|other| other == control);
@@ -274,10 +263,6 @@ fn word(finding: Finding) -> &'static str {
 impl Report {
     /// Its text in one of the forms.
     pub(crate) fn write(&self, format: Format) -> String {
-        match format {
-            Format::Text => text::write(self),
-            Format::Json => serde_json::to_string_pretty(self).expect("texts and numbers are JSON") + "\n",
-            Format::Html => html::write(self),
-        }
+        format.of(self, text::write, html::write)
     }
 }

@@ -5,11 +5,9 @@ use std::fmt::Write as _;
 use expect_test::{Expect, expect};
 
 use super::*;
-use crate::customer::Customer;
 use crate::editions::Programme;
 use crate::history;
 use crate::terms::Terms;
-use crate::terms::churn::partial::Partial;
 use crate::terms::control::Control;
 use crate::terms::reactivation::Reactivation;
 
@@ -24,16 +22,7 @@ fn terms(share_permille: u32) -> Terms {
 /// What is followed of the customer `c` at the end of a history.
 fn followed(terms: Terms, history: &str) -> Vec<Followed> {
     let programme = Programme::new(terms).expect("the terms of the test are valid");
-    let (mut customer, mut decisions) = (Customer::default(), Vec::new());
-    for (number, line) in history.lines().map(str::trim).enumerate() {
-        match line.strip_prefix("until ") {
-            Some(until) => programme.wake_until("c", &mut customer, history::instant(until), &mut decisions),
-            None => {
-                programme.fold(&mut customer, &history::numbered_event(line, number), &mut decisions);
-            }
-        }
-    }
-    customer.standing.followed
+    history::lived(&programme, history).0.standing.followed
 }
 
 #[track_caller]
@@ -125,13 +114,8 @@ fn only_what_is_asked_for_is_followed() {
     later.version = "later".into();
     later.valid_from = Some("2024-04-21".into());
     let programme = Programme::of(vec![(terms(1), 1), (later, 2)]).expect("editions");
-    let (mut customer, mut decisions) = (Customer::default(), Vec::new());
-    for (number, line) in FIVE_WEEKS.lines().enumerate() {
-        programme.fold(&mut customer, &history::numbered_event(line.trim(), number), &mut decisions);
-    }
-    programme.wake_until("c", &mut customer, history::instant("2024-04-25"), &mut decisions);
-    let bought = history::numbered_event("2024-04-28 purchase b9 7.00", 9);
-    programme.fold(&mut customer, &bought, &mut decisions);
+    let history = format!("{FIVE_WEEKS}until 2024-04-25\n2024-04-28 purchase b9 7.00");
+    let (customer, _) = history::lived(&programme, &history);
     let found: Vec<(bool, i64)> =
         customer.standing.followed.iter().map(|one| (one.returned, one.spend_minor)).collect();
     assert_eq!(found, [(false, 0), (true, 700)]);
@@ -142,16 +126,7 @@ fn only_what_is_asked_for_is_followed() {
 fn losses_in_part_and_offers_are_followed_too() {
     let mut terms = terms(1);
     terms.consent.default_granted = true;
-    terms.churn.partial = Some(Partial {
-        window_days: 28,
-        habit_windows: 2,
-        purchases_min: 6,
-        visits_permille_min: 750,
-        spend_permille_max: 600,
-        hysteresis_permille: 150,
-        categories_dropped_min: None,
-        cool_down_days: 0,
-    });
+    terms.churn.partial = Some(history::partial());
     terms.reactivation = Some(Reactivation {
         categories_max: 8,
         purchases_min: 3,

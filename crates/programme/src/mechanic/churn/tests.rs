@@ -78,17 +78,8 @@ fn an_armed_wakeup_does_not_move_the_crossing() {
 /// Every decision on churn risk: what changed, the probability, and each reason with how much of it it explains.
 fn told(terms: Terms, history: &str) -> String {
     let programme = Programme::new(terms).expect("the terms of the test are valid");
-    let (mut customer, mut decisions) = (Customer::default(), Vec::new());
-    for (number, line) in history.lines().map(str::trim).enumerate() {
-        match line.strip_prefix("until ") {
-            Some(until) => programme.wake_until("c", &mut customer, history::instant(until), &mut decisions),
-            None => {
-                programme.fold(&mut customer, &history::numbered_event(line, number), &mut decisions);
-            }
-        }
-    }
     let mut text = String::new();
-    for decision in &decisions {
+    for decision in &history::lived(&programme, history).1 {
         let Body::ChurnRiskChanged(changed) = &decision.body else { continue };
         let name = |band: &Option<String>| band.clone().unwrap_or("none".into());
         let day = decision.effective_at.to_string().replace("T00:00:00Z", "");

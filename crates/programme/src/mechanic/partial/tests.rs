@@ -4,23 +4,13 @@ use expect_test::{Expect, expect};
 
 use crate::history;
 use crate::terms::Terms;
-use crate::terms::churn::partial::Partial;
 use crate::terms::reactivation::Reactivation;
 use crate::time::Day;
 
 fn terms() -> Terms {
     let mut terms = history::terms();
     terms.tier.truncate(1);
-    terms.churn.partial = Some(Partial {
-        window_days: 28,
-        habit_windows: 2,
-        purchases_min: 6,
-        visits_permille_min: 750,
-        spend_permille_max: 600,
-        hysteresis_permille: 150,
-        categories_dropped_min: None,
-        cool_down_days: 0,
-    });
+    terms.churn.partial = Some(history::partial());
     terms
 }
 
