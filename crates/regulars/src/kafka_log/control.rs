@@ -58,33 +58,27 @@ impl Control {
             );
             return Ok(control);
         }
-        let timeout = Duration::from_millis(u64::from(settings.connect_timeout_ms));
-        let (low, end) = control
-            .consumer
-            .fetch_watermarks(&control.topic, PARTITION, timeout)
-            .map_err(|error| Fault::Failed(format!("cannot read {}: {error}", control.topic)))?;
+        control.read_to_end(Duration::from_millis(u64::from(settings.connect_timeout_ms)))?;
+        Ok(control)
+    }
+
+    /// librdkafka finds the partition's leader by itself, however often that changes meanwhile, and says where the end is.
+    fn read_to_end(&mut self, timeout: Duration) -> Result<(), Fault> {
         let began = Instant::now();
-        let mut next = low;
-        while next < end {
-            match control.consumer.poll(STEP) {
-                Some(Ok(record)) => {
-                    next = record.offset() + 1;
-                    take(&mut control.models, record.key(), record.payload());
-                }
-                // Seen at the end: what lies before it that was not handed over was compacted away.
-                Some(Err(KafkaError::PartitionEOF(_))) => break,
-                Some(Err(error)) => tracing::info!(%error, "reading {} again", control.topic),
+        while began.elapsed() < timeout {
+            match self.consumer.poll(STEP) {
+                Some(Ok(record)) => _ = take(&mut self.models, record.key(), record.payload()),
+                Some(Err(KafkaError::PartitionEOF(_))) => return Ok(()),
+                Some(Err(error)) => tracing::info!(%error, "reading {} again", self.topic),
                 None => {}
             }
-            if began.elapsed() > timeout {
-                return Err(Fault::Failed(format!(
-                    "{}: only {next} of {end} records came within {} s",
-                    control.topic,
-                    timeout.as_secs_f64()
-                )));
-            }
         }
-        Ok(control)
+        Err(Fault::Failed(format!(
+            "cannot read {} to its end within {} s: {}",
+            self.topic,
+            timeout.as_secs_f64(),
+            self.consumer.context().last_error()
+        )))
     }
 
     /// The texts of the models that are published, by their keys.

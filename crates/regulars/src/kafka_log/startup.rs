@@ -22,18 +22,29 @@ pub(crate) fn topics<C: ClientContext>(
     last_error: impl FnOnce() -> String,
 ) -> Result<Topics, Fault> {
     let timeout = Duration::from_millis(u64::from(settings.connect_timeout_ms));
-    // All topics: asking for one by name would create it on brokers that are set to do so.
-    let metadata = client.fetch_metadata(None, timeout).map_err(|error| {
+    let until = Instant::now() + timeout;
+    let metadata = loop {
+        // All topics: asking for one by name would create it on brokers that are set to do so.
+        let error = match client.fetch_metadata(None, until.saturating_duration_since(Instant::now())) {
+            Ok(metadata) => break metadata,
+            Err(error) => error,
+        };
+        // The broker that was asked may have gone down under the question; others can answer it.
+        if Instant::now() + super::PAUSE < until {
+            tracing::info!(%error, "asking again for the topics");
+            std::thread::sleep(super::PAUSE);
+            continue;
+        }
         let why = match last_error() {
             text if text.is_empty() => error.to_string(),
             text => text,
         };
-        Fault::Failed(format!(
+        return Err(Fault::Failed(format!(
             "no answer from Kafka at {} within {} s: {why}",
             settings.bootstrap,
             timeout.as_secs_f64()
-        ))
-    })?;
+        )));
+    };
     Ok(metadata
         .topics()
         .iter()
