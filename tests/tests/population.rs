@@ -14,7 +14,7 @@ use engine::store::stores::{StoreOptions, Stores};
 use engine::task::Rules;
 use engine::worker::{ClockRule, Worker};
 use programme::editions::Programme;
-use programme::event::{Body, ErasureRequested, Event, Instrument, Purchase};
+use programme::event::{Body, ErasureRequested, Event, Instrument, Purchase, PurchaseReturned};
 use programme::population::Sums;
 use programme::population::cell::{APART, Measure, OTHERS};
 use programme::terms::Terms;
@@ -25,7 +25,7 @@ use regulars::files_log::inputs::of_topics;
 use regulars::files_log::{FilesLog, FilesSettings, TASK};
 use tests::auditor::population;
 use tests::chance::Chance;
-use tests::counted::{assert_same, is_remembered, run};
+use tests::counted::{Tasks, assert_same, is_remembered, run};
 use tests::history::BEGINNING;
 use tests::simulation::plan::stamp;
 use tests::{json, relationships, terms};
@@ -147,6 +147,31 @@ fn the_sums_of_any_partition_are_those_of_the_auditor() {
     let missing: Vec<_> =
         Measure::ALL.iter().filter(|measure| !seen.contains_key(&format!("{measure:?}"))).collect();
     assert!(!all || missing.is_empty(), "never counted: {missing:?}");
+}
+
+// The last part of a basket comes back more than a year later, in the turn in which the customer's next purchase lets the basket be
+// forgotten: it must stay where it was counted, as it does in the days.
+#[test]
+fn a_basket_that_was_forgotten_stays_counted_when_it_comes_back() {
+    let programme = Programme::new(counting(4096)).expect("the terms are accepted");
+    let day = |day: i64| BEGINNING.plus_ms(day * DAY_MS);
+    let back =
+        PurchaseReturned { basket_id: "1-0".into(), amount_minor: 107, whole_basket: false, lines: Vec::new() };
+    let back = |day| Event {
+        id: "back".into(),
+        customer_id: "c-1".into(),
+        at: day,
+        body: Body::PurchaseReturned(back.clone()),
+    };
+    let mut all = Tasks::of(&programme, 1);
+    all.turn(&[purchase(1, 0, day(0))], None);
+    all.turn(&[purchase(1, 1, day(500)), back(day(501))], None);
+    let (first, last) = all.whole().days().expect("something is counted");
+    let baskets = |measure| all.whole().over(measure, first, last);
+    assert_eq!(baskets(Measure::Baskets), 2);
+    for apart in &APART {
+        assert_eq!(baskets(apart.baskets), 2, "{apart:?}");
+    }
 }
 
 // Late events, and returns before their baskets: what an order leaves in the sums is what any order leaves.

@@ -78,7 +78,8 @@ impl Counting<'_> {
             let share = |basket: &Basket, sign, add: &mut dyn FnMut(Cell, i64)| {
                 commerce::basket(basket, self.zone, sign, add);
             };
-            each_changed(was, is, |basket| basket.id, gone, share, add);
+            // What was sold and is heard of as if it never was had been forgotten: a return came after that.
+            each_changed(was, is, |basket| (basket.id, basket.arrived), gone, share, add);
             let horizon = apart::horizon(if gone { before } else { after }, self.terms, self.zone);
             let lost_days = i32::try_from(self.lost_days).expect("terms bound it to 800");
             apart::change(was, is, horizon, self.zone, lost_days, add);
@@ -151,10 +152,10 @@ impl Counting<'_> {
 
 /// Adds the share of each thing that is there after, less that of the same thing before. What was there before only is
 /// forgotten and stays counted, unless the customer is `gone`.
-fn each_changed<T: PartialEq>(
+fn each_changed<T: PartialEq, Id: PartialEq>(
     before: &[T],
     after: &[T],
-    id: impl Fn(&T) -> u64,
+    id: impl Fn(&T) -> Id,
     gone: bool,
     share: impl Fn(&T, i64, &mut dyn FnMut(Cell, i64)),
     add: &mut dyn FnMut(Cell, i64),
