@@ -122,6 +122,12 @@ impl Facts {
         self.since = Some(self.since.map_or(event.at, |since| since.min(event.at)));
         let booked = self.fold_body(event, terms, zone)?;
         self.relate(event, terms, zone);
+        // Where a basket is forgotten at once, so were others of its time.
+        if let Some(Booked { after, .. }) = &booked
+            && self.baskets.is_known(after.id)
+        {
+            self.place_answers_since(after.at, terms);
+        }
         Ok(booked)
     }
 
@@ -188,6 +194,13 @@ impl Facts {
         self.relationship = Some(relationship).filter(|relationship| **relationship != Relationship::default());
         if matches!(event.body, Body::Purchase(_) | Body::PurchaseReturned(_) | Body::PurchaseVoided(_)) {
             self.forget_trips_taken_back();
+        }
+    }
+
+    /// Answers given since `since` may be of another store than was known when they came.
+    fn place_answers_since(&mut self, since: Timestamp, terms: &Terms) {
+        if let Some(relationship) = self.relationship.as_mut().filter(|_| terms.population.is_some()) {
+            relationship.answers.place_since(since, &self.baskets);
         }
     }
 

@@ -37,14 +37,6 @@ pub fn is_audited(measure: Measure) -> bool {
     ) && !(Measure::TierActive..=Measure::TierCsi).contains(&measure)
 }
 
-/// Where somebody had bought last by the time of an answer is what was known then: what comes late is not in it.
-pub fn rests_on_order(measure: Measure) -> bool {
-    let [store, channel, _] = APART;
-    [store, channel]
-        .iter()
-        .any(|apart| apart.nps.contains(&measure) || measure == apart.csi_answers || measure == apart.csi)
-}
-
 /// A basket that stands.
 struct Trip {
     at: Timestamp,
@@ -99,8 +91,8 @@ pub fn sums(terms: &Terms, zone: &Zone, events: &[Event]) -> Sums {
 }
 
 /// Store and channel of the last basket that stands by `at`.
-fn bought_last(before: &[&Event], at: Timestamp) -> [u64; 2] {
-    standing(before).iter().rfind(|trip| trip.at <= at).map(|trip| trip.keys).unwrap_or_default()
+fn bought_last(own: &[&Event], at: Timestamp) -> [u64; 2] {
+    standing(own).iter().rfind(|trip| trip.at <= at).map(|trip| trip.keys).unwrap_or_default()
 }
 
 fn bought(terms: &Terms, zone: &Zone, own: &[&Event], sums: &mut Sums) {
@@ -172,7 +164,7 @@ fn bought(terms: &Terms, zone: &Zone, own: &[&Event], sums: &mut Sums) {
 }
 
 fn said(terms: &Terms, zone: &Zone, own: &[&Event], sums: &mut Sums) {
-    for (place, event) in own.iter().enumerate() {
+    for event in own {
         let Body::SurveyAnswered(answered) = &event.body else { continue };
         let day = zone.day(event.at);
         let mut add = |measure, key, value| sums.add(Cell { day, measure, key }, value);
@@ -195,7 +187,7 @@ fn said(terms: &Terms, zone: &Zone, own: &[&Event], sums: &mut Sums) {
         match answered.instrument {
             Instrument::Nps => {
                 add(Measure::Nps, class, 1);
-                for (apart, key) in APART.iter().zip(bought_last(&own[..place], event.at)) {
+                for (apart, key) in APART.iter().zip(bought_last(own, event.at)) {
                     add(apart.nps[class as usize], key, 1);
                 }
             }
@@ -218,7 +210,7 @@ fn said(terms: &Terms, zone: &Zone, own: &[&Event], sums: &mut Sums) {
                         weight += importance;
                     }
                 }
-                for (apart, key) in APART.iter().zip(bought_last(&own[..place], event.at)) {
+                for (apart, key) in APART.iter().zip(bought_last(own, event.at)) {
                     if weight > 0 {
                         add(apart.csi_answers, key, 1);
                         add(apart.csi, key, mean(sum, weight, 1000));

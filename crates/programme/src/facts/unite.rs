@@ -36,6 +36,9 @@ impl Facts {
         self.favourites = self.favourites.take().max(other.favourites.clone());
         self.consents.unite(&other.consents, terms);
         self.unite_relationship(other.relationship.as_deref(), terms, zone);
+        if let Some(first) = self.baskets.baskets.first() {
+            self.place_answers_since(first.at, terms);
+        }
         self.forget_trips_taken_back();
         self.forget(terms, zone);
     }

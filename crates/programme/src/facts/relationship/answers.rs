@@ -4,7 +4,7 @@
 //! answer in part has sums of the dimensions that it reaches.
 
 use crate::event::{Answer, Instrument, SurveyAnswered};
-use crate::facts::baskets::Sold;
+use crate::facts::baskets::{Baskets, Sold};
 use crate::facts::seen::fingerprint;
 use crate::terms::surveys::{Dimension, Scale, Survey};
 use crate::time::Timestamp;
@@ -33,8 +33,8 @@ pub struct Given {
     pub parts: Vec<Part>,
     /// What a CSI said item by item; none unless the terms count the population, whose matrix names each criterion.
     pub criteria: Vec<Criterion>,
-    /// Where the customer had bought last by then, and in which tier they were; nothing unless the terms count the
-    /// population, which tells answers apart by it.
+    /// Where the customer had bought last by then, as far as is known by now, and in which tier they were; nothing unless the
+    /// terms count the population, which tells answers apart by it.
     pub bought: Sold,
 }
 
@@ -109,6 +109,13 @@ impl Answers {
             bought: bought.unwrap_or_default(),
         };
         self.keep(given, survey.answers_max as usize);
+    }
+
+    /// Notes where the customer had bought last, by these baskets, when they gave each answer since `since`.
+    pub(in crate::facts) fn place_since(&mut self, since: Timestamp, baskets: &Baskets) {
+        for given in self.given.iter_mut().rev().take_while(|given| given.at >= since) {
+            given.bought = Sold { tier: given.bought.tier, ..baskets.bought_last_by(given.at) };
+        }
     }
 
     /// Notes in which tier the customer was who gave the answer of the event with that fingerprint.
