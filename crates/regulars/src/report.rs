@@ -5,6 +5,8 @@
 
 mod figures;
 mod html;
+#[cfg(test)]
+mod tests;
 mod text;
 mod uplift;
 
