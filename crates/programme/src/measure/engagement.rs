@@ -36,10 +36,10 @@ impl Window {
         self.cells(interactions).filter(|cell| cell.kind == kind).map(|cell| u64::from(cell.count)).sum()
     }
 
-    /// How often `kind` was done in them and not in a hostile mood.
-    pub fn friendly(self, interactions: &Interactions, kind: Interaction) -> u64 {
-        let of_kind = self.cells(interactions).filter(|cell| cell.kind == kind);
-        of_kind.map(|cell| u64::from(cell.count.saturating_sub(cell.hostile))).sum()
+    /// How often one of `kinds` was done in them and not in a hostile mood.
+    pub fn friendly(self, interactions: &Interactions, kinds: &[Interaction]) -> u64 {
+        let of_kinds = self.cells(interactions).filter(|cell| kinds.contains(&cell.kind));
+        of_kinds.map(|cell| u64::from(cell.count.saturating_sub(cell.hostile))).sum()
     }
 }
 
@@ -132,12 +132,17 @@ pub fn engaged(facts: &Facts, terms: &Terms, engagement: &Engagement, zone: &Zon
     }
 }
 
+/// Recommending to people.
+pub const ADVOCATING: [Interaction; 4] =
+    [Interaction::ReferralMade, Interaction::ReferralConverted, Interaction::Review, Interaction::Share];
+/// Making something together with the retailer.
+pub const CO_CREATING: [Interaction; 2] = [Interaction::Idea, Interaction::ProductTest];
+
 fn behaviour(interactions: &Interactions, window: Window) -> EngagedBehaviour {
-    let any = |kinds: &[Interaction]| kinds.iter().any(|kind| window.friendly(interactions, *kind) > 0);
-    let referred = [Interaction::ReferralMade, Interaction::ReferralConverted];
-    let advocating = any(&referred) || any(&[Interaction::Review, Interaction::Share]);
+    let any = |kinds: &[Interaction]| window.friendly(interactions, kinds) > 0;
+    let advocating = any(&ADVOCATING);
     EngagedBehaviour {
-        co_creating: any(&[Interaction::Idea, Interaction::ProductTest]),
+        co_creating: any(&CO_CREATING),
         influencing: advocating || any(&[Interaction::Like]),
         advocating,
     }

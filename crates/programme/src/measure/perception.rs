@@ -235,6 +235,14 @@ pub fn exit_reason(facts: &Facts, terms: &Terms, zone: &Zone, day: Day) -> Optio
     reasons.rev().max_by_key(|(micro, _)| *micro).map(|(_, reason)| reason)
 }
 
+/// The last answer of whoever leaves, whether it still counts or not, with its survey.
+pub fn last_exit<'a>(facts: &'a Facts, terms: &'a Terms, zone: &Zone, day: Day) -> Option<(&'a Given, &'a Survey)> {
+    let given = &facts.relationship.as_ref()?.answers.given;
+    let mut asked =
+        given.iter().rev().filter(|given| given.instrument == Instrument::Exit && zone.day(given.at) <= day);
+    asked.find_map(|given| Some((given, declared(&terms.survey, &given.survey, given.instrument)?)))
+}
+
 /// The mean over the items of one dimension, of surveys whose items have scales of their own.
 pub fn mean_micro(given: &Given, dimension: Dimension) -> Option<i64> {
     let is_it = |part: &&crate::facts::relationship::answers::Part| {

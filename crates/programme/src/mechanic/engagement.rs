@@ -5,10 +5,12 @@
 //! was reached is left only when it is missed by the hysteresis of the terms, so that whoever stands near a bound is not
 //! moved to and fro.
 
+mod evidence;
+
 use crate::classes::relationship::{LadderStep, Level, LifeCycle, LoyaltyType, PyramidStage};
 use crate::customer::relationship::RelationshipClasses;
 use crate::customer::{Held, Standing};
-use crate::decision::{EngagementChanged, Evidence, Value};
+use crate::decision::EngagementChanged;
 use crate::facts::Facts;
 use crate::facts::relationship::assortment::{first_day, period_of};
 use crate::measure::behaviour::{Behaviour, behaviour};
@@ -38,10 +40,10 @@ fn judge(moment: &Moment<'_>, facts: &Facts, standing: &mut Standing, concluded:
     let own = standing.relationship.get_or_insert_default();
     let reading = Reading::of(facts, moment.terms, terms, moment.zone, moment.day);
     let now = reading.classes(&own.classes);
-    let changed = differences(&own.classes, &now);
-    own.classes = now;
+    let before = std::mem::replace(&mut own.classes, now);
     own.wake = next_change(moment, &reading, &now);
-    conclude_moves(changed, |changed| reading.evidence(changed), concluded);
+    let changed = differences(&before, &now);
+    conclude_moves(changed, |changed| reading.evidence(changed, &before, &now), concluded);
 }
 
 /// Says which classes are not those that were announced.
@@ -53,11 +55,12 @@ fn correct(
     concluded: &mut Vec<Conclusion>,
 ) {
     let classes = |standing: &Standing| standing.relationship.as_ref().map(|own| own.classes).unwrap_or_default();
-    let changed = differences(&classes(announced), &classes(standing));
+    let (before, now) = (classes(announced), classes(standing));
+    let changed = differences(&before, &now);
     let evidence = |changed: &EngagementChanged| {
         let terms = moment.terms.engagement.as_ref().filter(|terms| allows(moment, facts, terms));
         terms.map_or(Vec::new(), |terms| {
-            Reading::of(facts, moment.terms, terms, moment.zone, moment.day).evidence(changed)
+            Reading::of(facts, moment.terms, terms, moment.zone, moment.day).evidence(changed, &before, &now)
         })
     };
     conclude_moves(changed, evidence, concluded);
@@ -70,6 +73,7 @@ fn allows(moment: &Moment<'_>, facts: &Facts, terms: &Engagement) -> bool {
 /// What the classes of one day rest on.
 pub struct Reading<'a> {
     facts: &'a Facts,
+    all: &'a Terms,
     terms: &'a Engagement,
     zone: &'a Zone,
     day: Day,
@@ -101,6 +105,7 @@ impl<'a> Reading<'a> {
     ) -> Reading<'a> {
         Reading {
             facts,
+            all,
             terms,
             zone,
             day,
@@ -220,50 +225,6 @@ impl<'a> Reading<'a> {
     fn is_without_effect(&self) -> bool {
         let most = self.terms.loyalty.paradox_minor_max;
         self.behaviour.zip(most).is_some_and(|(behaviour, most)| behaviour.spend_minor <= most)
-    }
-
-    /// Shows each measure of what changed, beside the bound that it was held against.
-    fn evidence(&self, changed: &EngagementChanged) -> Vec<Evidence> {
-        let loyalty = &self.terms.loyalty;
-        let mut rows = Vec::new();
-        let mut row = |measure, value: Option<i64>, threshold: Option<i64>, window| {
-            let value = value.map_or(Value::Absent, Value::Integer);
-            rows.push(Evidence { measure, value, threshold: threshold.map(Value::Integer), window });
-        };
-        let permille = |micro: Option<i64>| micro.map(|micro| micro.div_euclid(1000));
-        if changed.loyalty_type.is_some() || changed.loyalty_paradox.is_some() {
-            let index = permille(self.behaviour.map(|behaviour| behaviour.index_micro));
-            let period = self.behaviour.map(|behaviour| (behaviour.first, behaviour.last));
-            row("behaviour_permille", index, Some(loyalty.behaviour_high_permille.into()), period);
-            let perceived = permille(self.perception.perceived_micro);
-            row("perception_permille", perceived, Some(loyalty.perception_high_permille.into()), None);
-            if changed.loyalty_paradox.is_some() {
-                let spend = self.behaviour.map(|behaviour| behaviour.spend_minor);
-                row("spend_minor", spend, loyalty.paradox_minor_max, period);
-            }
-        }
-        if let Some(level) = &changed.level {
-            let high = level.to.as_deref() == Some("high") || level.from.as_deref() == Some("high");
-            let bound = if high { self.terms.high_permille } else { self.terms.medium_permille };
-            let engaged = &self.engaged;
-            row("engagement_permille", permille(Some(engaged.score_micro)), Some(bound.into()), None);
-            row("cognitive_permille", permille(engaged.cognitive_micro), None, None);
-            row("emotional_permille", permille(engaged.emotional_micro), None, None);
-            row("behavioural_permille", permille(Some(engaged.behavioural_micro)), None, None);
-        }
-        if changed.pyramid_stage.is_some() {
-            let satisfaction = permille(self.perception.satisfaction_micro);
-            row("satisfaction_permille", satisfaction, Some(self.terms.satisfied_permille.into()), None);
-        }
-        if changed.ladder_step.is_some() {
-            let purchases = Some(self.facts.lifetime.purchases.into());
-            row("purchases", purchases, Some(self.terms.relationship.client_purchases.into()), None);
-        }
-        if changed.life_cycle.is_some() {
-            let silence = self.facts.rhythm.map(|rhythm| self.day.since(rhythm.last).into());
-            row("recency_days", silence, Some(self.terms.relationship.rupture_days.into()), None);
-        }
-        rows
     }
 }
 

@@ -102,17 +102,17 @@ fn a_relationship_grows_and_fades() {
          2024-10-01 purchase b4 30.00
          until 2024-11-15",
         expect![[r#"
-            1 2024-01-01 engagement none -> medium, ladder none -> prospect, life cycle none -> formation: OtherEvent engagement_permille=300/300 purchases=0/2 recency_days=none/90
-            2 2024-01-03 ladder prospect -> purchaser: Purchased purchases=1/2
-            3 2024-01-10 ladder purchaser -> supporter, life cycle formation -> experimentation: Purchased purchases=2/2 recency_days=0/90
-            4 2024-01-12 engagement medium -> high, ladder supporter -> partner: OtherEvent engagement_permille=716/700 purchases=2/2
-            5 2024-02-05T00:00:00Z engagement high -> medium, ladder partner -> supporter: WindowMoved engagement_permille=450/700 purchases=2/2
-            6 2024-02-12T00:00:00Z loyalty type unknown -> latent, loyalty paradox none -> paradox: WindowMoved behaviour_permille=0/500 perception_permille=900/700 spend_minor=0/10000
-            7 2024-03-01T00:00:00Z life cycle experimentation -> identification: WindowMoved recency_days=51/90
-            8 2024-05-10T00:00:00Z loyalty type latent -> unknown, engagement medium -> low, ladder supporter -> client, loyalty paradox paradox -> none: WindowMoved behaviour_permille=0/500 perception_permille=none/700 spend_minor=0/10000 engagement_permille=0/300 purchases=3/2
+            1 2024-01-01 engagement none -> medium, ladder none -> prospect, life cycle none -> formation: OtherEvent engagement_permille=300/300 purchases=0/2
+            2 2024-01-03 ladder prospect -> purchaser: Purchased purchases=1/1
+            3 2024-01-10 ladder purchaser -> supporter, life cycle formation -> experimentation: Purchased purchases=2/2 engagement_permille=300/250 perception_permille=none/700 known_days=9/60
+            4 2024-01-12 engagement medium -> high, ladder supporter -> partner: OtherEvent engagement_permille=716/700 advocating=1/1 co_creating=1/1
+            5 2024-02-05T00:00:00Z engagement high -> medium, ladder partner -> supporter: WindowMoved engagement_permille=450/650 advocating=0/1 co_creating=0/1
+            6 2024-02-12T00:00:00Z loyalty type unknown -> latent, loyalty paradox none -> paradox: WindowMoved behaviour_permille=0/500 perception_permille=900/650 spend_minor=0/10000
+            7 2024-03-01T00:00:00Z life cycle experimentation -> identification: WindowMoved known_days=60/60
+            8 2024-05-10T00:00:00Z loyalty type latent -> unknown, engagement medium -> low, ladder supporter -> client, loyalty paradox paradox -> none: WindowMoved behaviour_permille=0/500 perception_permille=none/650 spend_minor=0/10000 engagement_permille=0/250
             9 2024-06-06T00:00:00Z life cycle identification -> rupture: WindowMoved recency_days=90/90
             10 2024-10-01 life cycle rupture -> renewal: Purchased recency_days=0/90
-            11 2024-10-31T00:00:00Z life cycle renewal -> identification: WindowMoved recency_days=30/90
+            11 2024-10-31T00:00:00Z life cycle renewal -> identification: WindowMoved renewed_days=30/30 known_days=304/60
         "#]],
     );
 }
@@ -138,25 +138,25 @@ fn loyalty_is_behaviour_against_perception() {
         terms(),
         &history("2024-02-20 survey csi assortment=5/5,staff=4/3,price=4/4"),
         expect![[r#"
-            1 2023-12-20 engagement none -> low, ladder none -> purchaser, life cycle none -> formation: Purchased engagement_permille=0/300 purchases=1/2 recency_days=0/90
-            2 2024-01-02 ladder purchaser -> client, life cycle formation -> experimentation: Purchased purchases=2/2 recency_days=0/90
-            3 2024-02-18T00:00:00Z life cycle experimentation -> identification: WindowMoved recency_days=2/90
-            4 2024-02-20 loyalty type unknown -> absolute, pyramid none -> loyalty, ladder client -> supporter: SurveyAnswered behaviour_permille=1000/500 perception_permille=833/700 satisfaction_permille=833/700 purchases=9/2
-            5 2024-03-11T00:00:00Z loyalty type absolute -> latent, pyramid loyalty -> satisfaction: WindowMoved behaviour_permille=261/500 perception_permille=833/700 satisfaction_permille=833/700
-            6 2024-04-08T00:00:00Z loyalty paradox none -> paradox: WindowMoved behaviour_permille=0/500 perception_permille=833/700 spend_minor=0/10000
+            1 2023-12-20 engagement none -> low, ladder none -> purchaser, life cycle none -> formation: Purchased engagement_permille=0/300 purchases=1/1 purchases=1/2
+            2 2024-01-02 ladder purchaser -> client, life cycle formation -> experimentation: Purchased purchases=2/2 known_days=13/60
+            3 2024-02-18T00:00:00Z life cycle experimentation -> identification: WindowMoved known_days=60/60
+            4 2024-02-20 loyalty type unknown -> absolute, pyramid none -> loyalty, ladder client -> supporter: SurveyAnswered behaviour_permille=1000/450 perception_permille=833/700 satisfaction_permille=833/700 engagement_permille=0/300
+            5 2024-03-11T00:00:00Z loyalty type absolute -> latent, pyramid loyalty -> satisfaction: WindowMoved behaviour_permille=261/450 perception_permille=833/650
+            6 2024-04-08T00:00:00Z loyalty paradox none -> paradox: WindowMoved behaviour_permille=0/500 perception_permille=833/650 spend_minor=0/10000
             7 2024-05-16T00:00:00Z life cycle identification -> rupture: WindowMoved recency_days=90/90
-            8 2024-06-19T00:00:00Z loyalty type latent -> unknown, pyramid satisfaction -> none, ladder supporter -> client, loyalty paradox paradox -> none: WindowMoved behaviour_permille=0/500 perception_permille=none/700 spend_minor=0/10000 satisfaction_permille=none/700 purchases=9/2
+            8 2024-06-19T00:00:00Z loyalty type latent -> unknown, pyramid satisfaction -> none, ladder supporter -> client, loyalty paradox paradox -> none: WindowMoved behaviour_permille=0/500 perception_permille=none/650 spend_minor=0/10000 satisfaction_permille=none/650 engagement_permille=0/300
         "#]],
     );
     check(
         terms(),
         &history("2024-02-20 survey csi assortment=2/5,staff=2/3,price=1/4"),
         expect![[r#"
-            1 2023-12-20 engagement none -> low, ladder none -> purchaser, life cycle none -> formation: Purchased engagement_permille=0/300 purchases=1/2 recency_days=0/90
-            2 2024-01-02 ladder purchaser -> client, life cycle formation -> experimentation: Purchased purchases=2/2 recency_days=0/90
-            3 2024-02-18T00:00:00Z life cycle experimentation -> identification: WindowMoved recency_days=2/90
-            4 2024-02-20 loyalty type unknown -> spurious: SurveyAnswered behaviour_permille=1000/500 perception_permille=166/700
-            5 2024-03-11T00:00:00Z loyalty type spurious -> none: WindowMoved behaviour_permille=261/500 perception_permille=166/700
+            1 2023-12-20 engagement none -> low, ladder none -> purchaser, life cycle none -> formation: Purchased engagement_permille=0/300 purchases=1/1 purchases=1/2
+            2 2024-01-02 ladder purchaser -> client, life cycle formation -> experimentation: Purchased purchases=2/2 known_days=13/60
+            3 2024-02-18T00:00:00Z life cycle experimentation -> identification: WindowMoved known_days=60/60
+            4 2024-02-20 loyalty type unknown -> spurious: SurveyAnswered behaviour_permille=1000/450 perception_permille=166/700
+            5 2024-03-11T00:00:00Z loyalty type spurious -> none: WindowMoved behaviour_permille=261/450 perception_permille=166/700
             6 2024-05-16T00:00:00Z life cycle identification -> rupture: WindowMoved recency_days=90/90
             7 2024-06-19T00:00:00Z loyalty type none -> unknown: WindowMoved behaviour_permille=0/500 perception_permille=none/700
         "#]],
@@ -179,22 +179,22 @@ fn a_level_is_kept_near_its_bound() {
         terms.clone(),
         history,
         expect![[r#"
-        1 2024-01-01 engagement none -> medium, ladder none -> prospect, life cycle none -> formation: SurveyAnswered engagement_permille=500/300 purchases=0/2 recency_days=none/90
-        2 2024-01-15 engagement medium -> high: OtherEvent engagement_permille=700/700
-        3 2024-02-05T00:00:00Z engagement high -> medium: WindowMoved engagement_permille=600/700
-        4 2024-03-01T00:00:00Z engagement medium -> low: WindowMoved engagement_permille=166/300
-    "#]],
+            1 2024-01-01 engagement none -> medium, ladder none -> prospect, life cycle none -> formation: SurveyAnswered engagement_permille=500/300 purchases=0/2
+            2 2024-01-15 engagement medium -> high: OtherEvent engagement_permille=700/700
+            3 2024-02-05T00:00:00Z engagement high -> medium: WindowMoved engagement_permille=600/650
+            4 2024-03-01T00:00:00Z engagement medium -> low: WindowMoved engagement_permille=166/250
+        "#]],
     );
     terms.engagement.as_mut().expect("given").hysteresis_permille = 0;
     check(
         terms,
         history,
         expect![[r#"
-        1 2024-01-01 engagement none -> medium, ladder none -> prospect, life cycle none -> formation: SurveyAnswered engagement_permille=500/300 purchases=0/2 recency_days=none/90
-        2 2024-01-15 engagement medium -> high: OtherEvent engagement_permille=700/700
-        3 2024-01-29T00:00:00Z engagement high -> medium: WindowMoved engagement_permille=650/700
-        4 2024-02-20 engagement medium -> low: SurveyAnswered engagement_permille=250/300
-    "#]],
+            1 2024-01-01 engagement none -> medium, ladder none -> prospect, life cycle none -> formation: SurveyAnswered engagement_permille=500/300 purchases=0/2
+            2 2024-01-15 engagement medium -> high: OtherEvent engagement_permille=700/700
+            3 2024-01-29T00:00:00Z engagement high -> medium: WindowMoved engagement_permille=650/700
+            4 2024-02-20 engagement medium -> low: SurveyAnswered engagement_permille=250/300
+        "#]],
     );
 }
 
@@ -210,10 +210,10 @@ fn weights_go_by_the_place_in_the_channel() {
          2024-01-05 enrol distributor
          2024-01-06 enrol consumer",
         expect![[r#"
-            1 2024-01-01 engagement none -> low, ladder none -> prospect, life cycle none -> formation: SurveyAnswered engagement_permille=250/300 purchases=0/2 recency_days=none/90
+            1 2024-01-01 engagement none -> low, ladder none -> prospect, life cycle none -> formation: SurveyAnswered engagement_permille=250/300 purchases=0/2
             2 2024-01-02 engagement low -> medium: OtherEvent engagement_permille=300/300
             3 2024-01-04 engagement medium -> high: OtherEvent engagement_permille=700/700
-            4 2024-01-05 engagement high -> low: OtherEvent engagement_permille=0/700
+            4 2024-01-05 engagement high -> low: OtherEvent engagement_permille=0/650
             5 2024-01-06 engagement low -> high: OtherEvent engagement_permille=700/700
         "#]],
     );
@@ -230,11 +230,11 @@ fn praise_without_purchases_is_a_paradox() {
          2024-02-22 purchase b2 500.00
          until 2024-03-20",
         expect![[r#"
-            1 2023-12-01 engagement none -> low, ladder none -> purchaser, life cycle none -> formation: Purchased engagement_permille=0/300 purchases=1/2 recency_days=0/90
+            1 2023-12-01 engagement none -> low, ladder none -> purchaser, life cycle none -> formation: Purchased engagement_permille=0/300 purchases=1/1 purchases=1/2
             2 2024-02-20 loyalty type unknown -> latent, pyramid none -> satisfaction, loyalty paradox none -> paradox: SurveyAnswered behaviour_permille=0/500 perception_permille=1000/700 spend_minor=0/10000 satisfaction_permille=1000/700
             3 2024-02-21 engagement low -> medium: SurveyAnswered engagement_permille=500/300
-            4 2024-02-22 ladder purchaser -> supporter, life cycle formation -> identification: Purchased purchases=2/2 recency_days=0/90
-            5 2024-03-11T00:00:00Z loyalty paradox paradox -> none: WindowMoved behaviour_permille=62/500 perception_permille=1000/700 spend_minor=50000/10000
+            4 2024-02-22 ladder purchaser -> supporter, life cycle formation -> identification: Purchased purchases=2/2 engagement_permille=500/250 perception_permille=1000/650 known_days=83/60
+            5 2024-03-11T00:00:00Z loyalty paradox paradox -> none: WindowMoved behaviour_permille=62/500 perception_permille=1000/650 spend_minor=50000/10000
         "#]],
     );
 }
@@ -251,12 +251,12 @@ fn who_leaves_says_why() {
          2024-02-01 survey exit moved=10
          until 2024-07-01",
         expect![[r#"
-            1 2024-01-01 engagement none -> low, ladder none -> purchaser, life cycle none -> formation: Purchased engagement_permille=0/300 purchases=1/2 recency_days=0/90
-            2 2024-01-02 ladder purchaser -> client, life cycle formation -> experimentation: Purchased purchases=2/2 recency_days=0/90
-            3 2024-01-10 life cycle experimentation -> rupture, exit reason none -> inattention: SurveyAnswered recency_days=8/90
-            4 2024-01-20 life cycle rupture -> renewal, exit reason inattention -> none: Purchased recency_days=0/90
-            5 2024-02-01 life cycle renewal -> rupture, exit reason none -> moved: SurveyAnswered recency_days=12/90
-            6 2024-05-31T00:00:00Z exit reason moved -> none: WindowMoved
+            1 2024-01-01 engagement none -> low, ladder none -> purchaser, life cycle none -> formation: Purchased engagement_permille=0/300 purchases=1/1 purchases=1/2
+            2 2024-01-02 ladder purchaser -> client, life cycle formation -> experimentation: Purchased purchases=2/2 known_days=1/60
+            3 2024-01-10 life cycle experimentation -> rupture, exit reason none -> inattention: SurveyAnswered exit_answer_days=0/120
+            4 2024-01-20 life cycle rupture -> renewal, exit reason inattention -> none: Purchased exit_answer_days=10/120 recency_days=0/90
+            5 2024-02-01 life cycle renewal -> rupture, exit reason none -> moved: SurveyAnswered exit_answer_days=0/120
+            6 2024-05-31T00:00:00Z exit reason moved -> none: WindowMoved exit_answer_days=120/120
         "#]],
     );
 }
@@ -279,10 +279,10 @@ fn nobody_is_judged_without_consent() {
          until 2024-02-01
          2024-02-01 consent profiling yes",
         expect![[r#"
-            1 2024-01-02 engagement none -> low, ladder none -> purchaser, life cycle none -> formation: OtherEvent engagement_permille=0/300 purchases=1/2 recency_days=1/90
+            1 2024-01-02 engagement none -> low, ladder none -> purchaser, life cycle none -> formation: OtherEvent engagement_permille=0/300 purchases=1/1 purchases=1/2
             2 2024-01-03 engagement low -> medium: SurveyAnswered engagement_permille=500/300
             3 2024-01-04 engagement medium -> none, ladder purchaser -> none, life cycle formation -> none: OtherEvent
-            4 2024-02-01 engagement none -> medium, ladder none -> supporter, life cycle none -> experimentation: OtherEvent engagement_permille=500/300 purchases=2/2 recency_days=27/90
+            4 2024-02-01 engagement none -> medium, ladder none -> supporter, life cycle none -> experimentation: OtherEvent engagement_permille=500/300 purchases=2/2 perception_permille=1000/700 known_days=31/60
         "#]],
     );
 }
@@ -297,9 +297,9 @@ fn an_old_answer_ends() {
         "2024-01-01 survey servperf q1=7,q2=6
          until 2024-08-01",
         expect![[r#"
-            1 2024-01-01 engagement none -> low, pyramid none -> satisfaction, ladder none -> prospect, life cycle none -> formation: SurveyAnswered engagement_permille=0/300 satisfaction_permille=916/700 purchases=0/2 recency_days=none/90
-            2 2024-02-12T00:00:00Z loyalty type unknown -> latent, loyalty paradox none -> paradox: WindowMoved behaviour_permille=0/500 perception_permille=916/700 spend_minor=0/10000
-            3 2024-04-30T00:00:00Z loyalty type latent -> unknown, pyramid satisfaction -> none, loyalty paradox paradox -> none: WindowMoved behaviour_permille=0/500 perception_permille=none/700 spend_minor=0/10000 satisfaction_permille=none/700
+            1 2024-01-01 engagement none -> low, pyramid none -> satisfaction, ladder none -> prospect, life cycle none -> formation: SurveyAnswered engagement_permille=0/300 satisfaction_permille=916/700 purchases=0/2
+            2 2024-02-12T00:00:00Z loyalty type unknown -> latent, loyalty paradox none -> paradox: WindowMoved behaviour_permille=0/500 perception_permille=916/650 spend_minor=0/10000
+            3 2024-04-30T00:00:00Z loyalty type latent -> unknown, pyramid satisfaction -> none, loyalty paradox paradox -> none: WindowMoved behaviour_permille=0/500 perception_permille=none/650 spend_minor=0/10000 satisfaction_permille=none/650
         "#]],
     );
 }
