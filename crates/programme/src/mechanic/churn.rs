@@ -122,7 +122,9 @@ fn note_return(moment: &Moment<'_>, facts: &Facts, risk: &mut RiskStanding) {
 
 /// What has come of a warning up to `moment`.
 pub fn outcome(moment: &Moment<'_>, facts: &Facts, warned: &Warned) -> Outcome {
-    let first = moment.zone.day(warned.at);
+    // What was bought on the day of the warning, but before it, is nothing that came of it.
+    let day = moment.zone.day(warned.at);
+    let first = if warned.at == moment.zone.start(day) { day } else { day.plus(1) };
     let days = i32::try_from(moment.terms.churn.follow_up_days).expect("terms bound it to 800");
     let forgotten = facts.days.newest().is_some_and(|newest| newest.since(first) >= Facts::days_kept(moment.terms));
     let spent_minor = (days > 0 && !forgotten).then(|| {

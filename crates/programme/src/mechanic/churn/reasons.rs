@@ -11,6 +11,7 @@ use crate::measure;
 use crate::mechanic::churn::reading::Reading;
 use crate::mechanic::{Moment, reactivation};
 use crate::probability::{self, Parts};
+use crate::terms::Terms;
 use crate::time::Day;
 
 /// A silence of more than so many of the customer's own gaps is longer than usual.
@@ -66,7 +67,7 @@ pub(super) fn reasons(
             None => {}
         }
     }
-    if let Some((now, before)) = shrunk(facts, rhythm.last, churn.horizon_days) {
+    if let Some((now, before)) = shrunk(facts, rhythm.last, moment.terms) {
         let (now, before) = (integer(now), Some(integer(before)));
         causes.push(cause(ChurnReason::ShrinkingBasket, 0.0, "mean_basket_minor", now, before));
     }
@@ -129,10 +130,11 @@ pub(super) fn mean_gap_days(rhythm: &Rhythm) -> Option<f64> {
     (rhythm.repeats > 0).then(|| observed / f64::from(rhythm.repeats))
 }
 
-/// The mean basket of the last days of purchases, as many as the horizon has, and of as many before them, where it has shrunk.
-/// Days that are not remembered any more do not count.
-fn shrunk(facts: &Facts, last: Day, horizon_days: u32) -> Option<(i64, i64)> {
-    let days = i32::try_from(horizon_days).expect("terms bound it to 3660");
+/// The mean basket of the last days of purchases, as many as the horizon has, and of as many before them, where it has shrunk. Of
+/// a memory that is shorter than both, each has a half.
+fn shrunk(facts: &Facts, last: Day, terms: &Terms) -> Option<(i64, i64)> {
+    let days = i32::try_from(terms.churn.horizon_days).expect("terms bound it to 3660");
+    let days = days.min(Facts::days_kept(terms) / 2);
     let of = |buckets: &[Bucket]| {
         let purchases: u64 = buckets.iter().map(|bucket| u64::from(bucket.purchases)).sum();
         let spend_minor: i128 = buckets.iter().map(|bucket| i128::from(bucket.spend_minor)).sum();

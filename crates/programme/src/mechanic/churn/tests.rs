@@ -6,6 +6,7 @@ use crate::customer::{Customer, Outcome};
 use crate::decision::{Body, Value};
 use crate::editions::Programme;
 use crate::event::Event;
+use crate::facts::Facts;
 use crate::history;
 use crate::probability::residual::Spending;
 use crate::terms::Terms;
@@ -159,7 +160,7 @@ fn reasons_are_ranked_and_add_up() {
         2024-07-17 none -> watch 0.3602, usual 0.0004
           0.3598 overdue_against_own_rhythm silence_days=29/3.6
           0.0000 rarer_than_habit recent_gap_days=4.3/3.6
-          0.0000 shrinking_basket mean_basket_minor=1800/3000
+          0.0000 shrinking_basket mean_basket_minor=1500/2892
           0.0000 dropped_categories categories_dropped=1/2
           next 2024-07-23
           at risk 10870
@@ -167,7 +168,7 @@ fn reasons_are_ranked_and_add_up() {
           0.5284 probably_gone alive_probability=0.5/0.5
           0.0011 overdue_against_own_rhythm silence_days=32/3.6
           0.0000 rarer_than_habit recent_gap_days=4.3/3.6
-          0.0000 shrinking_basket mean_basket_minor=1800/3000
+          0.0000 shrinking_basket mean_basket_minor=1500/2892
           0.0000 dropped_categories categories_dropped=1/2
           next 2024-07-26
           at risk 10870
@@ -194,7 +195,7 @@ fn what_is_felt_shifts_the_probability_by_its_weights() {
           0.0000 rarer_than_habit recent_gap_days=4.3/3.6
           0.0000 bad_experience nps=2/7
           0.0000 unanswered_complaint issues_waiting=1
-          0.0000 shrinking_basket mean_basket_minor=1800/3000
+          0.0000 shrinking_basket mean_basket_minor=1500/2892
           next 2024-07-23
           at risk 10870
         2024-07-20 watch -> high 0.5300, usual 0.0004
@@ -203,7 +204,7 @@ fn what_is_felt_shifts_the_probability_by_its_weights() {
           0.0000 rarer_than_habit recent_gap_days=4.3/3.6
           0.0000 bad_experience nps=2/7
           0.0000 unanswered_complaint issues_waiting=1
-          0.0000 shrinking_basket mean_basket_minor=1800/3000
+          0.0000 shrinking_basket mean_basket_minor=1500/2892
           next 2024-07-26
           at risk 10870
         with
@@ -212,7 +213,7 @@ fn what_is_felt_shifts_the_probability_by_its_weights() {
           0.1196 overdue_against_own_rhythm silence_days=23/3.6
           0.0864 bad_experience nps=2/7
           0.0000 rarer_than_habit recent_gap_days=4.3/3.6
-          0.0000 shrinking_basket mean_basket_minor=1800/3000
+          0.0000 shrinking_basket mean_basket_minor=1500/2892
           next 2024-07-17
           at risk 10870
         2024-07-14 watch -> high 0.5551, usual 0.0004
@@ -220,7 +221,7 @@ fn what_is_felt_shifts_the_probability_by_its_weights() {
           0.2174 overdue_against_own_rhythm silence_days=26/3.6
           0.1124 bad_experience nps=2/7
           0.0000 rarer_than_habit recent_gap_days=4.3/3.6
-          0.0000 shrinking_basket mean_basket_minor=1800/3000
+          0.0000 shrinking_basket mean_basket_minor=1500/2892
           next 2024-07-20
           at risk 10870
     "#]]
@@ -254,7 +255,7 @@ fn a_band_is_left_below_its_bound_less_the_hysteresis() {
           0.3598 overdue_against_own_rhythm silence_days=29/3.6
           0.1711 unanswered_complaint issues_waiting=1
           0.0000 rarer_than_habit recent_gap_days=4.3/3.6
-          0.0000 shrinking_basket mean_basket_minor=1800/3000
+          0.0000 shrinking_basket mean_basket_minor=1500/2892
           next 2024-07-24
           at risk 10870
         2024-07-17T18:00:00Z watch -> none 0.4075, usual 0.4075
@@ -264,7 +265,7 @@ fn a_band_is_left_below_its_bound_less_the_hysteresis() {
           0.4720 overdue_against_own_rhythm silence_days=31/3.6
           0.0500 bad_experience issues_raised=1
           0.0000 rarer_than_habit recent_gap_days=4.3/3.6
-          0.0000 shrinking_basket mean_basket_minor=1800/3000
+          0.0000 shrinking_basket mean_basket_minor=1500/2892
           next 2024-07-25
           at risk 10870
         with
@@ -272,7 +273,7 @@ fn a_band_is_left_below_its_bound_less_the_hysteresis() {
           0.3598 overdue_against_own_rhythm silence_days=29/3.6
           0.1711 unanswered_complaint issues_waiting=1
           0.0000 rarer_than_habit recent_gap_days=4.3/3.6
-          0.0000 shrinking_basket mean_basket_minor=1800/3000
+          0.0000 shrinking_basket mean_basket_minor=1500/2892
           next 2024-07-24
           at risk 10870
     "#]]
@@ -367,6 +368,40 @@ fn value_at_risk_under_a_model_is_residual_value() {
           at risk 256747
           at risk 186032"#]]
     .assert_eq(&format!("without\n{}\nwith\n{}", at_risk(&without), at_risk(&with)));
+}
+
+// Who is to be called hears of smaller baskets whatever the terms remember days for: sixty are less than two horizons.
+#[test]
+fn baskets_shrink_within_a_short_memory() {
+    let mut terms = plain();
+    terms.memory.returns_days = 60;
+    assert!(Facts::days_kept(&terms) < 2 * terms.churn.horizon_days.cast_signed());
+    let told = told(terms, &(slowing() + "until 2024-12-31"));
+    // Five of 15.00 in the last thirty days; in those before them three of 15.00 and three of 30.00.
+    assert!(told.contains("shrinking_basket mean_basket_minor=1500/2250"), "{told}");
+}
+
+// A complaint on the day of a purchase warns within the day: what was bought in the morning did not come of the warning.
+#[test]
+fn what_was_bought_before_a_warning_does_not_come_of_it() {
+    let mut terms = plain();
+    terms.complaints = Some(complaints());
+    terms.churn.shift = Some(Shift { open: 3.0, escalated: 3.0, answered: 0.0, mood: 0.0 });
+    terms.churn.follow_up_days = 30;
+    let programme = Programme::new(terms).expect("the terms of the test are valid");
+    let mut customer = Customer::default();
+    let story = "2024-06-01 purchase b1 10.00
+         2024-06-08 purchase b2 10.00
+         2024-06-20T08:00:00Z purchase morning 40.00
+         2024-06-20T12:00:00Z did complaint
+         2024-06-21 purchase later 25.00";
+    for (number, line) in story.lines().map(str::trim).enumerate() {
+        programme.fold(&mut customer, &history::numbered_event(line, number), &mut Vec::new());
+    }
+    let warning = programme.card("c", &customer, customer.standing.clock).warning.expect("a complaint is open");
+    let Outcome { at, returned_at, spent_minor } = warning.outcome;
+    let told = (at.to_string(), returned_at.map(|at| at.to_string()), spent_minor);
+    assert_eq!(told, ("2024-06-20T12:00:00Z".into(), Some("2024-06-21T12:00:00Z".into()), Some(25_00)));
 }
 
 // A group that is marked in some warnings and not in others compares nothing.
