@@ -243,7 +243,8 @@ impl Terms {
         }
         draw::check(&self.draw, self.memory.late_days, &mut findings);
         partners::check(self, &mut findings);
-        surveys::check(&self.survey, self.survey_contact.as_ref(), &mut findings);
+        let counted = self.population.is_some();
+        surveys::check(&self.survey, self.survey_contact.as_ref(), counted, &mut findings);
         if let Some(complaints) = &self.complaints {
             complaints.check(&mut findings);
         }

@@ -310,6 +310,16 @@ impl Survey {
         }
     }
 
+    /// How many items of a SERVQUAL or SERVPERF tell something of each dimension, in the order of [`Dimension::OF_SERVICE`].
+    pub fn service_items(&self) -> [usize; 5] {
+        let usual: Vec<String> = match self.item.is_empty() {
+            true => (1..=22).map(|number| format!("q{number}")).collect(),
+            false => self.item.iter().map(|item| item.id.clone()).collect(),
+        };
+        let dimensions: Vec<Dimension> = usual.iter().filter_map(|id| Some(self.item(id)?.dimension)).collect();
+        Dimension::OF_SERVICE.map(|one| dimensions.iter().filter(|dimension| **dimension == one).count())
+    }
+
     fn check(&self, at: &str, findings: &mut Findings) {
         let key = |name: &str| format!("{at}.{name}");
         findings.range(&key("half_life_days"), self.half_life_days, 1, 3660);
@@ -399,8 +409,31 @@ fn text(key: &str, text: &str, taken: bool, findings: &mut Findings) {
     findings.check(!taken, key, || format!("{text:?} names two of them"));
 }
 
-/// Checks all surveys of a programme, and how customers may be asked.
-pub(super) fn check(surveys: &[Survey], contact: Option<&SurveyContact>, findings: &mut Findings) {
+/// Of all customers the answers to one kind of survey are added up: points of one scale and of another have no mean.
+fn check_pooled(surveys: &[Survey], findings: &mut Findings) {
+    let kind = |survey: &Survey| match survey.instrument {
+        Instrument::Csi => Some("CSI"),
+        Instrument::Servqual | Instrument::Servperf => Some("SERVQUAL and SERVPERF"),
+        Instrument::Nps | Instrument::Tnps | Instrument::Pulse | Instrument::Engagement | Instrument::Exit => None,
+    };
+    for (i, survey) in surveys.iter().enumerate() {
+        let Some(name) = kind(survey) else { continue };
+        let other = surveys[..i].iter().find(|other| kind(other) == Some(name) && other.scale() != survey.scale());
+        findings.check(other.is_none(), &format!("survey.{i}"), || {
+            let ((min, max), (other_min, other_max)) =
+                (survey.scale(), other.map(Survey::scale).unwrap_or_default());
+            let other = other.map_or("", |other| &other.id);
+            format!(
+                "has a scale from {min} to {max}, and {other:?} one from {other_min} to {other_max}: [population] adds up \
+                 all answers to {name}, which have to share a scale"
+            )
+        });
+    }
+}
+
+/// Checks all surveys of a programme, and how customers may be asked. Of a population that is `counted` their answers are
+/// added up.
+pub(super) fn check(surveys: &[Survey], contact: Option<&SurveyContact>, counted: bool, findings: &mut Findings) {
     findings.check(surveys.len() <= LIST_MAX, "survey", || {
         format!("{} of them, {LIST_MAX} are possible", surveys.len())
     });
@@ -418,6 +451,9 @@ pub(super) fn check(surveys: &[Survey], contact: Option<&SurveyContact>, finding
         findings.check(!asked || contact.is_some(), &format!("{at}.ask_after_days"), || {
             "needs a section survey_contact, which says whom one may ask, and how often".into()
         });
+    }
+    if counted {
+        check_pooled(surveys, findings);
     }
     let Some(contact) = contact else { return };
     findings.check(!contact.purpose.is_empty(), "survey_contact.purpose", || {
@@ -451,6 +487,11 @@ mod tests {
             items.filter(|item| item.dimension == dimension).count()
         };
         assert_eq!(Dimension::OF_SERVICE.map(count), [4, 5, 4, 4, 5]);
+        assert_eq!(survey.service_items(), [4, 5, 4, 4, 5]);
+        let item = |id: &str, dimension| Item { id: id.into(), dimension, ..Item::default() };
+        let own =
+            vec![item("a", Dimension::Empathy), item("b", Dimension::Tangibles), item("c", Dimension::Empathy)];
+        assert_eq!(Survey { item: own, ..survey.clone() }.service_items(), [1, 0, 0, 0, 2]);
         assert_eq!(survey.item("q4").map(|item| item.dimension), Some(Dimension::Tangibles));
         assert_eq!(survey.item("q5").map(|item| item.dimension), Some(Dimension::Reliability));
         assert_eq!(survey.item("q22").map(|item| item.dimension), Some(Dimension::Empathy));
@@ -488,7 +529,7 @@ mod tests {
             Survey { id: "Pulse".into(), instrument: Instrument::Pulse, valid_days: 0, ..usual },
         ];
         let mut findings = Findings(Vec::new());
-        check(&surveys, None, &mut findings);
+        check(&surveys, None, false, &mut findings);
         let said: String =
             findings.0.iter().map(|finding| format!("{}: {}\n", finding.key, finding.message)).collect();
         expect_test::expect![[r#"
@@ -509,5 +550,46 @@ mod tests {
             survey.4.item: there are none; PULSE has no items of its own
         "#]]
         .assert_eq(&said);
+    }
+
+    // Five points of five and five points of ten have no mean, and neither has a gap of two scales.
+    #[test]
+    fn what_is_added_up_shares_a_scale() {
+        let survey = |id: &str, instrument, scale_max| Survey {
+            id: id.into(),
+            instrument,
+            scale_max,
+            half_life_days: 90,
+            valid_days: 365,
+            answers_max: 4,
+            item: match instrument {
+                Instrument::Servqual | Instrument::Servperf => Vec::new(),
+                _ => vec![Item { id: "price".into(), dimension: Dimension::of(instrument)[0], ..Item::default() }],
+            },
+            ..Survey::default()
+        };
+        let surveys = [
+            survey("shop", Instrument::Csi, None),
+            survey("service", Instrument::Servqual, None),
+            survey("app", Instrument::Csi, Some(10)),
+            survey("staff", Instrument::Servperf, Some(5)),
+            // Their shares are added up, not their points.
+            survey("pulse", Instrument::Pulse, None),
+            survey("battery", Instrument::Engagement, Some(7)),
+            survey("again", Instrument::Csi, Some(5)),
+        ];
+        let said = |surveys: &[Survey], counted: bool| {
+            let mut findings = Findings(Vec::new());
+            check(surveys, None, counted, &mut findings);
+            findings.0.iter().map(|finding| format!("{}: {}\n", finding.key, finding.message)).collect::<String>()
+        };
+        assert_eq!(said(&surveys, false), "");
+        assert_eq!(said(&surveys[..2], true), "");
+        expect_test::expect![[r#"
+            survey.2: has a scale from 1 to 10, and "shop" one from 1 to 5: [population] adds up all answers to CSI, which have to share a scale
+            survey.3: has a scale from 1 to 5, and "service" one from 1 to 7: [population] adds up all answers to SERVQUAL and SERVPERF, which have to share a scale
+            survey.6: has a scale from 1 to 5, and "app" one from 1 to 10: [population] adds up all answers to CSI, which have to share a scale
+        "#]]
+        .assert_eq(&said(&surveys, true));
     }
 }
