@@ -5,6 +5,7 @@
 
 mod challenges;
 mod points;
+mod surveys;
 mod tiers;
 
 use super::Terms;
@@ -21,6 +22,7 @@ impl Terms {
         tiers::warn(self, &mut warnings);
         points::warn(self, &mut warnings);
         challenges::warn(self, &mut warnings);
+        surveys::warn(self, &mut warnings);
         self.warn_of_memory(&mut warnings);
         let rules = self.rules();
         warnings.check(rules <= RULES_MAX, "tier", || {
