@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use model::fit::{fit, fit_pareto, fit_spend};
 use model::history::History;
-use model::population::{Parameters, Variant};
+use model::population::{Parameters, Population, Variant};
 use model::spend::{self, Spend};
 use programme::probability::pareto;
 
@@ -41,6 +41,16 @@ fn close<const N: usize>(parameters: [f64; N], expected: [f64; N], ln_likelihood
 fn bg_nbd_as_published() {
     check(Set::Sample, Variant::BgNbd, [0.242595, 4.413602, 0.792922, 2.425906], -9582.4292);
     check(Set::Master, Variant::BgNbd, [0.251624, 4.788943, 0.723434, 2.161088], -95368.444);
+}
+
+// The paper prints the parameters to three digits: the likelihood there is a little lower than at the maximum.
+#[test]
+fn the_likelihood_at_the_published_values() {
+    let Some(customers) = customers(Set::Sample) else { return };
+    let published = Parameters { r: 0.243, alpha: 4.414, a: 0.793, b: 2.426 };
+    let population = Population::new(Variant::BgNbd, published).unwrap();
+    let sum: f64 = histories(&customers).iter().map(|history| population.ln_likelihood(history)).sum();
+    assert!((sum - -9582.4305).abs() <= 5.1e-5, "{sum}");
 }
 
 #[test]
@@ -121,8 +131,33 @@ fn the_histories_add_up() {
         assert_eq!((histories.len(), sum, once, later), (set.customers(), repeats, only_once, came));
     }
     let Some(customers) = customers(Set::Sample) else { return };
-    let t_x_mean = histories(&customers).iter().map(History::t_x).sum::<f64>() / 2357.0;
-    assert!((t_x_mean - 6.84581).abs() < 5e-6, "mean t_x is {t_x_mean} weeks");
+    let histories = histories(&customers);
+    let mean = |of: fn(&History) -> f64| histories.iter().map(of).sum::<f64>() / 2357.0;
+    let (t_x, t_total) = (mean(History::t_x), mean(History::t_total));
+    assert!((t_x - 6.84581).abs() < 5e-6, "mean t_x is {t_x} weeks");
+    assert!((t_total - 32.71586).abs() < 5e-6, "mean T is {t_total} weeks");
+}
+
+// Who comes most, and how little that says of what is spent: the assumption of the gamma-gamma model.
+#[test]
+fn the_busiest_spend_hardly_more() {
+    let most = |customers: &[Customer]| histories(customers).iter().map(History::x).max();
+    let Some(all) = customers(Set::Master) else { return };
+    assert_eq!(most(&all), Some(80));
+    let Some(sample) = customers(Set::Sample) else { return };
+    let later = sample.iter().map(|customer| customer.days.range(LAST_DAY + 1..).count()).max();
+    assert_eq!((most(&sample), later), (Some(29), Some(34)));
+    let spends: Vec<Spend> = sample.iter().filter_map(Customer::spend).collect();
+    let count = spends.len() as f64;
+    let mean = |of: &dyn Fn(&Spend) -> f64| spends.iter().map(of).sum::<f64>() / count;
+    let purchases = mean(&|spend| f64::from(spend.purchases()));
+    let dollars = mean(&|spend| spend.mean());
+    assert!((dollars - 35.0778).abs() < 5e-5, "mean spend is {dollars}");
+    let moment = |one: i32, other: i32| {
+        mean(&|spend| (f64::from(spend.purchases()) - purchases).powi(one) * (spend.mean() - dollars).powi(other))
+    };
+    let correlation = moment(1, 1) / (moment(2, 0) * moment(0, 2)).sqrt();
+    assert!((correlation - 0.1139).abs() < 5e-5, "the correlation is {correlation}");
 }
 
 #[derive(Clone, Copy)]

@@ -135,6 +135,20 @@ mod tests {
         assert_eq!((read.tied_pairs, read.density_micro), (4, Some(666_667)), "from either side it is one pair");
     }
 
+    // The vector of the literature: ten, and 18 ties of 45.
+    #[test]
+    fn eighteen_ties_of_ten_are_two_fifths() {
+        let name = |i: usize| format!("m{}", i % 10);
+        let mut members: Vec<Member> = (0..10).map(|i| member(&name(i), Contribution::default())).collect();
+        for (i, member) in members.iter_mut().enumerate() {
+            // Each knows the next, and eight the one after it.
+            member.brings.ties = vec![fingerprint(&name(i + 1))];
+            member.brings.ties.extend((i < 8).then(|| fingerprint(&name(i + 2))));
+        }
+        let read = read(members);
+        assert_eq!((read.tied_pairs, read.density_micro), (18, Some(400_000)));
+    }
+
     #[test]
     fn what_nobody_knows_weighs_nothing() {
         let silent = |engaged| Contribution { engaged, ..Contribution::default() };
