@@ -34,6 +34,8 @@ pub fn is_audited(measure: Measure) -> bool {
             | Measure::Negative
             | Measure::LifetimeBuyers
             | Measure::LifetimeSpend
+            | Measure::InPyramid
+            | Measure::Leaving
     ) && !(Measure::TierActive..=Measure::TierCsi).contains(&measure)
 }
 

@@ -198,6 +198,11 @@ measures! {
     TierCsiAnswers,
     /// The index of each of these, millionths of a point.
     TierCsi,
+    /// Customers by the place of their stage of the pyramid of engagement.
+    InPyramid,
+    /// Customers who said why they leave, and have not bought since, by the place of the reason in
+    /// [`crate::terms::surveys::Dimension::REASONS`].
+    Leaving,
 }
 
 impl Measure {

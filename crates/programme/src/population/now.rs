@@ -4,9 +4,10 @@ use super::cell::{Cell, Measure, NOW, spend_bucket};
 use crate::classes::relationship::LoyaltyType;
 use crate::customer::Customer;
 use crate::terms::Terms;
+use crate::terms::surveys::Dimension;
 
 /// How many cells there may be.
-pub(super) const PLACES: usize = 13;
+pub(super) const PLACES: usize = 15;
 
 /// The cells of a customer, each at its own place, so that what has not changed is passed over.
 pub(super) fn now(customer: &Customer, terms: &Terms) -> [Option<(Cell, i64)>; PLACES] {
@@ -33,7 +34,14 @@ pub(super) fn now(customer: &Customer, terms: &Terms) -> [Option<(Cell, i64)>; P
         relationship.and_then(|own| own.negative).and_then(|negative| one(Measure::Negative, negative as u64)),
         Some(lifetime.purchases).filter(|count| *count > 0).and_then(|_| one(Measure::LifetimeBuyers, bucket)),
         Some((spent, lifetime.spend_minor)).filter(|_| lifetime.purchases > 0),
+        classes.pyramid_stage.and_then(|stage| one(Measure::InPyramid, stage as u64)),
+        classes.exit_reason.and_then(|reason| one(Measure::Leaving, reason_key(reason)?)),
     ]
+}
+
+/// The key of a reason for leaving.
+fn reason_key(reason: Dimension) -> Option<u64> {
+    (0..).zip(Dimension::REASONS).find(|(_, other)| *other == reason).map(|(place, _)| place)
 }
 
 /// The key of a loyalty type.
