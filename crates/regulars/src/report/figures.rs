@@ -7,7 +7,7 @@ mod apart;
 use std::collections::BTreeMap;
 
 use model::figures;
-use programme::classes::relationship::{LadderStep, Level, LifeCycle, NegativeEngagement};
+use programme::classes::relationship::{LadderStep, Level, LifeCycle, NegativeEngagement, PyramidStage};
 use programme::classes::{BuyerGroup, Segment};
 use programme::editions::Programme;
 use programme::event::Instrument;
@@ -15,7 +15,7 @@ use programme::facts::seen::fingerprint;
 use programme::population::Sums;
 use programme::population::cell::{APART, Measure, NOW, OTHERS, hours_most};
 use programme::terms::Terms;
-use programme::terms::population::Cost;
+use programme::terms::population::{Cost, Population};
 use programme::terms::surveys::Dimension;
 use programme::time::Day;
 use serde::Serialize;
@@ -66,9 +66,9 @@ pub(crate) struct Commerce {
     pub(crate) lost: i64,
     /// Customers who were there at its end.
     pub(crate) active_at_end: i64,
-    /// Lost of those at its start.
+    /// Lost in the period by those at its start. Of a long one this may be above 1: newcomers are lost, too.
     pub(crate) churn_rate: Option<f64>,
-    /// The same rate over a year.
+    /// Of whom is there when a month begins, who is lost in it: over a year of such months.
     pub(crate) churn_rate_a_year: Option<f64>,
     /// That is above 30 %.
     pub(crate) churn_alarm: bool,
@@ -98,6 +98,8 @@ pub(crate) struct Month {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Sold {
     pub(crate) name: String,
+    /// Customers who bought on the day.
+    pub(crate) buyers: i64,
     pub(crate) baskets: i64,
     pub(crate) spend_minor: i64,
 }
@@ -128,6 +130,10 @@ pub(crate) struct Now {
     pub(crate) ladder: Vec<Size>,
     pub(crate) life_cycle: Vec<Size>,
     pub(crate) negative: Vec<Size>,
+    pub(crate) pyramid: Vec<Size>,
+    /// Why they leave, of those who said so and have not bought since.
+    pub(crate) leaving: Vec<Size>,
+    /// Loyal by what they say, and without effect.
     pub(crate) paradoxes: i64,
 }
 
@@ -195,7 +201,7 @@ pub(crate) struct Service {
     pub(crate) weighed_gap: Option<f64>,
     /// The mean of the dimensions' gaps.
     pub(crate) gap: Option<f64>,
-    /// The mean of perceptions alone.
+    /// The mean of perceptions alone, over all items (SERVPERF).
     pub(crate) perception: Option<f64>,
     pub(crate) dimensions: Vec<Gap>,
 }
@@ -228,6 +234,11 @@ pub(crate) struct Issues {
     pub(crate) complaints: i64,
     pub(crate) detractors: i64,
     pub(crate) reviews: i64,
+    /// All of them, and how many there were in as many days of the period before, if it was counted.
+    pub(crate) raised: i64,
+    pub(crate) raised_before: Option<i64>,
+    /// The one by the other, percent: below 100 negative engagement falls (EN-3).
+    pub(crate) index_percent: Option<f64>,
     pub(crate) answered_in_time: i64,
     pub(crate) answered_late: i64,
     pub(crate) given_up: i64,
@@ -244,12 +255,18 @@ pub(crate) struct Issues {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Money {
+    /// Customers who are there, in the mean of the days.
+    pub(crate) customers_there: Option<f64>,
     pub(crate) average_sale_minor: Option<f64>,
+    /// Of a customer who is there.
     pub(crate) purchases_a_year: Option<f64>,
     pub(crate) margin: f64,
-    /// Of an average buyer (RM-6), where the terms say what the relationship costs.
+    /// The months that are over and of which the terms say the costs: what follows is of these.
+    pub(crate) cost_months: Vec<String>,
+    /// In a year, of a customer who is there (RM-6), where the terms say what the relationship costs.
     pub(crate) relationship_profit_minor: Option<f64>,
     pub(crate) acquisition_cost_minor: Option<f64>,
+    /// By what a customer who is there spends.
     pub(crate) payback_months: Option<f64>,
     pub(crate) romi: Option<f64>,
 }
@@ -263,7 +280,7 @@ impl Report {
         let maker = Maker { terms, counted, sums, seen: &seen };
         let beginning = sums.days().map_or(period.first, |(first, _)| first);
         let [stores, channels, tiers] = APART;
-        let apart = |of, name: &dyn Fn(u64) -> String| maker.apart(&of, beginning, period, name);
+        let apart = |of, name: &dyn Fn(u64) -> String| maker.apart(&of, beginning, name);
         Report {
             period: period.name.clone(),
             first_day: period.first.to_string(),
@@ -271,7 +288,7 @@ impl Report {
             as_of: counted.clock.to_string(),
             currency: terms.currency.clone(),
             lost_days: terms.population.as_ref().map_or(0, |population| population.lost_days),
-            commerce: maker.commerce(beginning, period),
+            commerce: maker.commerce(beginning),
             months: maker.months(beginning),
             days: maker.sold_by_day(),
             stores: apart(stores, &|key| maker.name(key)),
@@ -288,11 +305,32 @@ impl Report {
             touchpoints: maker.touchpoints(),
             satisfaction: maker.satisfaction(),
             service: maker.service(),
-            engagement: maker.engagement(period),
+            engagement: maker.engagement(),
             issues: maker.issues(beginning),
-            money: maker.money(),
+            money: maker.money(beginning),
         }
     }
+}
+
+/// A calendar month, or the beginning of one.
+#[derive(Clone, Copy)]
+struct Part {
+    first: Day,
+    last: Day,
+    /// As a share of the month.
+    months: f64,
+    is_whole: bool,
+}
+
+/// What was sold within some months, and to how many.
+#[derive(Default)]
+struct Trade {
+    months: f64,
+    baskets: i64,
+    spend_minor: i64,
+    new: i64,
+    /// Customers who are there, in the mean of the days.
+    there: f64,
 }
 
 struct Maker<'a> {
@@ -318,10 +356,17 @@ impl Maker<'_> {
         over(Measure::New) + over(Measure::Reactivated) - over(Measure::Lost)
     }
 
-    fn commerce(&self, beginning: Day, period: &Period) -> Commerce {
+    fn commerce(&self, beginning: Day) -> Commerce {
         let lost = self.over(Measure::Lost);
         let active_at_start = self.active(beginning, self.seen.first.plus(-1));
-        let (churn_rate, churn_rate_a_year) = self.churn(lost, active_at_start, period);
+        let mut at_start = active_at_start;
+        let parts = self.parts().map(|part| {
+            let lost = self.sums.over(Measure::Lost, part.first, part.last);
+            let of = figures::Part { months: part.months, at_start, lost };
+            at_start += self.active(part.first, part.last);
+            of
+        });
+        let churn_rate_a_year = figures::a_year_of_parts(&parts.collect::<Vec<_>>());
         Commerce {
             baskets: self.over(Measure::Baskets),
             spend_minor: self.over(Measure::Spend),
@@ -329,23 +374,23 @@ impl Maker<'_> {
             new: self.over(Measure::New),
             reactivated: self.over(Measure::Reactivated),
             lost,
-            active_at_end: self.active(beginning, self.seen.last),
-            churn_rate,
+            active_at_end: at_start,
+            churn_rate: figures::share(lost, active_at_start),
             churn_rate_a_year,
             churn_alarm: churn_rate_a_year.is_some_and(|rate| rate > figures::CHURN_ALARM),
         }
     }
 
-    /// Which share of customers was lost, and which would be in a year.
-    fn churn(&self, lost: i64, active_at_start: i64, period: &Period) -> (Option<f64>, Option<f64>) {
-        let rate = figures::share(lost, active_at_start);
-        let days = f64::from(self.seen.last.since(self.seen.first) + 1);
-        // Of a period that is not over, the part that is: a month of which a week has passed is a week.
-        let parts = match self.seen.last == period.last && period.name.len() == 7 {
-            true => 12.0,
-            false => 365.25 / days.max(1.0),
-        };
-        (rate, rate.map(|rate| figures::a_year(rate, parts)))
+    /// The calendar months of the part of the period that is over. Of the last one as much as is.
+    fn parts(&self) -> impl Iterator<Item = Part> {
+        let last = self.seen.last;
+        let firsts = std::iter::successors(Some(self.seen.first), |first| Some(first.next_month_start()));
+        firsts.take_while(move |first| *first <= last).map(move |first| {
+            let end = first.next_month_start().plus(-1);
+            let days = |last: Day| f64::from(last.since(first) + 1);
+            let last = end.min(last);
+            Part { first, last, months: days(last) / days(end), is_whole: last == end }
+        })
     }
 
     /// The twelve months up to the end of the period, from the first in which anything was counted.
@@ -382,7 +427,8 @@ impl Maker<'_> {
         while day <= self.seen.last {
             let of = |measure| self.sums.of(day, measure, 0);
             let (baskets, spend_minor) = (of(Measure::Baskets), of(Measure::Spend));
-            days.push(Sold { name: day.to_string(), baskets, spend_minor });
+            let buyers = of(Measure::DayBuyers);
+            days.push(Sold { name: day.to_string(), buyers, baskets, spend_minor });
             day = day.plus(1);
         }
         days
@@ -450,6 +496,8 @@ impl Maker<'_> {
             life_cycle: self.sizes(Measure::InLifeCycle, LifeCycle::ALL.iter().map(|life| life.as_str().into())),
             negative: self
                 .sizes(Measure::Negative, NegativeEngagement::ALL.iter().map(|what| what.as_str().into())),
+            pyramid: self.sizes(Measure::InPyramid, PyramidStage::ALL.iter().map(|stage| stage.as_str().into())),
+            leaving: self.sizes(Measure::Leaving, Dimension::REASONS.iter().map(|reason| reason.as_str().into())),
             paradoxes: self.sums.of(NOW, Measure::Paradoxes, 0),
         }
     }
@@ -536,24 +584,44 @@ impl Maker<'_> {
         let weights = servqual.map(|survey| survey.weights.in_order()).unwrap_or_default();
         let weighed: Vec<_> =
             weights.into_iter().zip(&dimensions).map(|(weight, of)| (f64::from(weight), of.gap)).collect();
-        let alike = |of: &dyn Fn(&Gap) -> Option<f64>| {
-            let same: Vec<_> = dimensions.iter().map(|dimension| (1.0, of(dimension))).collect();
-            figures::weighed_gap(&same)
-        };
+        let alike: Vec<_> = dimensions.iter().map(|of| (1.0, of.gap)).collect();
+        // Of all items, as on a card: each dimension weighs by how many it has.
+        let asked = self
+            .terms
+            .survey
+            .iter()
+            .filter(|survey| matches!(survey.instrument, Instrument::Servqual | Instrument::Servperf));
+        let mut items = [0; 5];
+        for survey in asked {
+            items.iter_mut().zip(survey.service_items()).for_each(|(sum, count)| *sum += count);
+        }
+        let by_items: Vec<_> =
+            items.iter().zip(&dimensions).map(|(items, of)| (*items as f64, of.perception)).collect();
         Service {
             weighed_gap: figures::weighed_gap(&weighed),
-            gap: alike(&|of| of.gap),
-            perception: alike(&|of| of.perception),
+            gap: figures::weighed_gap(&alike),
+            perception: figures::weighed_gap(&by_items),
             dimensions,
         }
     }
 
-    fn engagement(&self, period: &Period) -> Engagement {
-        let before_last = self.seen.first.plus(-1);
-        let before_first = match period.name.len() {
-            4 => before_last.year_start(),
-            _ => before_last.month_start(),
+    /// The whole period is.
+    fn is_over(&self) -> bool {
+        Period::parse(&self.seen.name).is_none_or(|whole| whole.last <= self.seen.last)
+    }
+
+    /// The first and the last day of the period before.
+    fn before(&self) -> (Day, Day) {
+        let last = self.seen.first.plus(-1);
+        let first = match self.seen.name.len() {
+            4 => last.year_start(),
+            _ => last.month_start(),
         };
+        (first, last)
+    }
+
+    fn engagement(&self) -> Engagement {
+        let (before_first, before_last) = self.before();
         let mean = |first, last| {
             let answers = self.sums.over(Measure::EngagementAnswers, first, last);
             let sum = self.sums.over(Measure::Engagement, first, last);
@@ -576,7 +644,8 @@ impl Maker<'_> {
         let (in_time, late) = (self.over(Measure::IssuesInTime), self.over(Measure::IssuesLate));
         let times = self.by_key(Measure::AnswerTimes);
         let quantile = |tenths: i64| {
-            let wanted = ((in_time + late) * tenths).div_euclid(10).max(1);
+            // So many at least: half of three are two.
+            let wanted = ((in_time + late) * tenths + 9).div_euclid(10).max(1);
             let mut passed = 0;
             let reached = times.iter().find(|(_, count)| {
                 passed += **count;
@@ -585,10 +654,22 @@ impl Maker<'_> {
             reached.map(|(bucket, _)| hours_most(*bucket))
         };
         let minutes = self.over(Measure::AnswerMinutes);
+        let raised_now: i64 = raised.values().sum();
+        let (before_first, mut before_last) = self.before();
+        if !self.is_over() {
+            // A week is held against a week.
+            before_last = before_last.min(before_first.plus(self.seen.last.since(self.seen.first)));
+        }
+        let was_counted = beginning.month_start() <= before_first;
+        let raised_before = was_counted.then(|| self.sums.over(Measure::IssuesRaised, before_first, before_last));
         Issues {
             complaints: of(0),
             detractors: of(1),
             reviews: of(2),
+            raised: raised_now,
+            raised_before,
+            index_percent: raised_before
+                .and_then(|before| figures::growth_index_percent(raised_now as f64, before as f64)),
             answered_in_time: in_time,
             answered_late: late,
             given_up: self.over(Measure::IssuesGivenUp),
@@ -603,43 +684,65 @@ impl Maker<'_> {
         }
     }
 
-    fn money(&self) -> Money {
-        let (baskets, spend) = (self.over(Measure::Baskets), self.over(Measure::Spend));
-        let days = f64::from(self.seen.last.since(self.seen.first) + 1).max(1.0);
-        let years = days / 365.25;
-        let months = 12.0 * years;
-        // Of a year: the mean of the months' buyers, so that whoever bought in each of them counts once.
-        let buyer_months = self.over(Measure::Buyers) as f64;
+    /// What was sold in `parts`.
+    fn trade(&self, beginning: Day, parts: &[Part]) -> Trade {
+        let mut trade = Trade::default();
+        let (mut days, mut customer_days) = (0_i64, 0_i64);
+        for part in parts {
+            let over = |measure| self.sums.over(measure, part.first, part.last);
+            trade.months += part.months;
+            trade.baskets += over(Measure::Baskets);
+            trade.spend_minor += over(Measure::Spend);
+            trade.new += over(Measure::New);
+            let mut there = self.active(beginning, part.first.plus(-1));
+            let mut day = part.first;
+            while day <= part.last {
+                there += self.active(day, day);
+                days += 1;
+                customer_days += there;
+                day = day.plus(1);
+            }
+        }
+        trade.there = customer_days as f64 / days.max(1) as f64;
+        trade
+    }
+
+    fn money(&self, beginning: Day) -> Money {
+        let parts: Vec<Part> = self.parts().collect();
+        let all = self.trade(beginning, &parts);
         let margin = f64::from(self.terms.ltv.margin_permille) / 1000.0;
-        let buyers = buyer_months / months.max(1.0);
-        let average_sale = (baskets > 0).then(|| spend as f64 / baskets as f64);
-        let purchases_a_year = (buyers > 0.0).then(|| baskets as f64 / buyers / years);
-        let costs = self.terms.population.iter().flat_map(|population| &population.cost);
-        let in_period = |cost: &&Cost| {
-            let month = programme::terms::population::Population::month(&cost.month);
-            month.is_some_and(|month| (self.seen.first..=self.seen.last).contains(&month))
+        // Costs are those of a whole month, and so are the sales beside them.
+        let cost_of = |part: &Part| {
+            let mut costs = self.terms.population.iter().flat_map(|population| &population.cost);
+            costs.find(|cost| part.is_whole && Population::month(&cost.month) == Some(part.first))
         };
-        let costs: Vec<&Cost> = costs.filter(in_period).collect();
+        let (parts, costs): (Vec<Part>, Vec<&Cost>) =
+            parts.iter().filter_map(|part| Some((*part, cost_of(part)?))).unzip();
+        let costed = self.trade(beginning, &parts);
         let spent = |of: fn(&Cost) -> i64| costs.iter().map(|cost| of(cost) as f64).sum::<f64>();
         let relationship = spent(|cost| cost.relationship_minor);
         let acquisition = spent(|cost| cost.acquisition_minor);
         let campaign = spent(|cost| cost.campaign_minor);
-        let profit = average_sale.zip(purchases_a_year).filter(|_| relationship > 0.0);
-        let new = u64::try_from(self.over(Measure::New)).unwrap_or_default();
+        let new = u64::try_from(costed.new).unwrap_or_default();
         let cac = Some(acquisition).filter(|spent| *spent > 0.0);
         let cac = cac.and_then(|spent| figures::acquisition_cost(spent, new));
-        let spend_a_month = (buyer_months > 0.0).then(|| spend as f64 / buyer_months);
+        let a_year = |sum: f64, of: &Trade| (of.there > 0.0).then(|| sum / of.there / of.months * 12.0);
+        let sale = |of: &Trade| (of.baskets > 0).then(|| of.spend_minor as f64 / of.baskets as f64);
+        let purchases = |of: &Trade| a_year(of.baskets as f64, of);
+        let cost = a_year(relationship, &costed).filter(|_| relationship > 0.0);
+        let profit = sale(&costed).zip(purchases(&costed)).zip(cost);
         Money {
-            average_sale_minor: average_sale,
-            purchases_a_year,
+            customers_there: (all.there > 0.0).then_some(all.there),
+            average_sale_minor: sale(&all),
+            purchases_a_year: purchases(&all),
             margin,
-            relationship_profit_minor: profit.map(|(sale, purchases)| {
-                figures::relationship_profit(sale, purchases, margin, relationship / buyers / years)
-            }),
+            cost_months: costs.iter().map(|cost| cost.month.clone()).collect(),
+            relationship_profit_minor: profit
+                .map(|((sale, purchases), cost)| figures::relationship_profit(sale, purchases, margin, cost)),
             acquisition_cost_minor: cac,
             payback_months: cac
-                .zip(spend_a_month)
-                .and_then(|(cac, spend)| figures::payback_months(cac, spend, margin)),
+                .zip(a_year(costed.spend_minor as f64, &costed))
+                .and_then(|(cac, spend)| figures::payback_months(cac, spend / 12.0, margin)),
             romi: figures::romi(spent(|cost| cost.incremental_sales_minor) * margin, campaign),
         }
     }

@@ -48,8 +48,8 @@ impl Page<'_> {
         };
         self.html.push(format_args!(
             "<h1>Customers in <em class=\"new\">{period}</em></h1><p class=\"lead\">{first_day} to {last_day}, as of \
-             {as_of}: {} baskets, {spend} {currency}. Of {} customers at the start {} were lost, {}, which is {} a \
-             year.{alarm}</p>",
+             {as_of}: {} baskets, {spend} {currency}. {} customers were there at the start and {} were lost, {} of as \
+             many; by month that is {} a year.{alarm}</p>",
             grouped(commerce.baskets),
             grouped(commerce.active_at_start),
             grouped(commerce.lost),
@@ -179,23 +179,24 @@ impl Page<'_> {
         let rows: String = rows.collect();
         let table = format!(
             "<table><thead><tr><th>dimension</th><th>respondents</th><th>perception</th><th>gap</th></tr></thead>\
-             <tbody>{rows}<tr class=\"sum\"><th>all, weighed</th><td></td><td>{}</td><td>{}</td></tr></tbody></table>",
+             <tbody>{rows}<tr class=\"sum\"><th>all alike</th><td></td><td>{}</td><td>{}</td></tr>\
+             <tr><th>all, weighed as in the terms</th><td></td><td></td><td>{}</td></tr></tbody></table>",
             digits(service.perception),
+            digits(service.gap),
             digits(service.weighed_gap)
         );
         self.html.figure(
             "Service quality",
             &table,
             "Points of the scale. The gap is perception less expectation (SERVQUAL): below 0 the service is less than was \
-             expected.",
+             expected. Alike are all items of perception (SERVPERF), and all dimensions of the gap.",
         );
     }
 
     fn issues(&mut self) {
         let issues = &self.report.issues;
-        let raised = issues.complaints + issues.detractors + issues.reviews;
         let engagement = &self.report.engagement;
-        if raised + issues.waiting_at_end + engagement.answers == 0 {
+        if issues.raised + issues.waiting_at_end + engagement.answers == 0 {
             return;
         }
         let most = |hours: Option<u64>| hours.map_or_else(|| "-".into(), |hours| format!("{hours} h"));
@@ -204,6 +205,12 @@ impl Page<'_> {
             ("complaints", grouped(issues.complaints)),
             ("detractors' answers", grouped(issues.detractors)),
             ("hostile reviews", grouped(issues.reviews)),
+            ("all of these", grouped(issues.raised)),
+            ("in as many days before", issues.raised_before.map_or_else(|| "-".into(), grouped)),
+            (
+                "by those, below 100 % it falls",
+                issues.index_percent.map_or_else(|| "-".into(), |index| format!("{index:.1} %")),
+            ),
             ("answered in time", grouped(issues.answered_in_time)),
             ("answered late", grouped(issues.answered_late)),
             ("given up", grouped(issues.given_up)),
@@ -228,7 +235,8 @@ impl Page<'_> {
 
     fn classes(&mut self) {
         let now = &self.report.now;
-        let groups: [(&str, &[Size]); 9] = [
+        let paradoxes = [Size { name: "without effect".into(), customers: now.paradoxes }];
+        let groups: [(&str, &[Size]); 12] = [
             ("tiers", &now.tiers),
             ("RFM segments", &now.segments),
             ("buyer groups", &now.buyer_groups),
@@ -238,6 +246,9 @@ impl Page<'_> {
             ("life cycle", &now.life_cycle),
             ("something wrong", &now.negative),
             ("loyalty", &now.loyalty_types),
+            ("loyal by what they say", &paradoxes),
+            ("pyramid of engagement", &now.pyramid),
+            ("why they leave", &now.leaving),
         ];
         let mut html = String::new();
         for (what, sizes) in groups {
@@ -283,6 +294,9 @@ impl Page<'_> {
             let line = Line { name: "spend", class: "new", values };
             let picture = lines(&labels, &self.report.currency, &[line]);
             self.html.figure("Spend by day", &picture, "Net of what came back, on the day of the basket.");
+            let values = days.iter().map(|day| Some(day.buyers as f64)).collect();
+            let picture = lines(&labels, "customers", &[Line { name: "buyers", class: "new", values }]);
+            self.html.figure("Buyers by day", &picture, "Customers who bought on the day, each once.");
         }
         let report = self.report;
         let table = |what: &str, apart: &[Apart]| {
@@ -314,7 +328,8 @@ impl Page<'_> {
         let tables =
             table("tier", &report.tiers) + &table("channel", &report.channels) + &table("store", &report.stores);
         let caption = "Customers are there, and are lost, where they bought last; so do those count who answered a survey. \
-                       There is who was so when the period began; a year is the churn rate over a year, with ! above 30 %. RPR is \
+                       There is who was so when the period began, and churn is who was lost by these; a year is what the months lose of whom they \
+                       begin with, over twelve of them, with ! above 30 %. RPR is \
                        the share of a month's buyers who came again to the same in it. A tier is that held before the basket, \
                        or at the answer.";
         self.html.figure("By tier, channel and store", &tables, caption);
@@ -351,16 +366,27 @@ impl Page<'_> {
         let (of, currency) = (&self.report.money, &self.report.currency);
         let rows = [
             ("average sale", money(of.average_sale_minor, currency)),
-            ("purchases a year of a buyer", digits(of.purchases_a_year)),
+            ("purchases a year of a customer while there", digits(of.purchases_a_year)),
             ("margin", percent(Some(of.margin))),
-            ("relationship profitability a year", money(of.relationship_profit_minor, currency)),
+            (
+                "relationship profitability a year of a customer while there",
+                money(of.relationship_profit_minor, currency),
+            ),
             ("cost of a new customer (CAC)", money(of.acquisition_cost_minor, currency)),
             ("paid back in months", digits(of.payback_months)),
             ("return on marketing (ROMI)", percent(of.romi)),
         ];
         let rows: String =
             rows.iter().map(|(what, shown)| format!("<tr><th>{what}</th><td>{shown}</td></tr>")).collect();
-        let caption = "Costs are those of the terms ([[population.cost]]); what they do not say is not figured.";
-        self.html.figure("What a customer brings", &format!("<table><tbody>{rows}</tbody></table>"), caption);
+        let costs = match of.cost_months.is_empty() {
+            true => "The terms say no cost of a month that is over ([[population.cost]])".to_string(),
+            false => format!("Costs are those of the terms for {}", of.cost_months.join(", ")),
+        };
+        let caption = format!(
+            "A customer is there for as long as the last purchase is at most {} whole days ago. {costs}; what they do not say is not \
+             figured.",
+            self.report.lost_days
+        );
+        self.html.figure("What a customer brings", &format!("<table><tbody>{rows}</tbody></table>"), &caption);
     }
 }

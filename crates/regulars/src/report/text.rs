@@ -41,7 +41,7 @@ fn commerce(text: &mut String, report: &Report) -> std::fmt::Result {
     writeln!(
         text,
         "customers {} at the start, {} at the end; lost after {} days without a purchase\n\
-         churn rate {} of those at the start, {} a year{alarm}\n",
+         lost {} of as many as were there at the start; by month, over a year: {}{alarm}\n",
         grouped(of.active_at_start),
         grouped(of.active_at_end),
         report.lost_days,
@@ -135,11 +135,21 @@ fn now(text: &mut String, report: &Report) -> std::fmt::Result {
         ("ladder", &now.ladder),
         ("life cycle", &now.life_cycle),
         ("negative", &now.negative),
+        ("pyramid", &now.pyramid),
+        ("leaving", &now.leaving),
     ];
     for (what, sizes) in sizes {
         if sizes.iter().any(|size| size.customers != 0) {
             writeln!(text, "{what:<14} {}", listed(sizes))?;
         }
+    }
+    if now.paradoxes != 0 {
+        writeln!(
+            text,
+            "{:<14} {}, loyal by what they say and without effect",
+            "paradoxes",
+            grouped(now.paradoxes)
+        )?;
     }
     writeln!(text)?;
     for (what, moves) in [("tiers", &report.tier_moves), ("segments", &report.segment_moves)] {
@@ -218,12 +228,13 @@ fn voice(text: &mut String, report: &Report) -> std::fmt::Result {
         )?;
     }
     let issues = &report.issues;
-    let raised = issues.complaints + issues.detractors + issues.reviews;
-    if raised + issues.waiting_at_end > 0 {
+    if issues.raised + issues.waiting_at_end > 0 {
+        let before = issues.raised_before.map_or_else(|| "-".into(), grouped);
+        let index = issues.index_percent.map_or_else(|| "-".into(), |index| format!("{index:.1} %"));
         let most = |hours: Option<u64>| hours.map_or_else(|| "-".into(), |hours| format!("{hours} h"));
         writeln!(
             text,
-            "negative engagement: {} complaints, {} detractors, {} reviews; answered {} in time and {} late; \
+            "negative engagement: {} complaints, {} detractors, {} reviews, {index} of the {before} before; answered {} in time and {} late; \
              {} given up; at the end {} wait, {} of them overdue\n  time to answer: mean {} h, half within {}, nine of \
              ten within {}",
             issues.complaints,
@@ -246,13 +257,18 @@ fn costs(text: &mut String, report: &Report) -> std::fmt::Result {
     let (of, currency) = (&report.money, &report.currency);
     writeln!(
         text,
-        "a buyer: average sale {}, {} purchases a year, margin {}",
+        "a customer while there, who bought at most {} days ago: average sale {}, {} purchases a year, margin {}",
+        report.lost_days,
         money(of.average_sale_minor, currency),
         digits(of.purchases_a_year),
         percent(Some(of.margin))
     )?;
+    if !of.cost_months.is_empty() {
+        writeln!(text, "by the costs of {}:", of.cost_months.join(", "))?;
+    }
     if of.relationship_profit_minor.is_some() {
-        writeln!(text, "relationship profitability {} a year", money(of.relationship_profit_minor, currency))?;
+        let profit = money(of.relationship_profit_minor, currency);
+        writeln!(text, "relationship profitability {profit} a year of a customer while there")?;
     }
     if of.acquisition_cost_minor.is_some() {
         writeln!(

@@ -7,7 +7,7 @@ use programme::population::cell;
 use programme::time::Day;
 use serde::Serialize;
 
-use super::{Maker, Nps, Period, nps};
+use super::{Maker, Nps, nps};
 
 /// One store, channel or tier.
 #[derive(Debug, Serialize)]
@@ -37,44 +37,52 @@ pub(crate) struct Apart {
 
 impl Maker<'_> {
     /// Each store, channel or tier; most spend first.
-    pub(super) fn apart(
-        &self,
-        of: &cell::Apart,
-        beginning: Day,
-        period: &Period,
-        name: &dyn Fn(u64) -> String,
-    ) -> Vec<Apart> {
+    pub(super) fn apart(&self, of: &cell::Apart, beginning: Day, name: &dyn Fn(u64) -> String) -> Vec<Apart> {
         let over = |measure| self.by_key(measure);
         let [baskets, spend, buyers, repeat_buyers, lost] =
             [of.baskets, of.spend, of.buyers, of.repeat_buyers, of.lost].map(over);
         let ([detractors, passives, promoters], [csi_answers, csi]) =
             (of.nps.map(over), [of.csi_answers, of.csi].map(over));
         let active = |last| self.sums.by_key(of.active, beginning, last);
-        let (at_start, at_end) = (active(self.seen.first.plus(-1)), active(self.seen.last));
+        let at_start = active(self.seen.first.plus(-1));
+        let mut at_end = at_start.clone();
+        // By month: how long it is, who was lost in it, and who was there when it began.
+        let mut months = Vec::new();
+        for part in self.parts() {
+            let by_key = |measure| self.sums.by_key(measure, part.first, part.last);
+            months.push((part.months, by_key(of.lost), at_end.clone()));
+            for (key, more) in by_key(of.active) {
+                *at_end.entry(key).or_default() += more;
+            }
+        }
         let all = [&baskets, &buyers, &lost, &at_start, &at_end, &detractors, &passives, &promoters, &csi_answers];
         let is_there = |key: &u64| all.iter().any(|sums| sums.get(key).is_some_and(|sum| *sum != 0));
         let keys: BTreeSet<u64> = all.iter().flat_map(|sums| sums.keys()).copied().filter(is_there).collect();
-        let one = |key: u64| {
-            let of = |sums: &BTreeMap<u64, i64>| sums.get(&key).copied().unwrap_or_default();
-            let (churn_rate, churn_rate_a_year) = self.churn(of(&lost), of(&at_start), period);
-            Apart {
-                name: name(key),
-                baskets: of(&baskets),
-                spend_minor: of(&spend),
-                buyers: of(&buyers),
-                repeat_buyers: of(&repeat_buyers),
-                rpr: figures::share(of(&repeat_buyers), of(&buyers)),
-                active_at_start: of(&at_start),
-                lost: of(&lost),
-                active_at_end: of(&at_end),
-                churn_rate,
-                churn_rate_a_year,
-                churn_alarm: churn_rate_a_year.is_some_and(|rate| rate > figures::CHURN_ALARM),
-                nps: nps(of(&promoters), of(&passives), of(&detractors)),
-                csi: (of(&csi_answers) > 0).then(|| of(&csi) as f64 / 1e6 / of(&csi_answers) as f64),
-                csi_answers: of(&csi_answers),
-            }
-        };
+        let one =
+            |key: u64| {
+                let of = |sums: &BTreeMap<u64, i64>| sums.get(&key).copied().unwrap_or_default();
+                let part = |(months, lost, at_start): &(f64, BTreeMap<u64, i64>, BTreeMap<u64, i64>)| {
+                    figures::Part { months: *months, at_start: of(at_start), lost: of(lost) }
+                };
+                let churn_rate_a_year = figures::a_year_of_parts(&months.iter().map(part).collect::<Vec<_>>());
+                Apart {
+                    name: name(key),
+                    baskets: of(&baskets),
+                    spend_minor: of(&spend),
+                    buyers: of(&buyers),
+                    repeat_buyers: of(&repeat_buyers),
+                    rpr: figures::share(of(&repeat_buyers), of(&buyers)),
+                    active_at_start: of(&at_start),
+                    lost: of(&lost),
+                    active_at_end: of(&at_end),
+                    churn_rate: figures::share(of(&lost), of(&at_start)),
+                    churn_rate_a_year,
+                    churn_alarm: churn_rate_a_year.is_some_and(|rate| rate > figures::CHURN_ALARM),
+                    nps: nps(of(&promoters), of(&passives), of(&detractors)),
+                    csi: (of(&csi_answers) > 0).then(|| of(&csi) as f64 / 1e6 / of(&csi_answers) as f64),
+                    csi_answers: of(&csi_answers),
+                }
+            };
         let mut told: Vec<Apart> = keys.into_iter().map(one).collect();
         told.sort_by(|one, other| (other.spend_minor, &one.name).cmp(&(one.spend_minor, &other.name)));
         told
