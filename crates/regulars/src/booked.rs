@@ -104,8 +104,8 @@ impl<T: Default> Reading<T> {
 }
 
 impl<T> Reading<T> {
-    /// What is kept of each customer, in no order.
-    pub(crate) fn customers(self) -> impl Iterator<Item = T> {
-        self.known.into_values().map(|known| known.kept)
+    /// What is kept of each customer, with since when the customer is known, in no order.
+    pub(crate) fn customers(self) -> impl Iterator<Item = (Option<Timestamp>, T)> {
+        self.known.into_values().map(|known| (known.facts.since, known.kept))
     }
 }

@@ -418,6 +418,16 @@ fn compare(
             file.score.horizon_days,
             horizon_days
         ))
+    } else if let (Some(area), None) = (area, new_area) {
+        Some(format!(
+            "its hold-out does not tell its area under the curve, which is {area:.4} of {}",
+            current.stamp()
+        ))
+    } else if let (Some(brier), None) = (brier, new_brier) {
+        Some(format!(
+            "its history is too short to tell how true its probabilities are, while the mean squared error of {} is {brier:.5}",
+            current.stamp()
+        ))
     } else if let (Some(area), Some(new)) = (area, new_area)
         && new < area - AREA_LOSS_MAX
     {

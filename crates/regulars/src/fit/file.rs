@@ -4,7 +4,7 @@ use model::cuts::Distribution;
 use model::fit::Fit;
 use model::population::{Parameters, Population};
 use programme::measure;
-use programme::probability::pareto;
+use programme::probability::{pareto, residual};
 use programme::terms::Ltv;
 use programme::terms::churn::score::ScoreKind;
 use programme::time::Day;
@@ -14,6 +14,7 @@ use wire::model_file::{
 
 use super::fits::Fits;
 use super::people::{Person, float};
+use super::scores::Model;
 
 /// Frequency and spend are those of a year; value is that of the next.
 const YEAR_DAYS: i32 = 365;
@@ -39,7 +40,7 @@ pub(super) fn of(people: &[Person], fits: &Fits, header: Header<'_>) -> ModelFil
     ModelFile {
         version: header.version,
         valid_from: header.valid_from,
-        high_value_minor: high_value_minor(people, fits, header.ltv.margin_permille),
+        high_value_minor: high_value_minor(people, fits, header.score, header.ltv.margin_permille),
         high_ltv_minor: high_ltv_minor(people, fits.day, header.ltv),
         data: Data {
             currency: header.currency.to_string(),
@@ -114,32 +115,46 @@ fn rfm(people: &[Person], day: Day) -> Rfm {
     Rfm { window_days: YEAR_DAYS as u32, recency_days: recency, frequency, monetary_minor: monetary }
 }
 
-/// The margin that one in five customers is expected to exceed within the next year; `None` where spend has no mean.
-fn high_value_minor(people: &[Person], fits: &Fits, margin_permille: u32) -> Option<i64> {
-    let spending = fits.gamma_gamma.as_ref().ok()?.model;
-    let of_newcomer = spending.population_mean()?;
+/// The margin that one in five customers is expected to exceed within the next year, by what is held against it later: the model of
+/// the score, and all shopping days with the first one. `None` where spend has no mean.
+pub(super) fn high_value_minor(
+    people: &[Person],
+    fits: &Fits,
+    score: ScoreKind,
+    margin_permille: u32,
+) -> Option<i64> {
+    let model::spend::Parameters { p, q, gamma } = fits.gamma_gamma.as_ref().ok()?.model.parameters();
+    let spending = residual::Spending { p, q, gamma };
+    let model = fits.model(score).ok()?;
     let mut values = Distribution::default();
     for person in people {
         let history = person.history(fits.day)?;
-        let days = fits.mbg_nbd.model.expected_purchases_after(&history, f64::from(YEAR_DAYS)).ok()?;
-        let spend_minor = match person.spend(fits.day) {
-            Some(spend) => spending.expected(&spend)?,
-            None => of_newcomer,
+        let year = f64::from(YEAR_DAYS);
+        let purchases = match model {
+            Model::Beta(population) => population.expected_purchases_after(&history, year).ok()?,
+            Model::Pareto(pareto) => pareto.expected_purchases_after(&history, year).ok()?,
         };
-        let margin = days * spend_minor * float(i128::from(margin_permille)) / 1000.0;
+        let known = person.until(fits.day);
+        let days = float(i128::try_from(known.len()).ok()?);
+        let mean_minor = float(known.iter().map(|shopping| i128::from(shopping.net_minor)).sum()) / days;
+        let spend_minor = match mean_minor > 0.0 {
+            true => spending.expected(days, mean_minor),
+            false => spending.expected(0.0, 0.0),
+        }?;
+        let margin = purchases * spend_minor * float(i128::from(margin_permille)) / 1000.0;
         values.add(if margin.is_finite() { rounded(margin) } else { i64::MAX });
     }
     values.quantile(4, 5)
 }
 
-/// The lifetime value by the past that one in five customers exceeds. A customer is known from the first purchase on.
-fn high_ltv_minor(people: &[Person], day: Day, ltv: &Ltv) -> Option<i64> {
+/// The lifetime value by the past that one in five customers exceeds. A customer is known from the first event on, which may be an
+/// enrolment.
+pub(super) fn high_ltv_minor(people: &[Person], day: Day, ltv: &Ltv) -> Option<i64> {
     let mut values = Distribution::default();
-    for person in people {
-        let known = person.until(day);
-        let Some(first) = known.first() else { continue };
-        let spend_minor = known.iter().fold(0_i64, |sum, shopping| sum.saturating_add(shopping.net_minor));
-        values.add(measure::ltv_of_minor(spend_minor, i128::from(day.since(first.day)) + 1, ltv));
+    for person in people.iter().filter(|person| !person.until(day).is_empty()) {
+        let spend_minor =
+            person.until(day).iter().fold(0_i64, |sum, shopping| sum.saturating_add(shopping.net_minor));
+        values.add(measure::ltv_of_minor(spend_minor, i128::from(day.since(person.since)) + 1, ltv));
     }
     values.quantile(4, 5)
 }

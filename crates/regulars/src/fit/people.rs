@@ -29,6 +29,8 @@ pub(super) struct ShoppingDay {
 pub(super) struct Person {
     /// Ascending; at least one.
     pub(super) days: Vec<ShoppingDay>,
+    /// The day of the first event of any kind.
+    pub(super) since: Day,
 }
 
 /// All customers with a purchase, and what was read of them.
@@ -109,7 +111,7 @@ pub(super) fn read(
     let reading = booked::read(programme, inputs, until, book, show)?;
     let (events, refused, last) = (reading.events, reading.refused, reading.last);
     let mut people: Vec<Person> =
-        reading.customers().map(person).filter(|person| !person.days.is_empty()).collect();
+        reading.customers().filter_map(|(since, days)| person(zone.day(since?), days)).collect();
     // Hash maps have no order, and ids mean nothing here.
     people.sort_unstable();
     match last {
@@ -120,12 +122,14 @@ pub(super) fn read(
     }
 }
 
-fn person(days: Days) -> Person {
+/// `None` of whoever bought nothing that stands.
+fn person(since: Day, days: Days) -> Option<Person> {
     let stands = days.into_iter().filter(|(_, (purchases, _))| *purchases > 0);
     let day = |(day, (purchases, net_minor)): (Day, (i64, i64))| ShoppingDay {
         day,
         purchases: u32::try_from(purchases).unwrap_or(u32::MAX),
         net_minor,
     };
-    Person { days: stands.map(day).collect() }
+    let days: Vec<ShoppingDay> = stands.map(day).collect();
+    (!days.is_empty()).then_some(Person { days, since })
 }

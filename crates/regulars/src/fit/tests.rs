@@ -1,10 +1,13 @@
 //! That what is written was found in the events, and is no worse than what is in force.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use clap::Parser;
+use programme::customer::Customer;
 use programme::time::Day;
 use tempfile::TempDir;
+use wire::input::{Decoder, Encoding};
 
 use super::people::ShoppingDay;
 use super::*;
@@ -132,11 +135,64 @@ fn a_worse_model_is_not_written() {
         Some(format!("its area under the curve is 0.9900, that of {stamp} is 1.0000"))
     );
     assert!(worse((Some(1.0), Some(0.5))).is_some_and(|why| why.starts_with("its mean squared error is 0.50000")));
+    // What cannot be judged does not take the place of what was.
+    assert!(worse((None, Some(0.1))).is_some_and(|why| why.starts_with("its hold-out does not tell")));
+    assert!(worse((Some(1.0), None)).is_some_and(|why| why.starts_with("its history is too short to tell")));
     let worse = compare(&current, 56, &churn, outcomes, (Some(1.0), Some(0.0))).worse;
     assert_eq!(
         worse,
         Some(format!("the current model {stamp} foretells 28 days and this one 56: they cannot be compared"))
     );
+}
+
+// A bound that is of another quantity than what is held against it lets pass whoever it happens to. One in five of these 400 lies
+// above the one that is written, by the cards of a programme that takes the model in.
+#[test]
+fn one_in_five_is_of_high_value() {
+    let directory = history();
+    let terms = fs::read_to_string(PROGRAMME).unwrap();
+    let pareto = "[churn]\nscore = \"pareto_nbd\"\ns = 0.6\nbeta_days = 80.0";
+    for (score, terms) in [("faded", terms.clone()), ("pareto-nbd", terms.replace("[churn]", pareto))] {
+        // The horizon of the terms, which take no model of another one.
+        fit(Args { horizon_days: 56, ..args(directory.path(), &["--score", score]) }).unwrap();
+        let model = directory.path().join("out/model.toml");
+        let text = fs::read_to_string(&model).unwrap();
+        fs::write(&model, text.replace("valid_from = \"2024-07-19\"", "valid_from = \"2024-01-01\"")).unwrap();
+        // The demonstration judges whoever bought once, too.
+        let path = directory.path().join("terms.toml");
+        fs::write(&path, terms).unwrap();
+        let programme = TermsFiles::read(&[path]).unwrap().with_models(&[model]).unwrap().programme();
+        let events = directory.path().join("retail.purchase.recorded.v1.jsonl");
+        let mut customers: BTreeMap<String, Customer> = BTreeMap::new();
+        let evening = programme.zone().start(FIRST.plus(200)).plus_ms(-3_600_000);
+        let decoder = Decoder::new(programme.terms(), 1 << 20).keyless();
+        for line in fs::read_to_string(events).unwrap().lines() {
+            let none = std::iter::empty::<(&[u8], &[u8])>();
+            let event = decoder.decode(Encoding::Json, None, line.as_bytes(), none, evening).unwrap().event;
+            let customer = customers.entry(event.customer_id.clone()).or_default();
+            programme.fold(customer, &event, &mut Vec::new());
+        }
+        let high = customers.iter().map(|(id, customer)| {
+            programme
+                .card(id, customer, evening)
+                .outlook
+                .expect("judged")
+                .high_value
+                .expect("the model says from where on")
+        });
+        assert_eq!(high.filter(|high| *high).count(), 80, "{score}");
+    }
+}
+
+// Whoever enrolled half a year before the first purchase has spent it in all of that time.
+#[test]
+fn the_lifetime_begins_with_the_first_event() {
+    let of = |since: i32| Person { since: FIRST.plus(since), ..person(&[200]) };
+    let ltv = TermsFiles::read(&[PathBuf::from(PROGRAMME)]).unwrap().latest().ltv.clone();
+    let at = |people: &[Person]| file::high_ltv_minor(people, FIRST.plus(399), &ltv).unwrap();
+    let (late, early) = (at(&[of(200)]), at(&[of(0)]));
+    assert_eq!(early, programme::measure::ltv_of_minor(1_000, 400, &ltv));
+    assert!(late > early, "{late} {early}");
 }
 
 #[test]
@@ -173,7 +229,7 @@ fn days_are_those_that_stand() {
     let inputs = inputs::found_in(&[directory.path().to_path_buf()], &wire::topics::INPUTS).unwrap();
     let read = people::read(&terms.programme(), &inputs, None, &mut Progress::begin(0)).unwrap();
     let day = |days, purchases, net_minor| ShoppingDay { day: FIRST.plus(days), purchases, net_minor };
-    assert_eq!(read.people, [Person { days: vec![day(0, 2, 1_500), day(6, 1, 700)] }]);
+    assert_eq!(read.people, [Person { days: vec![day(0, 2, 1_500), day(6, 1, 700)], since: FIRST }]);
     assert_eq!((read.refused, read.last), (1, FIRST.plus(8)));
     let person = &read.people[0];
     let history = person.history(FIRST.plus(10)).unwrap();
@@ -184,7 +240,7 @@ fn days_are_those_that_stand() {
 
 fn person(days: &[i32]) -> Person {
     let shopping = |day: &i32| ShoppingDay { day: FIRST.plus(*day), purchases: 1, net_minor: 1_000 };
-    Person { days: days.iter().map(shopping).collect() }
+    Person { since: FIRST.plus(days[0]), days: days.iter().map(shopping).collect() }
 }
 
 // The operator chooses a rule by how often it is right and how late: both must be counted as they would have been lived.
