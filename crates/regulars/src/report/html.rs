@@ -206,9 +206,9 @@ impl Page<'_> {
             ("detractors' answers", grouped(issues.detractors)),
             ("hostile reviews", grouped(issues.reviews)),
             ("all of these", grouped(issues.raised)),
-            ("in as many days before", issues.raised_before.map_or_else(|| "-".into(), grouped)),
+            ("in the period before", issues.raised_before.map_or_else(|| "-".into(), grouped)),
             (
-                "by those, below 100 % it falls",
+                "index of negative engagement",
                 issues.index_percent.map_or_else(|| "-".into(), |index| format!("{index:.1} %")),
             ),
             ("answered in time", grouped(issues.answered_in_time)),
@@ -228,8 +228,9 @@ impl Page<'_> {
         self.html.figure(
             "Negative engagement and its answers",
             &table,
-            "An unanswered bad experience hurts loyalty more than the experience. The growth index compares the mean of \
-             pulses and engagement surveys with that of the period before.",
+            "An unanswered bad experience hurts loyalty more than the experience. Its index is what came by what came \
+             in the period before, or in as many days of it: below 100 % it falls. The growth index compares the mean of pulses and \
+             engagement surveys with that of the period before.",
         );
     }
 

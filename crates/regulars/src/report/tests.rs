@@ -363,7 +363,7 @@ fn a_month_by_hand() {
               assurance        perception 4.00, gap -1.00
               empathy          perception 5.00, gap -0.60
             engagement 70.2 % of the best in 5 answers; growth index 117.0 %
-            negative engagement: 2 complaints, 1 detractors, 0 reviews, 75.0 % of the 4 before; answered 2 in time and 1 late; 1 given up; at the end 3 wait, 1 of them overdue
+            negative engagement: 2 complaints, 1 detractors, 0 reviews, 75.0 % of the 4 of the period before; answered 2 in time and 1 late; 1 given up; at the end 3 wait, 1 of them overdue
               time to answer: mean 8.00 h, half within 4 h, nine of ten within 32 h
 
             a customer while there, who bought at most 31 days ago: average sale 15.00, 6.39 purchases a year, margin 25.0 %

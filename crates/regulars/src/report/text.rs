@@ -229,12 +229,14 @@ fn voice(text: &mut String, report: &Report) -> std::fmt::Result {
     }
     let issues = &report.issues;
     if issues.raised + issues.waiting_at_end > 0 {
-        let before = issues.raised_before.map_or_else(|| "-".into(), grouped);
-        let index = issues.index_percent.map_or_else(|| "-".into(), |index| format!("{index:.1} %"));
+        let before = issues.raised_before.zip(issues.index_percent);
+        let before = before.map_or_else(String::new, |(before, index)| {
+            format!(", {index:.1} % of the {} of the period before", grouped(before))
+        });
         let most = |hours: Option<u64>| hours.map_or_else(|| "-".into(), |hours| format!("{hours} h"));
         writeln!(
             text,
-            "negative engagement: {} complaints, {} detractors, {} reviews, {index} of the {before} before; answered {} in time and {} late; \
+            "negative engagement: {} complaints, {} detractors, {} reviews{before}; answered {} in time and {} late; \
              {} given up; at the end {} wait, {} of them overdue\n  time to answer: mean {} h, half within {}, nine of \
              ten within {}",
             issues.complaints,
