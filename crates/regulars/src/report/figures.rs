@@ -352,8 +352,7 @@ impl Maker<'_> {
 
     /// How many customers are there at the end of `day`.
     fn active(&self, beginning: Day, day: Day) -> i64 {
-        let over = |measure| self.sums.over(measure, beginning, day);
-        over(Measure::New) + over(Measure::Reactivated) + over(Measure::Known) - over(Measure::Lost)
+        balance(|measure| self.sums.over(measure, beginning, day))
     }
 
     fn commerce(&self, beginning: Day) -> Commerce {
@@ -697,7 +696,7 @@ impl Maker<'_> {
             let mut there = self.active(beginning, part.first.plus(-1));
             let mut day = part.first;
             while day <= part.last {
-                there += self.active(day, day);
+                there += balance(|measure| self.sums.of(day, measure, 0));
                 days += 1;
                 customer_days += there;
                 day = day.plus(1);
@@ -746,6 +745,11 @@ impl Maker<'_> {
             romi: figures::romi(spent(|cost| cost.incremental_sales_minor) * margin, campaign),
         }
     }
+}
+
+/// Who came, less who was lost.
+fn balance(of: impl Fn(Measure) -> i64) -> i64 {
+    of(Measure::New) + of(Measure::Reactivated) + of(Measure::Known) - of(Measure::Lost)
 }
 
 fn nps(promoters: i64, passives: i64, detractors: i64) -> Option<Nps> {
