@@ -179,8 +179,38 @@ impl Task {
     /// tells with one clock and one position for each input what was folded, which would be wrong of a record between
     /// the two if the clock had gone on without it.
     pub fn reads_again(&self) -> bool {
-        let sources = self.holding.sources().iter();
-        sources.zip(&self.resumed).any(|(source, resumed)| !source.at_end && source.consumed < resumed.consumed)
+        (0..).map(InputId).take(self.resumed.len()).any(|input| self.reads_source_again(input))
+    }
+
+    fn reads_source_again(&self, input: InputId) -> bool {
+        let source = &self.holding.sources()[input.0 as usize];
+        !source.at_end && source.consumed < self.read_before(input)
+    }
+
+    /// Up to which position the task's former life had read a source; `None` where it had not.
+    pub fn read_before(&self, input: InputId) -> Option<i64> {
+        self.resumed[input.0 as usize].consumed
+    }
+
+    /// The sources that are to bring nothing now, ascending: those that run ahead while more than `held_events_max` wait.
+    ///
+    /// While records are to come again that the former life read, it is every other source, and never one of these: the clock
+    /// waits for them, and whatever else came would be held on top of what was held before.
+    pub(crate) fn waiting_sources(&self, held_events_max: usize, ends_are_final: bool) -> Vec<InputId> {
+        let holding = &self.holding;
+        if self.reads_again() {
+            let all = (0..).map(InputId).take(self.resumed.len());
+            return all.filter(|input| !self.reads_source_again(*input)).collect();
+        }
+        let mut waiting = Vec::new();
+        if holding.held() >= held_events_max {
+            waiting.extend(holding.running_ahead(ends_are_final));
+        }
+        // From tasks that are ahead. They move no clock, so they can wait where they are.
+        if holding.held_messages() >= held_events_max {
+            waiting.push(holding.messages());
+        }
+        waiting
     }
 
     /// The store.

@@ -190,14 +190,8 @@ impl<L: Log> Worker<L> {
         let limits = &self.rules.limits;
         let mut paused = Vec::new();
         for (id, task) in &self.tasks {
-            if task.holding().held() >= limits.held_events_max {
-                let ahead = task.holding().running_ahead(!self.clock.wall);
-                paused.extend(ahead.map(|input| Source { task: *id, input }));
-            }
-            // From tasks that are ahead. They move no clock, so they can wait where they are.
-            if task.holding().held_messages() >= limits.held_events_max {
-                paused.push(Source { task: *id, input: task.holding().messages() });
-            }
+            let waits = task.waiting_sources(limits.held_events_max, !self.clock.wall);
+            paused.extend(waits.into_iter().map(|input| Source { task: *id, input }));
         }
         let busy = self.draining || self.tasks.values().any(Task::overdue);
         let room = Room {
@@ -464,3 +458,6 @@ impl<L: Log> Worker<L> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,279 @@
+//! Workers on a log in memory: what the lives of a task hand to each other.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use programme::message::{self, Message, Trail};
+use programme::terms::Terms;
+use wire::input::{Decoder, Encoding};
+use wire::output::Encodings;
+use wire::stored;
+
+use super::*;
+use crate::limits::Limits;
+use crate::log::{ChangelogOffset, End, InputId, OutputTopic, Record, Restoring};
+use crate::store::stores::StoreOptions;
+
+const TASK: TaskId = TaskId(0);
+const MESSAGES: &str = "messages";
+const MARKER_KEY: &[u8] = &[0xFF];
+const HOUR_MS: i64 = 3_600_000;
+const MINUTE_MS: i64 = 60_000;
+/// When everything begins.
+const BEGINNING: Timestamp = Timestamp(1_700_000_000_000);
+
+fn terms() -> Terms {
+    let text = include_str!("../../../../deploy/programme.toml");
+    wire::terms::read(text, "programme.toml").expect("the shipped terms are valid").terms
+}
+
+fn at(ms: i64) -> Timestamp {
+    BEGINNING.plus_ms(ms)
+}
+
+/// A key and a value.
+type KeyValue = (Vec<u8>, Option<Vec<u8>>);
+
+/// What outlives a worker: one task's log.
+#[derive(Default)]
+struct Kept {
+    /// By topic.
+    records: BTreeMap<String, Vec<(Vec<u8>, Vec<u8>)>>,
+    committed: BTreeMap<String, i64>,
+    changelog: Vec<KeyValue>,
+    /// Key and value of what was published to the topic of the population.
+    population: Vec<KeyValue>,
+    /// What other outputs there were.
+    outputs: usize,
+    /// Ends are known to be fresh as of then.
+    as_of: Option<Timestamp>,
+    /// The next commits are given up, so many.
+    aborts: usize,
+    commits: usize,
+}
+
+impl Kept {
+    /// Somebody enrols.
+    fn enrol(&mut self, topic: &str, customer: &str, at: Timestamp) {
+        let records = self.records.entry(topic.to_string()).or_default();
+        let id = format!("{topic}-{}", records.len());
+        let value = format!(
+            r#"{{"eventId":"{id}","customerId":"{customer}","occurredAt":"{at}","source":"t","enrolled":{{"programmeId":"r"}}}}"#
+        );
+        records.push((customer.as_bytes().to_vec(), value.into_bytes()));
+    }
+
+    /// Another task has something to say.
+    fn tell(&mut self, to: &str, at: Timestamp) {
+        let forget = message::Forget { event_id: "e".into(), request_id: String::new() };
+        let message = Message { to: to.into(), at, trail: Trail::default(), body: message::Body::Forget(forget) };
+        let mut value = Vec::new();
+        stored::encode_message(&message, &mut value);
+        self.records
+            .entry(MESSAGES.to_string())
+            .or_default()
+            .push((stored::message_key(&message).into_owned(), value));
+    }
+}
+
+/// The log as one life of a worker sees it.
+struct Memory {
+    kept: Rc<RefCell<Kept>>,
+    topics: Vec<String>,
+    assigned: bool,
+    next: Vec<i64>,
+}
+
+impl Log for Memory {
+    fn inputs(&self) -> &[String] {
+        &self.topics
+    }
+
+    fn poll(&mut self, room: &Room<'_>, _: Timestamp, polled: &mut Polled) -> Result<(), Failure> {
+        if !std::mem::replace(&mut self.assigned, true) {
+            polled.changes.push(Change::Assigned(TASK));
+            return Ok(());
+        }
+        let kept = self.kept.borrow();
+        let source = |input: usize| Source { task: TASK, input: InputId(input as u32) };
+        let mut brought = true;
+        while brought {
+            brought = false;
+            for (input, topic) in self.topics.iter().enumerate() {
+                let records = kept.records.get(topic).map_or(&[][..], Vec::as_slice);
+                let offset = self.next[input];
+                let is_full = polled.records.len() >= room.records_max;
+                let Some((key, value)) = records.get(offset as usize).filter(|_| !is_full) else { continue };
+                if room.paused.contains(&source(input)) {
+                    continue;
+                }
+                let (key, value) = (Some(polled.push(key)), polled.push(value));
+                let (source, next_offset) = (source(input), offset + 1);
+                let record =
+                    Record { source, offset, next_offset, logged_at: None, key, value, headers: Vec::new() };
+                polled.records.push(record);
+                self.next[input] = next_offset;
+                brought = true;
+            }
+        }
+        for (input, topic) in self.topics.iter().enumerate() {
+            if self.next[input] >= kept.records.get(topic).map_or(0, |records| records.len() as i64) {
+                polled.ends.push(End { source: source(input), as_of: kept.as_of });
+            }
+        }
+        Ok(())
+    }
+
+    fn recover(
+        &mut self,
+        _: TaskId,
+        since: Option<ChangelogOffset>,
+        into: &mut dyn Restoring,
+    ) -> Result<Option<Vec<Option<i64>>>, Failure> {
+        let kept = self.kept.borrow();
+        let since = since.map_or(0, |since| since.0);
+        for (place, (key, value)) in (0..).zip(&kept.changelog).skip(since as usize) {
+            match value {
+                Some(marker) if key == MARKER_KEY => into.marker(marker, ChangelogOffset(place + 1))?,
+                value => into.customer(key, value.as_deref())?,
+            }
+        }
+        Ok(Some(self.topics.iter().map(|topic| kept.committed.get(topic).copied()).collect()))
+    }
+
+    fn resume(&mut self, _: TaskId, positions: &[Option<i64>]) -> Result<(), Failure> {
+        self.next = positions.iter().map(|position| position.unwrap_or(0)).collect();
+        Ok(())
+    }
+
+    fn commit(&mut self, staged: &Staged) -> Result<(), Failure> {
+        let mut kept = self.kept.borrow_mut();
+        if kept.aborts > 0 {
+            kept.aborts -= 1;
+            return Err(Failure::Abort("it was asked for".into()));
+        }
+        kept.commits += 1;
+        let bytes = |range: &std::ops::Range<usize>| staged.bytes[range.clone()].to_vec();
+        kept.changelog
+            .extend(staged.changelog.iter().map(|entry| (bytes(&entry.key), entry.value.as_ref().map(bytes))));
+        for commit in &staged.commits {
+            kept.changelog.push((MARKER_KEY.to_vec(), Some(bytes(&commit.marker))));
+            for (input, position) in &commit.offsets {
+                kept.committed.insert(self.topics[input.0 as usize].clone(), *position);
+            }
+        }
+        for message in &staged.outputs {
+            let key = message.key.as_ref().map(bytes).unwrap_or_default();
+            match message.topic {
+                OutputTopic::Population => kept.population.push((key, message.value.as_ref().map(bytes))),
+                OutputTopic::Messages => {
+                    let value = bytes(message.value.as_ref().expect("a message has a value"));
+                    kept.records.entry(MESSAGES.to_string()).or_default().push((key, value));
+                }
+                OutputTopic::Named(_) | OutputTopic::DeadLetters(_) => kept.outputs += 1,
+            }
+        }
+        Ok(())
+    }
+
+    fn changelog_end(&mut self, _: TaskId) -> Result<Option<ChangelogOffset>, Failure> {
+        Ok(Some(ChangelogOffset(self.kept.borrow().changelog.len() as i64)))
+    }
+}
+
+/// A service's whole world: what is kept, and on disk.
+struct World {
+    kept: Rc<RefCell<Kept>>,
+    root: tempfile::TempDir,
+    terms: Terms,
+    limits: Limits,
+}
+
+impl World {
+    fn new(limits: Limits) -> World {
+        let root = tempfile::tempdir().expect("a directory can be made");
+        World { kept: Rc::default(), root, terms: terms(), limits }
+    }
+
+    fn programme(&self) -> Arc<Programme> {
+        Arc::new(Programme::new(self.terms.clone()).expect("the terms are valid"))
+    }
+
+    /// A life of the worker, which reads these inputs. What it had on disk is there.
+    fn live(&self, inputs: &[&str]) -> Worker<Memory> {
+        let topics: Vec<String> = inputs.iter().chain([&MESSAGES]).map(ToString::to_string).collect();
+        let rules = Rules {
+            programme: self.programme(),
+            decoder: Decoder::new(&self.terms, self.limits.record_bytes_max),
+            stamp: Stamp::default(),
+            inputs: inputs.iter().map(|topic| (topic.to_string(), Encoding::Json)).collect(),
+            messages: MESSAGES.to_string(),
+            output_encodings: Encodings::new(Encoding::Json, Vec::new()),
+            limits: self.limits.clone(),
+        };
+        let next = vec![0; topics.len()];
+        let log = Memory { kept: Rc::clone(&self.kept), topics, assigned: false, next };
+        let stores = Stores::new(self.root.path().to_path_buf(), StoreOptions::default());
+        Worker::new(log, rules, stores, ClockRule { wall: true, until: None })
+    }
+}
+
+fn small(held_events_max: usize, turn_records_max: usize) -> Limits {
+    let at_once = std::time::Duration::ZERO;
+    Limits { held_events_max, turn_records_max, turn_wait: at_once, turn_linger: at_once, ..Limits::default() }
+}
+
+/// A turn at an instant at which everything has happened.
+fn turn(worker: &mut Worker<Memory>) -> Turn {
+    worker.turn(at(1000 * HOUR_MS)).expect("nothing fails")
+}
+
+fn held(worker: &Worker<Memory>) -> usize {
+    worker.tasks[&TASK].holding().held()
+}
+
+// A sparse input had run ahead before the process was restarted. To wait with what is left of it, while the clock waits for
+// just that, is to take all of the other input into memory.
+#[test]
+fn what_was_read_before_a_restart_is_read_again_before_anything_else() {
+    let world = World::new(small(10, 4));
+    (0..40).for_each(|hour| world.kept.borrow_mut().enrol("sparse", "s", at(hour * HOUR_MS)));
+    let inputs = ["sparse", "dense"];
+    let mut worker = world.live(&inputs);
+    (0..6).for_each(|_| drop(turn(&mut worker)));
+    assert_eq!(held(&worker), 12, "it waits for the other, and no more is read than that");
+    (0..2000).for_each(|minute| world.kept.borrow_mut().enrol("dense", "d", at(minute * MINUTE_MS)));
+    while world.kept.borrow().commits < 3 {
+        turn(&mut worker);
+    }
+    drop(worker);
+    let mut worker = world.live(&inputs);
+    let mut most = 0;
+    while worker.clock() < Some(at(30 * HOUR_MS)) {
+        turn(&mut worker);
+        most = most.max(held(&worker));
+    }
+    assert!(most <= 10 + 2 * 4, "{most} events are held, at most 10 and what two polls bring");
+}
+
+// The same of what another task, far ahead, has told this one. It never went on.
+#[test]
+fn messages_of_before_a_restart_are_read_again_whatever_is_held() {
+    let mut world = World::new(small(10, 15));
+    (0..15).for_each(|_| world.kept.borrow_mut().tell("c", at(20 * HOUR_MS)));
+    world.kept.borrow_mut().enrol("a", "c", at(0));
+    let mut worker = world.live(&["a"]);
+    (0..3).for_each(|_| drop(turn(&mut worker)));
+    world.kept.borrow_mut().enrol("a", "c", at(HOUR_MS));
+    (0..3).for_each(|_| drop(turn(&mut worker)));
+    assert_eq!(world.kept.borrow().commits, 1);
+    drop(worker);
+    // What comes by one poll comes by several now.
+    world.limits = small(10, 4);
+    (2..40).for_each(|hour| world.kept.borrow_mut().enrol("a", "c", at(hour * HOUR_MS)));
+    let mut worker = world.live(&["a"]);
+    (0..60).for_each(|_| drop(turn(&mut worker)));
+    assert_eq!(worker.clock(), Some(at(39 * HOUR_MS - MINUTE_MS)));
+    assert_eq!(worker.tasks[&TASK].holding().held_messages(), 0);
+}
