@@ -34,6 +34,9 @@ use crate::tally::Tally;
 use calls::{CUSTOMERS_AT_ONCE, Call, Called, Touched, Why};
 use groups::Groups;
 
+/// Where messages begin. What has gone from there before it was read is lost, and the log says so.
+const MESSAGES_BEGIN: i64 = 0;
+
 /// What every task of a worker works by.
 pub struct Rules {
     /// The programme.
@@ -119,6 +122,10 @@ impl Task {
             });
             resumed.push(Resumed { consumed, clock });
         }
+        // So that every transaction has an offset for the group to fence it by, also where no input has a position yet: of a task
+        // that never read a record, or whose inputs have other names now.
+        let messages = sources.last_mut().expect("there is a source of messages at least");
+        messages.consumed = messages.consumed.or(Some(MESSAGES_BEGIN));
         let lateness_ms = i64::from(rules.programme.terms().lateness_s) * 1000;
         let position = store.position()?;
         // Where no event was folded there are no customers whom anything has to be caught up with.
@@ -519,11 +526,10 @@ impl Task {
         }
     }
 
-    /// There is something to publish although nothing happened, and a transaction may say so.
+    /// There is something to publish although nothing happened.
     fn is_to_publish(&self) -> bool {
         let is_due = |publishing: &Publishing| publishing.is_due(self.holding.clock());
-        let may = || !self.reads_again() && self.holding.sources().iter().any(|source| source.consumed.is_some());
-        self.publishing.as_ref().is_some_and(is_due) && may()
+        self.publishing.as_ref().is_some_and(is_due) && !self.reads_again()
     }
 
     /// The next customers to see to because the programme has become another one; none when all were seen to, and

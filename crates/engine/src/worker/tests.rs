@@ -197,7 +197,9 @@ impl World {
     }
 
     fn programme(&self) -> Arc<Programme> {
-        Arc::new(Programme::new(self.terms.clone()).expect("the terms are valid"))
+        // What tells these terms from others in the tests.
+        let id = self.terms.churn.horizon_days;
+        Arc::new(Programme::of(vec![(self.terms.clone(), id)]).expect("the terms are valid"))
     }
 
     /// A life of the worker, which reads these inputs. What it had on disk is there.
@@ -276,4 +278,43 @@ fn messages_of_before_a_restart_are_read_again_whatever_is_held() {
     (0..60).for_each(|_| drop(turn(&mut worker)));
     assert_eq!(worker.clock(), Some(at(39 * HOUR_MS - MINUTE_MS)));
     assert_eq!(worker.tasks[&TASK].holding().held_messages(), 0);
+}
+
+// Every process that owned a partition without customers died of a model that was published.
+#[test]
+fn another_programme_comes_to_a_task_that_never_read_anything() {
+    let mut world = World::new(small(10, 10));
+    world.kept.borrow_mut().as_of = Some(at(0));
+    let mut worker = world.live(&["a"]);
+    (0..3).for_each(|_| drop(turn(&mut worker)));
+    assert_eq!(worker.clock(), Some(at(-MINUTE_MS)), "the wall clock moves it");
+    world.terms.churn.horizon_days += 1;
+    worker.govern(world.programme(), Stamp::default());
+    (0..3).for_each(|_| drop(turn(&mut worker)));
+    assert!(worker.caught_up());
+    drop(worker);
+    let mut worker = world.live(&["a"]);
+    world.kept.borrow_mut().enrol("a", "c", at(HOUR_MS));
+    (0..5).for_each(|_| drop(turn(&mut worker)));
+    assert_eq!(worker.tally().events, 0, "it is held");
+    world.kept.borrow_mut().as_of = Some(at(2 * HOUR_MS));
+    (0..3).for_each(|_| drop(turn(&mut worker)));
+    assert_eq!(worker.tally().events, 1);
+}
+
+// Under new names the inputs have no positions, while customers wait to be looked at: each start ended like the one before.
+#[test]
+fn customers_are_seen_to_although_no_input_has_a_position() {
+    let mut world = World::new(small(10, 10));
+    world.kept.borrow_mut().enrol("old", "c", at(0));
+    world.kept.borrow_mut().as_of = Some(at(HOUR_MS));
+    let mut worker = world.live(&["old"]);
+    (0..3).for_each(|_| drop(turn(&mut worker)));
+    assert_eq!(worker.tally().events, 1);
+    drop(worker);
+    world.terms.churn.horizon_days += 1;
+    let mut worker = world.live(&["new"]);
+    (0..5).for_each(|_| drop(turn(&mut worker)));
+    assert!(worker.caught_up(), "the customer was seen to");
+    assert_eq!(world.kept.borrow().committed.get(MESSAGES), Some(&0), "what the group fences by");
 }
