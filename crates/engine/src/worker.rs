@@ -305,11 +305,14 @@ impl<L: Log> Worker<L> {
             true => self.marker_of(&committed, marker.as_ref()),
             false => marker,
         };
-        let positions = self.positions(marker.as_ref());
-        if positions != committed {
+        let positions = self.positions(task, marker.as_ref(), &committed);
+        if positions != committed && committed.iter().any(Option::is_some) {
+            let topics: Vec<&str> = self.rules.sources().collect();
             let message = format!(
-                "task {}: the changelog ends at input positions {positions:?}, the group is at {committed:?}: \
-                 one of them was changed from outside; reset both, or neither",
+                "task {}: of {topics:?} the changelog ends at positions {positions:?}, but the group is at {committed:?}: \
+                 one of them was changed from outside. The changelog is what customers are kept by, so set the group's offsets to its \
+                 positions while no process runs (kafka-consumer-groups --reset-offsets); to delete changelog, stores and the \
+                 group's offsets instead forgets every customer, their points and who was erased",
                 task.0
             );
             // Whoever owns the task now, unknown to us, may have committed between the two looks. That passes.
@@ -318,6 +321,13 @@ impl<L: Log> Worker<L> {
                 true => Failure::Crash(message),
                 false => Failure::Abort(message),
             });
+        }
+        if positions != committed {
+            tracing::warn!(
+                task = task.0,
+                ?positions,
+                "the group knows no offsets any more: going on where the changelog ends"
+            );
         }
         self.mismatches = 0;
         self.adopt(task, marker.as_ref())?;
@@ -367,13 +377,30 @@ impl<L: Log> Worker<L> {
         Ok(self.tasks[&task].shared_store())
     }
 
-    /// The position of every input that `marker` has, in the order of the inputs.
-    fn positions(&self, marker: Option<&Marker>) -> Vec<Option<i64>> {
-        let of = |topic: &str| {
-            let input = marker?.inputs.iter().find(|input| input.topic == topic)?;
-            input.committed
+    /// Where each source is to be read from, in their order: the position that `marker` has, which is of one transaction with the
+    /// state. An input that it does not name is new, or was taken out and came back: of that the group may still know where it
+    /// was.
+    fn positions(&self, task: TaskId, marker: Option<&Marker>, committed: &[Option<i64>]) -> Vec<Option<i64>> {
+        let Some(marker) = marker else { return vec![None; committed.len()] };
+        let of = |(topic, committed): (&str, &Option<i64>)| match marker
+            .inputs
+            .iter()
+            .find(|input| input.topic == topic)
+        {
+            Some(input) => input.committed,
+            None => {
+                if let Some(position) = committed {
+                    tracing::warn!(
+                        task = task.0,
+                        topic,
+                        position,
+                        "an input is back: going on where the group was"
+                    );
+                }
+                *committed
+            }
         };
-        self.rules.sources().map(of).collect()
+        self.rules.sources().zip(committed).map(of).collect()
     }
 
     fn take_records(&mut self, now: Timestamp) -> Result<(), Failure> {

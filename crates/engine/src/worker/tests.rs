@@ -318,3 +318,59 @@ fn customers_are_seen_to_although_no_input_has_a_position() {
     assert!(worker.caught_up(), "the customer was seen to");
     assert_eq!(world.kept.borrow().committed.get(MESSAGES), Some(&0), "what the group fences by");
 }
+
+/// What recovery ends with.
+fn refused(worker: &mut Worker<Memory>) -> String {
+    let refusal = (0..20).find_map(|_| match worker.turn(at(1000 * HOUR_MS)) {
+        Err(Failure::Crash(why)) => Some(why),
+        Ok(_) | Err(Failure::Abort(_)) => None,
+    });
+    refusal.unwrap_or_else(|| "not refused".into())
+}
+
+fn enrolled(world: &World, topic: &str, hours: std::ops::Range<i64>) {
+    let mut kept = world.kept.borrow_mut();
+    hours.clone().for_each(|hour| kept.enrol(topic, &format!("{topic}-{hour}"), at(hour * HOUR_MS)));
+    kept.as_of = kept.as_of.max(Some(at(hours.end * HOUR_MS)));
+}
+
+// Brokers forget the offsets of a group that was away for a week. That was answered with the advice to delete the state.
+#[test]
+fn a_group_that_was_forgotten_goes_on_where_the_changelog_ends() {
+    let world = World::new(small(10, 10));
+    enrolled(&world, "a", 0..3);
+    let mut worker = world.live(&["a"]);
+    (0..4).for_each(|_| drop(turn(&mut worker)));
+    assert_eq!(worker.tally().events, 3);
+    drop(worker);
+    world.kept.borrow_mut().committed.clear();
+    enrolled(&world, "a", 3..5);
+    let mut worker = world.live(&["a"]);
+    (0..4).for_each(|_| drop(turn(&mut worker)));
+    assert_eq!(worker.tally().events, 2, "what came since, and nothing twice");
+    assert_eq!(world.kept.borrow().committed, BTreeMap::from([("a".into(), 5), (MESSAGES.into(), 0)]));
+    drop(worker);
+    // Where both say something, one of them was changed.
+    world.kept.borrow_mut().committed.insert("a".into(), 1);
+    let why = refused(&mut world.live(&["a"]));
+    assert!(why.contains("Some(5)") && why.contains("Some(1)") && why.contains("every customer"), "{why}");
+}
+
+// An input is taken out, and put back while the group still knows where it was.
+#[test]
+fn an_input_that_comes_back_goes_on_where_the_group_is() {
+    let world = World::new(small(10, 10));
+    enrolled(&world, "a", 0..3);
+    enrolled(&world, "b", 0..3);
+    let events = |inputs: &[&str]| {
+        let mut worker = world.live(inputs);
+        (0..6).for_each(|_| drop(turn(&mut worker)));
+        worker.tally().events
+    };
+    assert_eq!(events(&["a", "b"]), 6);
+    enrolled(&world, "a", 3..5);
+    assert_eq!(events(&["a"]), 2);
+    enrolled(&world, "b", 3..6);
+    assert_eq!(events(&["a", "b"]), 3, "what came meanwhile, and nothing twice");
+    assert_eq!(world.kept.borrow().committed["b"], 6);
+}
