@@ -10,7 +10,7 @@ use programme::time::Timestamp;
 use wire::stored::CorruptState;
 use wire::stored::population::{self, PopulationKey, Progress};
 
-use super::Names;
+use super::{Names, note_name};
 
 /// What every task has published.
 #[derive(Debug)]
@@ -129,9 +129,7 @@ impl Published {
             let holds = |(sequence, _): &&(u64, Vec<u8>)| (progress.since..=progress.sequence).contains(sequence);
             for (key, (_, value)) in own.parts.iter().filter(|(_, part)| holds(part)) {
                 match population::read_key(key).map_err(corrupt)? {
-                    PopulationKey::Name(name) => {
-                        whole.names.insert(name, String::from_utf8_lossy(value).into_owned());
-                    }
+                    PopulationKey::Name(name) => note_name(&mut whole.names, name, value),
                     PopulationKey::Part(part) if part.id == id => {
                         let cells = population::decode_sums(part.day, value).map_err(corrupt)?;
                         cells.into_iter().for_each(|(cell, value)| whole.sums.add(cell, value));
