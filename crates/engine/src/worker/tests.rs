@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use programme::message::{self, Message, Trail};
 use programme::terms::Terms;
+use programme::terms::population::Population;
 use wire::input::{Decoder, Encoding};
 use wire::output::Encodings;
 use wire::stored;
@@ -13,6 +14,7 @@ use wire::stored;
 use super::*;
 use crate::limits::Limits;
 use crate::log::{ChangelogOffset, End, InputId, OutputTopic, Record, Restoring};
+use crate::population::published::{NotWhole, Published};
 use crate::store::stores::StoreOptions;
 
 const TASK: TaskId = TaskId(0);
@@ -373,4 +375,30 @@ fn an_input_that_comes_back_goes_on_where_the_group_is() {
     enrolled(&world, "b", 3..6);
     assert_eq!(events(&["a", "b"]), 3, "what came meanwhile, and nothing twice");
     assert_eq!(world.kept.borrow().committed["b"], 6);
+}
+
+// Half of the customers were answered for as all of them, since a process that had published nothing passed for one that had
+// nothing to publish.
+#[test]
+fn a_task_that_never_read_anything_says_that_it_counts_nobody() {
+    let mut world = World::new(Limits { publish_population: true, ..small(10, 10) });
+    world.terms.population = Some(Population { lost_days: 30, names_max: 10, cost: Vec::new() });
+    let id = world.programme().population_id();
+    let whole = |world: &World| {
+        let mut published = Published::of(1, 1 << 20);
+        for (key, value) in &world.kept.borrow().population {
+            published.take(TASK.0, key, value.as_deref()).expect("it can be read");
+        }
+        published.whole(id).map(|whole| whole.clock)
+    };
+    assert_eq!(whole(&world), Err(NotWhole::Publishing(TASK.0)));
+    // No clock moves it.
+    let mut worker = world.live(&["a"]);
+    (0..5).for_each(|_| drop(turn(&mut worker)));
+    assert_eq!((whole(&world), world.kept.borrow().commits), (Ok(None), 1));
+    drop(worker);
+    enrolled(&world, "a", 0..3);
+    let mut worker = world.live(&["a"]);
+    (0..5).for_each(|_| drop(turn(&mut worker)));
+    assert_eq!(whole(&world), Ok(Some(at(3 * HOUR_MS - MINUTE_MS))));
 }

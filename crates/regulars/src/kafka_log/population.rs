@@ -197,11 +197,13 @@ mod tests {
         assert_eq!(later(&followed), "what the tasks have counted is being read: 1 of 2 to go");
         assert!(followed.take(0, &PROGRESS_KEY, Some(&progress(false)), Some(Timestamp(9))));
         followed.at_end(0);
-        assert_eq!(later(&followed), "task 0 is publishing what it has counted");
+        assert_eq!(later(&followed), "task 0 is yet to publish what it has counted");
         assert!(followed.take(0, &PROGRESS_KEY, Some(&progress(true)), Some(Timestamp(8))));
+        assert_eq!(later(&followed), "task 1 is yet to publish what it has counted");
+        assert!(followed.take(1, &PROGRESS_KEY, Some(&progress(true)), Some(Timestamp(8))));
         let answer = followed.whole(7).expect("all is there");
         assert_eq!((answer.partitions, answer.published_at), (2, Some(Timestamp(9))));
-        assert_eq!((answer.whole.clock, answer.whole.tasks), (Some(Timestamp(5)), vec![0]));
+        assert_eq!((answer.whole.clock, answer.whole.tasks), (Some(Timestamp(5)), vec![0, 1]));
         assert!(!followed.take(1, b"?", None, None));
         assert!(matches!(followed.whole(7), Err(NoAnswer::Broken(why)) if why.contains("task 1")));
     }
