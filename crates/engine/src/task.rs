@@ -37,6 +37,10 @@ use groups::Groups;
 /// Where messages begin. What has gone from there before it was read is lost, and the log says so.
 const MESSAGES_BEGIN: i64 = 0;
 
+/// Some customers were judged by one programme and some by another: no programme's id. Markers say so from the first transaction
+/// on that may have judged by another one, so that whoever goes on by the former begins anew with everybody.
+const UNDER_WAY: u32 = 0;
+
 /// What every task of a worker works by.
 pub struct Rules {
     /// The programme.
@@ -73,7 +77,8 @@ pub struct Task {
     /// No entry of the wakeup index lies before.
     due_low: Option<Timestamp>,
     overdue: bool,
-    /// The programme by which every customer of the task was judged, or waits to be when its editions begin.
+    /// The programme by which every customer of the task was judged, or waits to be when its editions begin; [`UNDER_WAY`] while
+    /// they are seen to because it has become another one.
     terms: u32,
     /// The programme has become another one: customers up to this id were seen to.
     rejudged_through: Option<Vec<u8>>,
@@ -142,7 +147,7 @@ impl Task {
             sequence: marker.map_or(0, |marker| marker.sequence),
             due_low: None,
             overdue: false,
-            terms: marker.filter(|_| began).map_or(rules.programme.id(), |marker| marker.terms),
+            terms: if began && judged_by_others { UNDER_WAY } else { rules.programme.id() },
             rejudged_through: (began && (judged_by_others || !counts.counts_everybody())).then(Vec::new),
             changelog: position.map_or(ChangelogOffset(0), |position| position.changelog),
             dead_letters: 0,
@@ -179,6 +184,7 @@ impl Task {
             return;
         }
         tracing::info!(task = self.id.0, programme = rules.programme.id(), "every customer will be seen to");
+        self.terms = UNDER_WAY;
         self.rejudged_through = Some(Vec::new());
     }
 

@@ -181,6 +181,8 @@ impl<L: Log> Worker<L> {
             if task.holding().all_at_end() {
                 task.note_complete(now);
             }
+            // Whoever was erased by the last commit may be for weeks.
+            task.store().flush_erased(now)?;
         }
         self.note_lag(now);
         Ok(Turn { read, ..Turn::default() })

@@ -66,6 +66,16 @@ impl Kept {
         records.push((customer.as_bytes().to_vec(), value.into_bytes()));
     }
 
+    /// Somebody asks to be forgotten.
+    fn erase(&mut self, topic: &str, customer: &str, at: Timestamp) {
+        let records = self.records.entry(topic.to_string()).or_default();
+        let id = format!("{topic}-{}", records.len());
+        let value = format!(
+            r#"{{"eventId":"{id}","customerId":"{customer}","occurredAt":"{at}","source":"t","erasureRequested":{{"requestId":"r"}}}}"#
+        );
+        records.push((customer.as_bytes().to_vec(), value.into_bytes()));
+    }
+
     /// Another task has something to say.
     fn tell(&mut self, to: &str, at: Timestamp) {
         let forget = message::Forget { event_id: "e".into(), request_id: String::new() };
@@ -401,4 +411,54 @@ fn a_task_that_never_read_anything_says_that_it_counts_nobody() {
     let mut worker = world.live(&["a"]);
     (0..5).for_each(|_| drop(turn(&mut worker)));
     assert_eq!(whole(&world), Ok(Some(at(3 * HOUR_MS - MINUTE_MS))));
+}
+
+// A model was published and withdrawn again before everybody was seen to. The marker said that nothing had happened, so after an
+// abort nobody was seen to again, and whoever had been armed by the model missed what the others were told.
+#[test]
+fn a_programme_that_held_for_a_moment_leaves_everybody_to_be_seen_to() {
+    let mut world = World::new(small(10, 10));
+    enrolled(&world, "a", 0..3);
+    let mut worker = world.live(&["a"]);
+    (0..4).for_each(|_| drop(turn(&mut worker)));
+    let before = world.programme();
+    world.terms.churn.horizon_days += 1;
+    worker.govern(world.programme(), Stamp::default());
+    // Somebody is judged by it, and the transaction is committed.
+    enrolled(&world, "a", 3..5);
+    let commits = world.kept.borrow().commits;
+    turn(&mut worker);
+    assert_eq!(world.kept.borrow().commits, commits + 1);
+    worker.govern(before, Stamp::default());
+    enrolled(&world, "a", 5..6);
+    world.kept.borrow_mut().aborts = 1;
+    assert!(matches!(worker.turn(at(1000 * HOUR_MS)), Err(Failure::Abort(_))));
+    worker.recover_all(at(1000 * HOUR_MS)).expect("nothing fails");
+    assert!(worker.tasks[&TASK].overdue(), "everybody is to be seen to");
+    (0..4).for_each(|_| drop(turn(&mut worker)));
+    assert!(worker.caught_up());
+    drop(worker);
+    let mut worker = world.live(&["a"]);
+    // Back under the other programme it is known that everybody was.
+    world.terms.churn.horizon_days -= 1;
+    worker.govern(world.programme(), Stamp::default());
+    drop(worker);
+    let mut worker = world.live(&["a"]);
+    turn(&mut worker);
+    assert!(!worker.tasks[&TASK].overdue());
+}
+
+// Whoever is erased by the last transaction of an idle worker must leave the write-ahead log all the same.
+#[test]
+fn an_erasure_is_flushed_although_nothing_happens_after_it() {
+    let world = World::new(Limits { changelog_end_interval: Duration::from_secs(3600), ..small(10, 10) });
+    enrolled(&world, "a", 0..1);
+    let mut worker = world.live(&["a"]);
+    (0..3).for_each(|_| drop(turn(&mut worker)));
+    world.kept.borrow_mut().erase("a", "a-0", at(2 * HOUR_MS));
+    world.kept.borrow_mut().as_of = Some(at(3 * HOUR_MS));
+    assert!(turn(&mut worker).committed);
+    assert!(worker.tasks[&TASK].store().holds_erased());
+    turn(&mut worker);
+    assert!(!worker.tasks[&TASK].store().holds_erased());
 }
