@@ -136,9 +136,9 @@ impl<L: Log> Worker<L> {
     /// Every task has come to `until` and has nothing left to do before it. What is left in the log lies behind it, however much
     /// that is. True without tasks.
     pub fn has_come_to(&self, until: Timestamp) -> bool {
-        self.tasks.values().all(|task| {
-            task.holding().clock() >= Some(until) && task.holding().messages_read() && !task.overdue()
-        })
+        self.tasks
+            .values()
+            .all(|task| task.holding().clock() >= Some(until) && task.holding().messages_read() && !task.overdue())
     }
 
     /// The lowest clock of the tasks; `None` without tasks, or before the first event of one.
