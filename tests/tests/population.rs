@@ -106,7 +106,7 @@ fn check_whole(sums: &Sums) {
     while day <= last {
         let of = |measure| sums.over(measure, day, day);
         let (baskets, lost) = (of(Measure::Baskets), of(Measure::Lost));
-        let comes = of(Measure::New) + of(Measure::Reactivated) - lost;
+        let comes = of(Measure::New) + of(Measure::Reactivated) + of(Measure::Known) - lost;
         let nps = of(Measure::Nps);
         for apart in &APART {
             assert_eq!(of(apart.baskets), baskets, "{apart:?} {day}");
@@ -144,8 +144,9 @@ fn the_sums_of_any_partition_are_those_of_the_auditor() {
             *seen.entry(format!("{:?}", cell.measure)).or_default() += 1;
         }
     }
-    let missing: Vec<_> =
-        Measure::ALL.iter().filter(|measure| !seen.contains_key(&format!("{measure:?}"))).collect();
+    // Nobody is counted anew.
+    let counted = Measure::ALL.iter().filter(|measure| **measure != Measure::Known);
+    let missing: Vec<_> = counted.filter(|measure| !seen.contains_key(&format!("{measure:?}"))).collect();
     assert!(!all || missing.is_empty(), "never counted: {missing:?}");
 }
 
@@ -172,6 +173,35 @@ fn a_basket_that_was_forgotten_stays_counted_when_it_comes_back() {
     for apart in &APART {
         assert_eq!(baskets(apart.baskets), 2, "{apart:?}");
     }
+}
+
+// Terms that count otherwise begin anew from what is remembered of each customer. Whoever has come for years must be there still,
+// by store and in all.
+#[test]
+fn who_has_come_for_longer_than_is_remembered_is_there_when_counted_anew() {
+    let mut terms = counting(4096);
+    terms.memory.returns_days = 30;
+    let programme = Programme::new(terms).expect("the terms are accepted");
+    let mut all = Tasks::of(&programme, 1);
+    let events = shopping(0..700);
+    for turn in events.chunks(64) {
+        all.turn(turn, None);
+    }
+    all.turn(&[], Some(until(&events)));
+    let (counted, anew) = (all.whole(), all.counted_anew());
+    check_whole(&anew);
+    let (_, last) = counted.days().expect("something is counted");
+    let first = anew.cells().find(|(cell, _)| cell.measure == Measure::Baskets).expect("baskets are counted").0.day;
+    let there = |sums: &Sums, day: Day| {
+        let over = |measure| sums.over(measure, Day(i32::MIN + 1), day);
+        over(Measure::New) + over(Measure::Reactivated) + over(Measure::Known) - over(Measure::Lost)
+    };
+    assert_eq!(counted.over(Measure::Known, first.plus(-700), last), 0);
+    // The rarest come every third week, and are lost after two.
+    for day in (first.0 + 21..=last.0).map(Day) {
+        assert_eq!(there(&anew, day), there(&counted, day), "{day}");
+    }
+    assert!(there(&counted, last.plus(-30)) > 30);
 }
 
 // Late events, and returns before their baskets: what an order leaves in the sums is what any order leaves.

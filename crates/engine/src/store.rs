@@ -76,6 +76,14 @@ pub struct Position {
     pub marker: Vec<u8>,
 }
 
+impl Position {
+    /// Whether it was written more than `age_max` before `now`. A clock that was wrong when it wrote may have written the future:
+    /// with both bounds the store is younger than twice the limit, as long as the clock is right now.
+    pub fn is_older_than(&self, age_max: std::time::Duration, now: Timestamp) -> bool {
+        u128::from(now.0.abs_diff(self.written_at.0)) > age_max.as_millis()
+    }
+}
+
 /// When the last commit was applied, for whoever asks how old an answer is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CommittedAt {

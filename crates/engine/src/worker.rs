@@ -19,7 +19,7 @@ use crate::metrics;
 use crate::mistakes::{Mistake, makes};
 use crate::restore::Restore;
 use crate::store::stores::Stores;
-use crate::store::{Position, Store};
+use crate::store::Store;
 use crate::tally::Tally;
 use crate::task::{Rules, Task};
 
@@ -369,12 +369,8 @@ impl<L: Log> Worker<L> {
     }
 
     fn is_too_old(&self, store: &Store, now: Timestamp) -> Result<bool, Failure> {
-        let age_ms_max = u64::try_from(self.rules.limits.store_age_max.as_millis()).unwrap_or(u64::MAX);
-        let position = store.position()?;
-        // A clock that was wrong when it wrote may have written the future. With both bounds the store is younger than
-        // twice the limit, as long as the clock is right now.
-        let age_ms = |position: Position| now.0.abs_diff(position.written_at.0);
-        let too_old = position.is_some_and(|position| age_ms(position) > age_ms_max);
+        let age_max = self.rules.limits.store_age_max;
+        let too_old = store.position()?.is_some_and(|position| position.is_older_than(age_max, now));
         Ok(too_old && !makes(Mistake::TombstonesOutlived))
     }
 

@@ -23,7 +23,7 @@ use cell::{Cell, Measure};
 use crate::time::Day;
 
 /// Changes when a share is figured in another way: everybody is counted anew then.
-pub(crate) const COUNTED_AS: u8 = 2;
+pub(crate) const COUNTED_AS: u8 = 3;
 
 /// Sums over customers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -127,6 +127,8 @@ async fn wrong_method() -> Response {
 
 /// What is answered before the tasks are known.
 const STARTING: &str = "starting: the number of partitions is not known yet";
+/// What is said while workers wait for their tasks.
+const UNASSIGNED: &str = "tasks are being assigned";
 
 /// An answer to come for again in a second.
 fn later(message: impl Display) -> Response {
@@ -149,6 +151,9 @@ struct Owned {
 /// recovering, since what leaves out some of the customers would be taken for all of them.
 fn owned(shared: &Shared) -> Result<Owned, Box<Response>> {
     let partitions = shared.status.partitions().ok_or_else(|| Box::new(later(STARTING)))?;
+    if shared.status.is_unassigned() {
+        return Err(Box::new(later(UNASSIGNED)));
+    }
     let (mut here, mut stores) = (Vec::new(), Vec::new());
     for (task, view) in shared.status.tasks() {
         let store = shared.stores.get(task).filter(|_| !view.recovering);

@@ -126,6 +126,9 @@ pub fn run(args: Args) -> Result<(), Fault> {
                 metrics.run_upkeep();
             }
         });
+        if let LogConfig::Kafka(_) = &assembly.config.log {
+            tokio::spawn(forget_abandoned(Arc::clone(&assembly)));
+        }
         threads.extend(assembly.follow_control()?);
         threads.extend(assembly.follow_population()?);
         let beside_workers = threads.len();
@@ -152,6 +155,27 @@ pub fn run(args: Args) -> Result<(), Fault> {
         _ => tracing::info!(events = tally.events, decisions = tally.decisions, "stopped"),
     }
     Ok(())
+}
+
+/// How often stores that were given up are looked for.
+const ABANDONED_EVERY: Duration = Duration::from_secs(3600);
+
+/// Deletes stores that were given up once they are so old that their tasks would begin without them. Files give up nothing.
+async fn forget_abandoned(assembly: Arc<Assembly>) {
+    let mut beat = interval(ABANDONED_EVERY);
+    loop {
+        beat.tick().await;
+        let assembly = Arc::clone(&assembly);
+        let age_max = assembly.config.limits.store_age_max;
+        let look = move || assembly.stores.destroy_abandoned(wall_clock(), age_max);
+        match tokio::task::spawn_blocking(look).await {
+            Ok(Ok(destroyed)) => destroyed.into_iter().for_each(|task| {
+                tracing::info!(task = task.0, "the store of a task that others own was old, and is deleted");
+            }),
+            Ok(Err(e)) => tracing::warn!("looking for stores that were given up: {e}"),
+            Err(e) => tracing::warn!("looking for stores that were given up: {e}"),
+        }
+    }
 }
 
 /// How long queries under way may take at the end.

@@ -480,13 +480,7 @@ fn a_position_that_was_deleted_moves_to_the_first_record_left() {
 fn a_message_that_no_topic_takes_ends_the_process() {
     let Some(rig) = Rig::new("large", 1) else { return };
     let mut driver = Driver::owning(rig.log(), 1);
-    // So random that no compression makes it small.
-    let mut state = 1_u64;
-    let mut random = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        char::from(b'0' + (state >> 58) as u8)
-    };
-    let large: String = (0..3_000_000).map(|_| random()).collect();
+    let large = incompressible(3_000_000);
     let crash = driver.log.commit(&turn(&rig, 0, Some(&large), &[], "m1", [0, 0])).unwrap_err();
     assert!(
         matches!(&crash, Failure::Crash(why) if why.contains("3000000 bytes to kafka-log-test.output")),
@@ -495,6 +489,29 @@ fn a_message_that_no_topic_takes_ends_the_process() {
     drop(driver);
     let mut driver = Driver::owning(rig.log(), 1);
     assert_eq!(positions(&mut driver.log, 0), [None, None, None]);
+}
+
+// A record that is too large for its dead letters' topic would be read, refused and read again for ever, and everything behind it
+// wait. What is told of it must be enough to find it.
+#[test]
+fn a_dead_letter_that_is_too_large_goes_without_its_bytes() {
+    let Some(rig) = Rig::new("letter", 1) else { return };
+    let mut driver = Driver::owning(rig.log(), 1);
+    let mut staged = turn(&rig, 0, None, &[], "m1", [1, 0]);
+    for value in [incompressible(3_000_000), "small".to_string()] {
+        let value = staged.push(value.as_bytes());
+        let header = (staged.push(b"__connect.errors.offset"), staged.push(b"0"));
+        let (task, topic) = (TaskId(0), OutputTopic::DeadLetters(InputId(0)));
+        staged.outputs.push(Message { task, topic, key: None, value: Some(value), headers: vec![header] });
+    }
+    let abort = driver.log.commit(&staged).unwrap_err();
+    assert!(matches!(&abort, Failure::Abort(why) if why.contains("3000000 bytes to ")), "{abort}");
+    assert_eq!(positions(&mut driver.log, 0), [None, None, None]);
+    driver.log.commit(&staged).unwrap();
+    assert_eq!(
+        rig.committed(&format!("{}.dlq", rig.settings.inputs[0])),
+        [" __connect.errors.offset=0 regulars.value_left_out_bytes=3000000", "small __connect.errors.offset=0",]
+    );
 }
 
 // What cannot work is said before anything is begun.
@@ -529,6 +546,16 @@ fn an_unreachable_broker_is_told_in_time() {
     assert!(matches!(fault, Fault::Failed(_)));
     assert!(fault.to_string().starts_with("no answer from Kafka at 127.0.0.1:9 within 1.5 s: "), "{fault}");
     assert!(fault.to_string().contains("refused"), "{fault}");
+}
+
+/// A text so random that no compression makes it small.
+fn incompressible(bytes: usize) -> String {
+    let mut state = 1_u64;
+    let mut random = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        char::from(b'0' + (state >> 58) as u8)
+    };
+    (0..bytes).map(|_| random()).collect()
 }
 
 fn wait<T>(future: impl Future<Output = T>) -> T {

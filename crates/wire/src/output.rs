@@ -129,6 +129,10 @@ pub fn decision_headers(decision: &Decision, stamp: &Stamp, encoding: Encoding, 
     each("content-type", encoding.content_type());
 }
 
+/// The header of a dead letter without its value, because the topic takes none so large: how many bytes it has. The other headers
+/// say where the record is.
+pub const VALUE_LEFT_OUT_HEADER: &str = "regulars.value_left_out_bytes";
+
 /// Hands the headers that a dead letter has beside those of its record to `each`, name and value, in a fixed order.
 pub fn dead_letter_headers(
     refusal: &Refusal,

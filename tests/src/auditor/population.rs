@@ -34,6 +34,7 @@ pub fn is_audited(measure: Measure) -> bool {
             | Measure::Negative
             | Measure::LifetimeBuyers
             | Measure::LifetimeSpend
+            | Measure::Known
     ) && !(Measure::TierActive..=Measure::TierCsi).contains(&measure)
 }
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
+use programme::time::Timestamp;
 use rocksdb::{
     BlockBasedOptions, Cache, ColumnFamilyDescriptor, DB, DBCompressionType, Options, WriteBufferManager,
 };
@@ -89,6 +90,29 @@ impl Stores {
             return Ok(());
         }
         when_closed(|| DB::destroy(&Options::default(), &path)).map_err(|source| StoreError::new(&path, source))
+    }
+
+    /// Deletes the stores that nobody here has open and that were last written more than `age_max` before `now`, and returns whose
+    /// they were. Their tasks belong to other processes by now, and so does who is forgotten: that would never come here.
+    pub fn destroy_abandoned(&self, now: Timestamp, age_max: Duration) -> Result<Vec<TaskId>, StoreError> {
+        let mut destroyed = Vec::new();
+        for task in tasks_below(&self.root).into_iter().filter(|task| self.get(*task).is_none()) {
+            let path = task_path(&self.root, task);
+            let fails = |source| StoreError::new(&path, source);
+            let opened = DB::list_cf(&Options::default(), &path)
+                .and_then(|families| DB::open_cf_for_read_only(&Options::default(), &path, families, false));
+            // Whoever is about to open it has use for it.
+            let Ok(db) = opened else { continue };
+            let position = Store::new(db, &path).position()?;
+            if position.is_some_and(|position| position.is_older_than(age_max, now)) {
+                match DB::destroy(&Options::default(), &path) {
+                    Ok(()) => destroyed.push(task),
+                    Err(e) if e.as_ref().contains("lock hold by current process") => {}
+                    Err(e) => return Err(fails(e)),
+                }
+            }
+        }
+        Ok(destroyed)
     }
 
     /// The stores that are open now, ascending by task.
@@ -195,6 +219,34 @@ fn tasks_below(root: &Path) -> Vec<TaskId> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::log::ChangelogOffset;
+    use crate::store::Position;
+
+    // A customer who is erased where their task lives now must not go on living here.
+    #[test]
+    fn a_store_that_was_given_up_is_deleted_when_it_is_old() {
+        let root = tempfile::tempdir().expect("a directory");
+        let stores = Stores::new(root.path().to_path_buf(), StoreOptions::default());
+        let written = |task, written_at| {
+            let store = stores.open(task).expect("a store opens");
+            let mut changes = store.changes();
+            changes.put(b"ann", None, b"state");
+            changes.move_to(&Position { changelog: ChangelogOffset(1), written_at, marker: Vec::new() });
+            changes.stage().apply(&store).expect("it is written");
+        };
+        let hours = |hours: i64| Timestamp(hours * 3_600_000);
+        written(TaskId(0), hours(10));
+        written(TaskId(1), hours(10));
+        written(TaskId(2), hours(20));
+        stores.close(TaskId(1));
+        stores.close(TaskId(2));
+        let age_max = Duration::from_secs(12 * 3600);
+        assert_eq!(stores.destroy_abandoned(hours(22), age_max).expect("nothing fails"), []);
+        assert_eq!(stores.destroy_abandoned(hours(23), age_max).expect("nothing fails"), [TaskId(1)]);
+        let left: Vec<TaskId> = tasks_below(root.path());
+        assert_eq!(left, [TaskId(0), TaskId(2)], "one is open, and one is young");
+        assert!(stores.get(TaskId(0)).is_some());
+    }
 
     // A task moves between two workers of one process, and the one it comes to is the faster of the two.
     #[test]

@@ -58,7 +58,8 @@ measures! {
     Buyers,
     /// Customers who bought more than once in the month.
     RepeatBuyers,
-    /// Customers who bought for the first time, by day.
+    /// Customers who bought for the first time, by day: with [`Measure::Reactivated`] and [`Measure::Known`], and less
+    /// [`Measure::Lost`], summed up to a day, who is there on it.
     New,
     /// Customers who bought again after they had been lost, by day.
     Reactivated,
@@ -198,6 +199,9 @@ measures! {
     TierCsiAnswers,
     /// The index of each of these, millionths of a point.
     TierCsi,
+    /// Customers who were there before anything that is remembered of them, by the first day that is. Only whoever is counted
+    /// anew comes in so.
+    Known,
 }
 
 impl Measure {

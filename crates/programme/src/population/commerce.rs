@@ -83,7 +83,7 @@ impl<'a> Shopping<'a> {
         }
     }
 
-    /// New, lost and reactivated. A customer is lost on the day after `lost_days` whole days without a purchase.
+    /// New, known, lost and reactivated. A customer is lost on the day after `lost_days` whole days without a purchase.
     fn comings(&self, since: Day, add: &mut dyn FnMut(Cell, i64)) {
         let mut add = |day, measure| add(Cell { day, measure, key: 0 }, 1);
         let shops = |bucket: &&Bucket| bucket.purchases > 0;
@@ -102,7 +102,7 @@ impl<'a> Shopping<'a> {
                 None if self.first.is_none_or(|first| first >= day) => add(day, Measure::New),
                 // What came before is forgotten: it lies before the horizon, and so far back that the customer was lost.
                 None if day.since(self.horizon) >= self.lost_days => add(day, Measure::Reactivated),
-                None => {}
+                None => add(day, Measure::Known),
             }
             previous = Some(day);
         }

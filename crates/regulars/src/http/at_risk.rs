@@ -23,8 +23,13 @@ pub(super) async fn at_risk(State(shared): State<Arc<Shared>>, RawQuery(query): 
         Ok(wanted) => wanted,
         Err(message) => return error(StatusCode::BAD_REQUEST, message),
     };
-    let _permit = LISTS.acquire().await;
-    let read = tokio::task::spawn_blocking(move || page(&shared, &wanted)).await;
+    let permit = LISTS.acquire().await;
+    let read = move || {
+        // Held by the work: whoever asked may be gone long before it is done, and ask again.
+        let _permit = permit;
+        page(&shared, &wanted)
+    };
+    let read = tokio::task::spawn_blocking(read).await;
     read.unwrap_or_else(|e| error(StatusCode::INTERNAL_SERVER_ERROR, format!("the query failed: {e}")))
 }
 

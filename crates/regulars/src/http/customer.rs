@@ -15,7 +15,7 @@ use engine::store::Store;
 use programme::customer::Customer;
 use programme::time::Timestamp;
 
-use super::{STARTING, Shared, error, partition};
+use super::{STARTING, Shared, UNASSIGNED, error, partition};
 
 /// Bytes of a customer's id, as the input accepts them.
 pub(super) const ID_BYTES_MAX: usize = 256;
@@ -107,6 +107,7 @@ pub(super) fn place(shared: &Shared, what: &str, key: &[u8]) -> Place {
         }
         (Some(_), Some(store)) => Place::Here(store),
         (Some(_), None) => later(format!("task {} is recovering", task.0)),
+        (None, _) if shared.status.is_unassigned() => later(UNASSIGNED.to_string()),
         (None, _) => {
             let owned: Vec<u32> = tasks.keys().map(|task| task.0).collect();
             let message = format!("the {what} is in partition {}, which another process owns", task.0);

@@ -13,11 +13,15 @@ use engine::store::Store;
 use programme::editions::Programme;
 use programme::time::Timestamp;
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 
 use super::{Owned, Shared, error, later, owned};
 use crate::fault::Fault;
 use crate::kafka_log::population::{Answer, Followed, NoAnswer};
 use crate::report::{Format, Period, Report, counted_by, of_stores, of_sums};
+
+/// Reports that are made at once.
+static REPORTS: Semaphore = Semaphore::const_new(1);
 
 /// Answers with the report of a period.
 pub(super) async fn population(
@@ -38,7 +42,13 @@ pub(super) async fn population(
             return error(StatusCode::BAD_REQUEST, message);
         }
     };
-    let read = tokio::task::spawn_blocking(move || answer(&shared, &period, format)).await;
+    let permit = REPORTS.acquire().await;
+    let read = move || {
+        // Held by the work: whoever asked may be gone long before it is done, and ask again.
+        let _permit = permit;
+        answer(&shared, &period, format)
+    };
+    let read = tokio::task::spawn_blocking(read).await;
     read.unwrap_or_else(|e| error(StatusCode::INTERNAL_SERVER_ERROR, format!("the query failed: {e}")))
 }
 

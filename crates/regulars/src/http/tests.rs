@@ -13,7 +13,7 @@ use metrics_exporter_prometheus::PrometheusBuilder;
 use programme::customer::Customer;
 use programme::event::{Body, Event, Purchase};
 use programme::group::{Contribution, Group, Member};
-use serde_json::Value;
+use serde_json::{Value, json};
 use wire::output::Stamp;
 
 use super::*;
@@ -40,16 +40,19 @@ fn service() -> Service {
 }
 
 fn service_of(programme: &str) -> Service {
+    service_by(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy").join(programme), None)
+}
+
+fn service_by(terms: &Path, population: Option<Arc<Followed>>) -> Service {
     let data = tempfile::tempdir().unwrap();
     let options = StoreOptions { cache_bytes: 8 << 20, write_buffer_bytes: 4 << 20 };
     let stores = Stores::new(data.path().to_path_buf(), options);
-    let terms = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy").join(programme);
-    let programme = TermsFiles::read(&[terms]).unwrap().programme();
+    let programme = TermsFiles::read(&[terms.to_path_buf()]).unwrap().programme();
     let shared = Arc::new(Shared {
         status: Arc::new(Status::new(1, Duration::from_secs(60))),
         stores,
         governing: Arc::new(Governing::new(programme, Stamp::default())),
-        population: None,
+        population,
         metrics: PrometheusBuilder::new().build_recorder().handle(),
         now: || noon().plus_ms(1_500),
     });
@@ -122,6 +125,9 @@ fn a_customer_is_found_here_elsewhere_or_later() {
     let elsewhere =
         (0..).map(|n| format!("other-{n}")).find(|id| service.task_of(id) != service.task_of("ann")).unwrap();
     service.check_error("/v1/customers/ann", 503, "partitions is not known");
+    service.shared.status.set_partitions(2);
+    service.check_error("/v1/customers/ann", 503, "tasks are being assigned");
+    service.check_error("/v1/at-risk", 503, "tasks are being assigned");
     service.own("ann");
     service.check_error("/v1/customers/ann", 503, "is recovering: 0 entries read");
     service.shared.status.recovered(0, service.task_of("ann"));
@@ -166,6 +172,45 @@ fn ids_are_decoded_and_bounded() {
     let (status, _) =
         service.ask("POST /v1/customers/a HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
     assert_eq!(status, 405);
+}
+
+// Half of the customers, or none of them, must not be taken for all.
+#[test]
+fn the_population_is_whole_or_asked_for_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let terms = folder.path().join("programme.toml");
+    let plain = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/programme.toml"));
+    std::fs::write(&terms, plain.unwrap() + "\n[population]\nlost_days = 56\n").unwrap();
+    let service = service_by(&terms, None);
+    let path = "/v1/population/2024-03";
+    service.check_error(path, 503, "partitions is not known");
+    service.own("ann");
+    service.check_error(path, 503, "is recovering");
+    service.shared.status.recovered(0, service.task_of("ann"));
+    service.check_error("/v1/population/march", 400, "neither a month such as 2017-06 nor a year");
+    service.check_error(
+        "/v1/population/2024-03?format=xml",
+        400,
+        "expected format=json, format=html or format=text",
+    );
+    let (status, body) = service.get(path);
+    let json: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(
+        (status, &json["partitionsHere"], &json["partitions"]),
+        (200, &json!([service.task_of("ann").0]), &json!(2))
+    );
+    assert_eq!(json["report"]["firstDay"], "2024-03-01");
+    assert!(service.get("/v1/population/2024?format=html").1.contains("</html>"));
+    service.shared.status.revoked(0, service.task_of("ann"));
+    service.check_error(path, 503, "tasks are being assigned");
+
+    // Where several processes share the work, from what all tasks have published.
+    let of_all = service_by(&terms, Some(Arc::default()));
+    of_all.check_error(path, 503, "what the tasks have counted is not read yet");
+    let uncounted = self::service();
+    uncounted.own("ann");
+    uncounted.shared.status.recovered(0, uncounted.task_of("ann"));
+    uncounted.check_error(path, 404, "population");
 }
 
 // Orchestrators restart what is not alive and send nothing to what is not ready.

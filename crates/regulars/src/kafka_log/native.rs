@@ -412,6 +412,22 @@ impl<'q> TakenRecord<'q> {
     }
 }
 
+/// The first offset of (`topic`, `partition`) that was kept, as of the last fetch; `None` where there was none. Asks nobody.
+pub(crate) fn first_kept<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    topic: &str,
+    partition: i32,
+) -> Option<i64> {
+    let topic = CString::new(topic).ok()?;
+    let (mut low, mut high) = (-1, -1);
+    // SAFETY: the client is live, and so are the name and the numbers.
+    let code = unsafe {
+        let client = consumer.client().native_ptr();
+        sys::rd_kafka_get_watermark_offsets(client, topic.as_ptr(), partition, &raw mut low, &raw mut high)
+    };
+    (code == RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR && low >= 0).then_some(low)
+}
+
 /// How many messages are taken from librdkafka's queue at once: enough to make the lock cheap.
 const BATCH: usize = 256;
 

@@ -15,7 +15,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
 
 use super::membership::{Membership, Note};
-use super::native::{PartitionQueue, Taken, TakenRecord};
+use super::native::{PartitionQueue, Taken, TakenRecord, first_kept};
 use super::reach::Reach;
 use super::settings::KafkaSettings;
 use super::signal::Signal;
@@ -56,13 +56,23 @@ struct OwnedSource {
     queue: PartitionQueue<Membership>,
     /// `None` until the engine says where to begin.
     reach: Option<Reach>,
+    /// It went back behind its position, and brings nothing until it was told again where to read.
+    fell_back: bool,
 }
 
-/// What a source complained of while records were gathered.
+/// What was remarkable about a source while records were gathered.
 struct Complaint {
     source: Source,
-    code: RDKafkaErrorCode,
-    text: String,
+    what: What,
+}
+
+enum What {
+    /// librdkafka says so.
+    Trouble { code: RDKafkaErrorCode, text: String },
+    /// What came lies before the position: that one is not in the log, so librdkafka went to the beginning.
+    FellBack,
+    /// What came lies behind the position: transactions leave such gaps, and so does what was deleted.
+    Skipped { position: i64 },
 }
 
 impl Reader {
@@ -155,7 +165,7 @@ impl Reader {
                                 Failure::Crash(format!("{topic} has no partition {}, but it was assigned", task.0))
                             })?;
                         let source = Source { task, input: InputId(input) };
-                        self.sources.push(OwnedSource { source, queue, reach: None });
+                        self.sources.push(OwnedSource { source, queue, reach: None, fell_back: false });
                     }
                     self.untold.push(Change::Assigned(task));
                 }
@@ -231,39 +241,54 @@ impl Reader {
             }
         }
         for complaint in complaints {
-            self.hear(&complaint)?;
+            self.hear(complaint)?;
         }
         Ok(full)
     }
 
-    fn hear(&mut self, complaint: &Complaint) -> Result<(), Failure> {
-        let Complaint { source, code, text } = complaint;
+    fn hear(&mut self, complaint: Complaint) -> Result<(), Failure> {
+        let Complaint { source, what } = complaint;
         // Hearing another one looks after the group: the source may be gone since, or here again and not begun.
-        let reach =
-            self.sources.iter().find(|owned| owned.source == *source).and_then(|owned| owned.reach.as_ref());
-        let Some(reach) = reach else { return Ok(()) };
+        let Some(owned) = self.sources.iter().find(|owned| owned.source == source) else { return Ok(()) };
+        let Some(reach) = &owned.reach else { return Ok(()) };
         let topic = &self.inputs[source.input.0 as usize];
-        match code {
-            RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange => {
-                self.fell_out(*source, reach.through().unwrap_or(0))
-            }
-            RDKafkaErrorCode::TopicAuthorizationFailed
-            | RDKafkaErrorCode::UnknownTopic
-            | RDKafkaErrorCode::UnknownPartition => {
-                Err(Failure::Crash(format!("cannot read {topic}, partition {}: {text}", source.task.0)))
-            }
-            _ => {
-                tracing::warn!(topic, partition = source.task.0, "reading: {text}");
+        match what {
+            What::FellBack if owned.fell_back => self.fell_back(source, reach.through().unwrap_or(0)),
+            What::FellBack => Ok(()),
+            What::Skipped { position } => {
+                if let Some(first_kept) = first_kept(&self.consumer, topic, partition(source.task))
+                    && first_kept > position
+                {
+                    tracing::error!(
+                        topic,
+                        partition = source.task.0,
+                        position,
+                        first_kept,
+                        "{} records were deleted before they were read; going on with the first that is left",
+                        first_kept - position
+                    );
+                }
                 Ok(())
             }
+            What::Trouble { code, text } => match code {
+                RDKafkaErrorCode::TopicAuthorizationFailed
+                | RDKafkaErrorCode::UnknownTopic
+                | RDKafkaErrorCode::UnknownPartition => {
+                    Err(Failure::Crash(format!("cannot read {topic}, partition {}: {text}", source.task.0)))
+                }
+                _ => {
+                    tracing::warn!(topic, partition = source.task.0, "reading: {text}");
+                    Ok(())
+                }
+            },
         }
     }
 
-    /// The position is not in the log. Where retention was faster than we, go on with what is left, loudly; a
-    /// position behind the end means that this is another log than the one we knew.
-    fn fell_out(&mut self, source: Source, position: i64) -> Result<(), Failure> {
+    /// The position is not in the log: either this is another log than the one we knew, or a broker that came to lead just now
+    /// did not know yet how far the partition reaches.
+    fn fell_back(&mut self, source: Source, position: i64) -> Result<(), Failure> {
         let topic = self.inputs[source.input.0 as usize].clone();
-        let (low, high) = self
+        let (_, high) = self
             .consumer
             .fetch_watermarks(&topic, partition(source.task), ENDS_TIMEOUT)
             .map_err(|error| Failure::Abort(format!("{topic}, partition {}: {error}", source.task.0)))?;
@@ -273,26 +298,8 @@ impl Reader {
                 source.task.0
             )));
         }
-        let next = position.max(low);
-        if next == position {
-            // A broker that came to lead just now did not know yet how far the partition reaches.
-            tracing::info!(
-                topic,
-                partition = source.task.0,
-                position,
-                "asking again for a position that was refused"
-            );
-        } else {
-            tracing::error!(
-                topic,
-                partition = source.task.0,
-                position,
-                first_kept = low,
-                "{} records were deleted before they were read; going on with the first that is left",
-                next - position
-            );
-        }
-        self.begin(source.task, &[(source.input, Some(next))])
+        tracing::info!(topic, partition = source.task.0, position, "asking again for a position that was refused");
+        self.begin(source.task, &[(source.input, Some(position))])
     }
 
     /// See [`engine::log::Log::resume`].
@@ -323,6 +330,7 @@ impl Reader {
             for owned in self.sources.iter_mut().filter(|owned| owned.source == source) {
                 owned.queue.discard();
                 owned.reach = Some(Reach::from(*position));
+                owned.fell_back = false;
             }
         }
         Ok(())
@@ -438,7 +446,9 @@ impl Reader {
 impl OwnedSource {
     /// Takes this source's share into `polled`. True when there is no more room.
     fn take(&mut self, room: &Room<'_>, polled: &mut Polled, complaints: &mut Vec<Complaint>) -> bool {
-        let Some(reach) = &mut self.reach else { return false };
+        let Some(reach) = self.reach.as_mut().filter(|_| !self.fell_back) else { return false };
+        let source = self.source;
+        let mut complain = |what| complaints.push(Complaint { source, what });
         for _ in 0..TURN_OF_ONE_SOURCE {
             if polled.records.len() >= room.records_max || polled.bytes.len() >= room.bytes_max {
                 return true;
@@ -446,15 +456,26 @@ impl OwnedSource {
             match self.queue.take() {
                 None => return false,
                 Some(Taken::Record(record)) => {
-                    // Nothing before the position can come; were it to come, it must not be folded twice.
-                    if reach.through().is_none_or(|through| record.offset() >= through) {
-                        copy(&record, self.source, polled);
-                        reach.record(record.offset() + 1);
+                    let position = reach.through().unwrap_or(record.offset());
+                    if record.offset() < position {
+                        self.fell_back = true;
+                        complain(What::FellBack);
+                        return false;
                     }
+                    if record.offset() > position {
+                        complain(What::Skipped { position });
+                    }
+                    copy(&record, source, polled);
+                    reach.record(record.offset() + 1);
+                }
+                Some(Taken::End { offset }) if reach.through().is_some_and(|position| offset < position) => {
+                    self.fell_back = true;
+                    complain(What::FellBack);
+                    return false;
                 }
                 Some(Taken::End { offset }) => reach.end(offset),
                 Some(Taken::Trouble { code, text }) => {
-                    complaints.push(Complaint { source: self.source, code, text });
+                    complain(What::Trouble { code, text });
                     return false;
                 }
             }

@@ -260,7 +260,12 @@ impl KafkaSettings {
     /// The consumer of the group; `sources_max` is how many partitions it may come to own.
     pub(crate) fn group_consumer(&self, sources_max: usize) -> ClientConfig {
         let mut config = self.reader("consumer", sources_max, FETCH_WAIT_MS);
-        config.set("group.instance.id", self.member_name()).set("partition.assignment.strategy", "range");
+        config
+            .set("group.instance.id", self.member_name())
+            .set("partition.assignment.strategy", "range")
+            // With `error`, librdkafka stops reading a partition whose position was deleted, and a seek does not start it again.
+            // Where it went, what comes next tells.
+            .set("auto.offset.reset", "earliest");
         config
     }
 

@@ -15,6 +15,7 @@ use engine::log::{Failure, InputId, Message, OutputTopic, Staged, TaskCommit, Ta
 use engine::mistakes::{Mistake, makes};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
+use wire::output::VALUE_LEFT_OUT_HEADER;
 
 use super::client::{Client, Outgoing, Producer, TopicHandle, TransactionError, Undelivered};
 use super::reader::partition;
@@ -52,6 +53,8 @@ pub(crate) struct Writer<C: Client> {
     /// Initialised, so that everybody who had the transactional id before is fenced.
     fenced_others: bool,
     undelivered: Vec<Undelivered>,
+    /// Dead letters with more bytes than this go without: no topic took one.
+    dead_letter_bytes_max: usize,
     trouble: Trouble,
 }
 
@@ -108,6 +111,7 @@ impl<C: Client> Writer<C> {
             producer: Some(producer),
             fenced_others: false,
             undelivered: Vec::new(),
+            dead_letter_bytes_max: usize::MAX,
             trouble: Trouble::default(),
         })
     }
@@ -229,9 +233,9 @@ impl<C: Client> Writer<C> {
 
     /// Outputs, then changed customers, then a marker for each task. Within a partition that order holds.
     fn send(&mut self, producer: &mut C::Producer, staged: &Staged, deadline: Instant) -> Result<(), Ended> {
-        for Message { task, topic, key, value, headers } in &staged.outputs {
-            let of_task = (*topic == OutputTopic::Population).then(|| partition(*task));
-            let topic = match topic {
+        for Message { task, topic: of, key, value, headers } in &staged.outputs {
+            let of_task = (*of == OutputTopic::Population).then(|| partition(*task));
+            let topic = match of {
                 OutputTopic::Named(name) => producer.topic(name),
                 OutputTopic::Population => producer.topic(&self.population_topic),
                 OutputTopic::Messages => producer.topic(self.sources.last().expect("the messages have a topic")),
@@ -248,6 +252,16 @@ impl<C: Client> Writer<C> {
             let bytes = |(name, value): &(std::ops::Range<usize>, std::ops::Range<usize>)| {
                 (&staged.bytes[name.clone()], &staged.bytes[value.clone()])
             };
+            if let (Some(len), OutputTopic::DeadLetters(_)) = (outgoing.value.map(<[u8]>::len), of)
+                && len > self.dead_letter_bytes_max
+            {
+                let len = len.to_string();
+                let left_out = (VALUE_LEFT_OUT_HEADER.as_bytes(), len.as_bytes());
+                let headers: Vec<_> = headers.iter().map(bytes).chain([left_out]).collect();
+                let outgoing = Outgoing { value: None, ..outgoing };
+                self.enqueue(producer, deadline, &outgoing, || headers.iter().copied())?;
+                continue;
+            }
             self.enqueue(producer, deadline, &outgoing, || headers.iter().map(bytes))?;
         }
         let changelog = producer.topic(&self.changelog_topic);
@@ -356,9 +370,27 @@ impl<C: Client> Writer<C> {
             first.topic,
             first.code
         );
-        let hopeless = hopeless(first.code);
+        let hopeless = hopeless(first.code) && !self.spares_dead_letters();
         self.undelivered.clear();
         Err(if hopeless { Ended::Hopeless(why) } else { Ended::Abortable(why) })
+    }
+
+    /// Whether it helps to leave the bytes out of the largest dead letter that was too large for its topic, as is done from now
+    /// on. The record would be read again for ever otherwise; where it is, the letter's headers say.
+    fn spares_dead_letters(&mut self) -> bool {
+        let too_large = self.undelivered.iter().filter(|one| {
+            one.code == RDKafkaErrorCode::MessageSizeTooLarge && self.dead_letter_topics.contains(&one.topic)
+        });
+        let Some(largest) = too_large.max_by_key(|one| one.value_bytes).filter(|one| one.value_bytes > 0) else {
+            return false;
+        };
+        tracing::error!(
+            topic = largest.topic,
+            "a dead letter of {} bytes is more than the topic takes (max.message.bytes): from now on letters of as many go without",
+            largest.value_bytes
+        );
+        self.dead_letter_bytes_max = self.dead_letter_bytes_max.min(largest.value_bytes - 1);
+        true
     }
 
     /// Messages under way are awaited, not dropped: a gap in their numbers would fail the next transaction.

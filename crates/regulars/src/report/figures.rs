@@ -315,7 +315,7 @@ impl Maker<'_> {
     /// How many customers are there at the end of `day`.
     fn active(&self, beginning: Day, day: Day) -> i64 {
         let over = |measure| self.sums.over(measure, beginning, day);
-        over(Measure::New) + over(Measure::Reactivated) - over(Measure::Lost)
+        over(Measure::New) + over(Measure::Reactivated) + over(Measure::Known) - over(Measure::Lost)
     }
 
     fn commerce(&self, beginning: Day, period: &Period) -> Commerce {

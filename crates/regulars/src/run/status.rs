@@ -30,6 +30,8 @@ pub struct Status {
 struct WorkerStatus {
     /// Milliseconds from the start to the last sign of life.
     alive_ms: AtomicU64,
+    /// Milliseconds from the start to when its last task was taken away; 0 until it had one.
+    emptied_ms: AtomicU64,
     /// All tasks have reached the end of the run.
     done: AtomicBool,
     shown: Mutex<Shown>,
@@ -94,8 +96,7 @@ impl Status {
 
     /// Notes a sign of life of `worker`.
     pub fn alive(&self, worker: usize) {
-        let ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.workers[worker].alive_ms.store(ms, Ordering::Release);
+        self.workers[worker].alive_ms.store(self.now_ms(), Ordering::Release);
     }
 
     /// `task` belongs to `worker`, which brings its state up to date and has read `restored` entries.
@@ -119,7 +120,11 @@ impl Status {
 
     /// `task` does not belong to `worker` any more.
     pub fn revoked(&self, worker: usize, task: TaskId) {
-        self.shown(worker).tasks.remove(&task);
+        let mut shown = self.shown(worker);
+        shown.tasks.remove(&task);
+        if shown.tasks.is_empty() {
+            self.workers[worker].emptied_ms.store(self.now_ms(), Ordering::Release);
+        }
     }
 
     /// Notes what `worker` shows after a turn: what it committed, its tasks, and whether it has reached the end.
@@ -137,6 +142,15 @@ impl Status {
     /// The tasks of all workers, ascending.
     pub fn tasks(&self) -> BTreeMap<TaskId, TaskView> {
         (0..self.workers.len()).flat_map(|worker| self.shown(worker).tasks.clone()).collect()
+    }
+
+    /// Some worker has no task and may be given one at any moment: what is not here is not known to be elsewhere. One that has
+    /// waited for long is to spare.
+    pub fn is_unassigned(&self) -> bool {
+        (0..self.workers.len()).any(|worker| {
+            let emptied = Duration::from_millis(self.workers[worker].emptied_ms.load(Ordering::Acquire));
+            self.shown(worker).tasks.is_empty() && self.started.elapsed().saturating_sub(emptied) < UNASSIGNED_MAX
+        })
     }
 
     /// What all workers together have committed.
@@ -182,6 +196,10 @@ impl Status {
     pub fn all_done(&self) -> bool {
         let had_tasks = self.ever_owned.load(Ordering::Acquire) || self.started.elapsed() > UNASSIGNED_MAX;
         had_tasks && self.workers.iter().all(|worker| worker.done.load(Ordering::Acquire))
+    }
+
+    fn now_ms(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
     fn shown(&self, worker: usize) -> MutexGuard<'_, Shown> {

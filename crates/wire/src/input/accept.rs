@@ -298,6 +298,7 @@ fn interaction(kind: Kind) -> Result<Interaction, Refusal> {
 fn lines_sum(body: &str, lines: &[PurchaseLine], amount_minor: i64) -> Result<(), Refusal> {
     let mut sum = 0_i128;
     for (i, line) in lines.iter().enumerate() {
+        not_too_large(format_args!("{body}.lines.{i}.amountMinor"), line.amount_minor)?;
         sum += i128::from(line.amount_minor);
         if !(line.quantity >= 0.0 && line.quantity.is_finite()) {
             let message = format_args!("{body}.lines.{i}.quantity {} must be finite and at least 0", line.quantity);
@@ -365,7 +366,7 @@ fn amount(field: &str, amount: i64) -> Result<(), Refusal> {
     not_too_large(field, amount)
 }
 
-fn not_too_large(field: &str, amount: i64) -> Result<(), Refusal> {
+fn not_too_large(field: impl fmt::Display, amount: i64) -> Result<(), Refusal> {
     if amount.unsigned_abs() > AMOUNT_MAX.unsigned_abs() {
         let message = format_args!("{field} {amount} beyond {AMOUNT_MAX}");
         return Err(Refusal::new(RefusalKind::AmountTooLarge, message));

@@ -90,6 +90,7 @@ fn purchases() {
             r#""purchase": {"basketId": "b1", "currency": "EUR", "amountMinor": 1}"#,
             r#""purchase": {"basketId": "b1", "amountMinor": 1}"#,
             r#""purchase": {"currency": "USD", "amountMinor": 1}"#,
+            r#""purchase": {"basketId": "b1", "currency": "USD", "lines": [{"amountMinor": "4000000000000000000"}, {"amountMinor": "-4000000000000000000"}]}"#,
             r#""purchase": {"basketId": "b1", "currency": "USD", "lines": [{"quantity": -1}]}"#,
             r#""purchase": {"basketId": "b1", "currency": "USD", "lines": [{"quantity": "NaN"}]}"#,
             r#""purchase": {"basketId": "b1", "currency": "USD", "amountMinor": 1.5}"#,
@@ -107,6 +108,7 @@ fn purchases() {
             unknown_currency: event e1 of customer c1: purchase.currency "EUR" is not "USD", the programme's
             missing_field: event e1 of customer c1: purchase.currency is not given
             missing_field: event e1 of customer c1: purchase.basketId is not given
+            amount_too_large: event e1 of customer c1: purchase.lines.0.amountMinor 4000000000000000000 beyond 1000000000000
             bad_quantity: event e1 of customer c1: purchase.lines.0.quantity -1 must be finite and at least 0
             bad_quantity: event e1 of customer c1: purchase.lines.0.quantity NaN must be finite and at least 0
             malformed: JSON: purchase.amountMinor: invalid value: floating point `1.5`, expected a whole number at line 1 column 151
