@@ -18,8 +18,8 @@ use crate::log::{Change, Failure, Log, Polled, Room, Source, Staged, TaskId};
 use crate::metrics;
 use crate::mistakes::{Mistake, makes};
 use crate::restore::Restore;
-use crate::store::stores::Stores;
 use crate::store::Store;
+use crate::store::stores::Stores;
 use crate::tally::Tally;
 use crate::task::{Rules, Task};
 
