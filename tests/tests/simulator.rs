@@ -90,7 +90,7 @@ fn everybody_is_counted_once_whatever_fails() {
 // all purchases into memory, nor wait for ever for what it does not read.
 #[test]
 fn what_is_held_is_bounded_whatever_fails() {
-    let (seeds, print) = seeds(10);
+    let (seeds, print) = seeds(20);
     let report = worlds::in_many(seeds, uneven_of_seed, |plan, arrivals| {
         World::run(plan, arrivals, print).map(|world| Report::of(&world))
     });

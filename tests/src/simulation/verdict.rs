@@ -69,7 +69,7 @@ impl World {
             self.stop(slot);
             let _ = std::fs::remove_dir_all(process.data());
         }
-        if self.plan.seed % 2 == 0 && !self.cluster.borrow().has_messages() {
+        if self.plan.seed.is_multiple_of(2) && !self.cluster.borrow().has_messages() {
             self.cluster.borrow_mut().group.forget_offsets();
         }
         self.settle()?;

@@ -37,11 +37,14 @@ fn at(ms: i64) -> Timestamp {
 /// A key and a value.
 type KeyValue = (Vec<u8>, Option<Vec<u8>>);
 
+/// Key and value of a record.
+type Recorded = (Vec<u8>, Vec<u8>);
+
 /// What outlives a worker: one task's log.
 #[derive(Default)]
 struct Kept {
     /// By topic.
-    records: BTreeMap<String, Vec<(Vec<u8>, Vec<u8>)>>,
+    records: BTreeMap<String, Vec<Recorded>>,
     committed: BTreeMap<String, i64>,
     changelog: Vec<KeyValue>,
     /// Key and value of what was published to the topic of the population.
