@@ -130,3 +130,47 @@ fn a_published_model_holds_everywhere_from_its_instant_on() {
     assert_eq!(withdrawn, "2017-12-31 is taken back\n");
     assert_eq!(site.succeed(&["model", "list", "--config", APART]), "");
 }
+
+// Brokers that make topics by themselves make this one with deletion: a week later the models are gone, and whoever starts then
+// judges without them. And whoever follows a topic that was made anew must not stand at its former end for ever.
+#[test]
+fn the_control_topic_is_kept_and_followed_when_it_is_made_anew() {
+    let Some(bootstrap) = live::bootstrap() else { return };
+    let terms = terms::plain();
+    let text = toml::to_string(&terms).expect("terms can be written");
+    let site = Site::new(&bootstrap, &Setup { name: "control", terms: &text, ..Setup::default() });
+    site.create_topics();
+    let mut services = [site.start(0, None)];
+    let publish = |file: &str, days: i64| {
+        let from = live::now().plus_ms(days * DAY_MS).to_string();
+        site.command(&["model", "publish", "--config", APART, "--model", file, "--valid-from", &from])
+    };
+    let named = |version: &str| {
+        let text = model(&terms);
+        let other = model_file::read(&text, "model").expect("it was just written").file;
+        let path = format!("{version}.toml");
+        std::fs::write(site.path(&path), ModelFile { version: version.into(), ..other }.write()).expect("a file");
+        path
+    };
+    let (one, two) = (named("one"), named("two"));
+    assert!(publish(&one, 1).status.success() && publish(&two, 2).status.success());
+    let shows = |version: &'static str| {
+        move |service: &Service| service.presence().get("/").is_some_and(|page| page.body.contains(version))
+    };
+    wait_until("second model", &mut services, shows("under two"));
+
+    broker::delete_topic(&bootstrap, &site.control());
+    let refused = publish(&one, 3);
+    assert_eq!(refused.status.code(), Some(2), "{refused:?}");
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("does not exist"), "{refused:?}");
+    broker::create_topic(&bootstrap, &site.control(), 1, &[("cleanup.policy", "delete")]);
+    let refused = publish(&one, 3);
+    assert_eq!(refused.status.code(), Some(2), "{refused:?}");
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("models would be forgotten"), "{refused:?}");
+    broker::delete_topic(&bootstrap, &site.control());
+    broker::create_topic(&bootstrap, &site.control(), 1, &[("cleanup.policy", "compact")]);
+    let published = publish(&one, 3);
+    assert!(published.status.success(), "{published:?}");
+    wait_until("only model that there is now", &mut services, shows("under one"));
+    services[0].end(Duration::from_secs(30));
+}

@@ -164,6 +164,11 @@ impl Holding {
         self.held.len() - self.held_messages
     }
 
+    /// What waits, in no order.
+    pub fn waiting(&self) -> &[HeldEvent] {
+        &self.held
+    }
+
     /// How many messages wait.
     pub fn held_messages(&self) -> usize {
         self.held_messages

@@ -30,6 +30,8 @@ pub struct Counts {
     /// allow is counted with the others for ever, so that it is taken back from where it was counted.
     names: HashSet<u64>,
     names_max: usize,
+    /// Those of them that came over with customers of other tasks, and are not known by their text here.
+    nameless: HashSet<u64>,
     /// Names that were not known before this turn.
     learned: Vec<Changed>,
     moved: HashMap<Cell, i64>,
@@ -49,10 +51,13 @@ impl Counts {
     /// What is counted in `store` by `programme`. There are no customers yet unless their time `began`.
     pub fn of(store: &Store, programme: &Programme, began: bool) -> Result<Counts, Failure> {
         let Some(terms) = &programme.terms().population else { return Ok(Counts::default()) };
-        let mut names = HashSet::new();
-        store.each_population(|key, _| {
+        let (mut names, mut nameless) = (HashSet::new(), HashSet::new());
+        store.each_population(|key, value| {
             if let PopulationKey::Name(name) = population::read_key(key).map_err(|error| corrupt(key, &error))? {
                 names.insert(name);
+                if value.is_empty() {
+                    nameless.insert(name);
+                }
             }
             Ok::<(), Failure>(())
         })?;
@@ -65,6 +70,7 @@ impl Counts {
             everybody,
             recorded,
             names,
+            nameless,
             names_max: terms.names_max as usize,
             learned: Vec::new(),
             moved: HashMap::new(),
@@ -97,7 +103,10 @@ impl Counts {
         });
         for name in purchases.flat_map(|purchase| [&purchase.store_id, &purchase.channel]) {
             let key = fingerprint(name);
-            if !name.is_empty() && self.names.len() < self.names_max && self.names.insert(key) {
+            let is_new = self.names.len() < self.names_max && !self.names.contains(&key);
+            if !name.is_empty() && (is_new || self.nameless.contains(&key)) {
+                self.names.insert(key);
+                self.nameless.remove(&key);
                 self.learned.push((population::name_key(key).to_vec(), Some(name.as_bytes().to_vec())));
             }
         }
@@ -128,12 +137,17 @@ impl Counts {
             }
         };
         let before = before.filter(|before| before.counted == self.id);
-        let Counts { names, names_max, moved, .. } = self;
+        let Counts { names, nameless, learned, names_max, moved, .. } = self;
         programme.count(before, after, &mut |mut cell, value| {
             if cell.measure.is_named() && cell.key != 0 && !names.contains(&cell.key) {
-                // A customer came over from a task that knows the name.
+                // A customer came over from a task that knows the name. That it is told apart here must outlive this process, or
+                // it would be taken back from the others once the names are full.
                 match names.len() < *names_max {
-                    true => drop(names.insert(cell.key)),
+                    true => {
+                        names.insert(cell.key);
+                        nameless.insert(cell.key);
+                        learned.push((population::name_key(cell.key).to_vec(), Some(Vec::new())));
+                    }
                     false => cell.key = OTHERS,
                 }
             }
@@ -205,9 +219,7 @@ pub fn read(store: &Store, id: u32, names: &mut Names) -> Result<Sums, Failure> 
     let mut sums = Sums::default();
     store.each_population(|key, value| {
         match population::read_key(key).map_err(|error| corrupt(key, &error))? {
-            PopulationKey::Name(name) => {
-                names.insert(name, String::from_utf8_lossy(value).into_owned());
-            }
+            PopulationKey::Name(name) => note_name(names, name, value),
             PopulationKey::Part(part) if part.id == id => {
                 let cells = population::decode_sums(part.day, value).map_err(|error| corrupt(value, &error))?;
                 cells.into_iter().for_each(|(cell, value)| sums.add(cell, value));
@@ -219,6 +231,89 @@ pub fn read(store: &Store, id: u32, names: &mut Names) -> Result<Sums, Failure> 
     Ok(sums)
 }
 
+/// Notes a name as a task keeps it. One that came over with a customer has no text there; another task may know it.
+fn note_name(names: &mut Names, fingerprint: u64, text: &[u8]) {
+    if !text.is_empty() {
+        names.insert(fingerprint, String::from_utf8_lossy(text).into_owned());
+    }
+}
+
 fn corrupt(bytes: &[u8], error: &CorruptState) -> Failure {
     Failure::Crash(format!("population of {} bytes: {error}", bytes.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::TaskId;
+    use crate::store::stores::{StoreOptions, Stores};
+    use programme::event::{Event, Purchase};
+    use programme::population::cell::Measure;
+    use programme::terms::population::Population;
+
+    /// Somebody who bought once, in this store.
+    fn shopper(programme: &Programme, store_id: &str) -> (Customer, Event) {
+        let purchase = Purchase {
+            basket_id: "b".into(),
+            store_id: store_id.into(),
+            terminal_id: String::new(),
+            cashier_id: String::new(),
+            channel: String::new(),
+            amount_minor: 100,
+            margin_minor: None,
+            lines: Vec::new(),
+        };
+        let at = Timestamp(1_700_000_000_000);
+        let event = Event { id: "e".into(), customer_id: "c".into(), at, body: Body::Purchase(purchase) };
+        let mut customer = Customer::default();
+        programme.take_event(&mut customer, &event, &mut Vec::new(), &mut Vec::new());
+        (customer, event)
+    }
+
+    fn apply(store: &Store, counts: &mut Counts) {
+        let (mut moved, mut changes) = (Vec::new(), store.changes());
+        counts.take(store, &mut moved).unwrap();
+        moved.iter().for_each(|(key, value)| changes.count(key, value.as_deref()));
+        changes.stage().apply(store).unwrap();
+    }
+
+    // A customer who came over by a merge was counted in a store that this task had not met; after a restart, and with as many
+    // names as there may be, their return was taken back from all other stores, and the basket stayed for ever.
+    #[test]
+    fn names_that_come_over_are_remembered() {
+        let text = include_str!("../../../deploy/programme.toml");
+        let mut terms = wire::terms::read(text, "programme.toml").expect("the shipped terms are valid").terms;
+        terms.population = Some(Population { lost_days: 30, names_max: 2, cost: Vec::new() });
+        let programme = Programme::new(terms).unwrap();
+        let root = tempfile::tempdir().unwrap();
+        let stores = Stores::new(root.path().to_path_buf(), StoreOptions::default());
+        let store = stores.open(TaskId(0)).unwrap();
+
+        let (mut came_over, event) = shopper(&programme, "north");
+        let mut counts = Counts::of(&store, &programme, true).unwrap();
+        counts.count(&programme, b"", None, &mut came_over).unwrap();
+        apply(&store, &mut counts);
+
+        // The process begins again, and others fill the names up.
+        let mut counts = Counts::of(&store, &programme, true).unwrap();
+        for other in ["south", "west"] {
+            let arrival = crate::holding::Arrival::Event(shopper(&programme, other).1);
+            let (input, offset) = (crate::log::InputId(0), 0);
+            counts.learn(&[HeldEvent { input, offset, arrival, late: false }]);
+        }
+        counts.count(&programme, b"", Some(&came_over), &mut Customer::default()).unwrap();
+        apply(&store, &mut counts);
+        let left = |names: &mut Names| read(&store, programme.population_id(), names).unwrap();
+        let stores_left: Vec<_> =
+            left(&mut Names::new()).cells().filter(|(cell, _)| cell.measure == Measure::StoreBaskets).collect();
+        assert_eq!(stores_left, [], "nobody has bought anything any more");
+
+        // Its text is learnt as soon as somebody buys there.
+        let arrival = crate::holding::Arrival::Event(event);
+        counts.learn(&[HeldEvent { input: crate::log::InputId(0), offset: 1, arrival, late: false }]);
+        apply(&store, &mut counts);
+        let mut names = Names::new();
+        left(&mut names);
+        assert_eq!(names.get(&fingerprint("north")).map(String::as_str), Some("north"));
+    }
 }

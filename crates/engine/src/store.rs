@@ -317,6 +317,11 @@ impl Store {
         self.applied_at_ms.store(at.wall.0, Ordering::Release);
     }
 
+    /// Somebody was erased of whom bytes may wait in memory and stand in the write-ahead log.
+    pub fn holds_erased(&self) -> bool {
+        self.erased.load(Ordering::Acquire)
+    }
+
     /// Writes what waits in memory to files if somebody was erased and the last time is a while ago, so that the
     /// write-ahead log with the erased customer can go. Does not wait for it.
     pub fn flush_erased(&self, now: Timestamp) -> Result<(), StoreError> {

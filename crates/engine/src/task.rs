@@ -34,6 +34,13 @@ use crate::tally::Tally;
 use calls::{CUSTOMERS_AT_ONCE, Call, Called, Touched, Why};
 use groups::Groups;
 
+/// Where messages begin. What has gone from there before it was read is lost, and the log says so.
+const MESSAGES_BEGIN: i64 = 0;
+
+/// Some customers were judged by one programme and some by another: no programme's id. Markers say so from the first transaction
+/// on that may have judged by another one, so that whoever goes on by the former begins anew with everybody.
+const UNDER_WAY: u32 = 0;
+
 /// What every task of a worker works by.
 pub struct Rules {
     /// The programme.
@@ -70,7 +77,8 @@ pub struct Task {
     /// No entry of the wakeup index lies before.
     due_low: Option<Timestamp>,
     overdue: bool,
-    /// The programme by which every customer of the task was judged, or waits to be when its editions begin.
+    /// The programme by which every customer of the task was judged, or waits to be when its editions begin; [`UNDER_WAY`] while
+    /// they are seen to because it has become another one.
     terms: u32,
     /// The programme has become another one: customers up to this id were seen to.
     rejudged_through: Option<Vec<u8>>,
@@ -119,6 +127,10 @@ impl Task {
             });
             resumed.push(Resumed { consumed, clock });
         }
+        // So that every transaction has an offset for the group to fence it by, also where no input has a position yet: of a task
+        // that never read a record, or whose inputs have other names now.
+        let messages = sources.last_mut().expect("there is a source of messages at least");
+        messages.consumed = messages.consumed.or(Some(MESSAGES_BEGIN));
         let lateness_ms = i64::from(rules.programme.terms().lateness_s) * 1000;
         let position = store.position()?;
         // Where no event was folded there are no customers whom anything has to be caught up with.
@@ -135,7 +147,7 @@ impl Task {
             sequence: marker.map_or(0, |marker| marker.sequence),
             due_low: None,
             overdue: false,
-            terms: marker.filter(|_| began).map_or(rules.programme.id(), |marker| marker.terms),
+            terms: if began && judged_by_others { UNDER_WAY } else { rules.programme.id() },
             rejudged_through: (began && (judged_by_others || !counts.counts_everybody())).then(Vec::new),
             changelog: position.map_or(ChangelogOffset(0), |position| position.changelog),
             dead_letters: 0,
@@ -172,6 +184,7 @@ impl Task {
             return;
         }
         tracing::info!(task = self.id.0, programme = rules.programme.id(), "every customer will be seen to");
+        self.terms = UNDER_WAY;
         self.rejudged_through = Some(Vec::new());
     }
 
@@ -179,8 +192,38 @@ impl Task {
     /// tells with one clock and one position for each input what was folded, which would be wrong of a record between
     /// the two if the clock had gone on without it.
     pub fn reads_again(&self) -> bool {
-        let sources = self.holding.sources().iter();
-        sources.zip(&self.resumed).any(|(source, resumed)| !source.at_end && source.consumed < resumed.consumed)
+        (0..).map(InputId).take(self.resumed.len()).any(|input| self.reads_source_again(input))
+    }
+
+    fn reads_source_again(&self, input: InputId) -> bool {
+        let source = &self.holding.sources()[input.0 as usize];
+        !source.at_end && source.consumed < self.read_before(input)
+    }
+
+    /// Up to which position the task's former life had read a source; `None` where it had not.
+    pub fn read_before(&self, input: InputId) -> Option<i64> {
+        self.resumed[input.0 as usize].consumed
+    }
+
+    /// The sources that are to bring nothing now, ascending: those that run ahead while more than `held_events_max` wait.
+    ///
+    /// While records are to come again that the former life read, it is every other source, and never one of these: the clock
+    /// waits for them, and whatever else came would be held on top of what was held before.
+    pub(crate) fn waiting_sources(&self, held_events_max: usize, ends_are_final: bool) -> Vec<InputId> {
+        let holding = &self.holding;
+        if self.reads_again() {
+            let all = (0..).map(InputId).take(self.resumed.len());
+            return all.filter(|input| !self.reads_source_again(*input)).collect();
+        }
+        let mut waiting = Vec::new();
+        if holding.held() >= held_events_max {
+            waiting.extend(holding.running_ahead(ends_are_final));
+        }
+        // From tasks that are ahead. They move no clock, so they can wait where they are.
+        if holding.held_messages() >= held_events_max {
+            waiting.push(holding.messages());
+        }
+        waiting
     }
 
     /// The store.
@@ -489,11 +532,10 @@ impl Task {
         }
     }
 
-    /// There is something to publish although nothing happened, and a transaction may say so.
+    /// There is something to publish although nothing happened.
     fn is_to_publish(&self) -> bool {
         let is_due = |publishing: &Publishing| publishing.is_due(self.holding.clock());
-        let may = || !self.reads_again() && self.holding.sources().iter().any(|source| source.consumed.is_some());
-        self.publishing.as_ref().is_some_and(is_due) && may()
+        self.publishing.as_ref().is_some_and(is_due) && !self.reads_again()
     }
 
     /// The next customers to see to because the programme has become another one; none when all were seen to, and

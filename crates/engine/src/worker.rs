@@ -18,8 +18,8 @@ use crate::log::{Change, Failure, Log, Polled, Room, Source, Staged, TaskId};
 use crate::metrics;
 use crate::mistakes::{Mistake, makes};
 use crate::restore::Restore;
-use crate::store::stores::Stores;
 use crate::store::Store;
+use crate::store::stores::Stores;
 use crate::tally::Tally;
 use crate::task::{Rules, Task};
 
@@ -133,6 +133,14 @@ impl<L: Log> Worker<L> {
         !self.doubtful && self.tasks.values().all(|task| task.holding().all_at_end() && !task.overdue())
     }
 
+    /// Every task has come to `until` and has nothing left to do before it. What is left in the log lies behind it, however much
+    /// that is. True without tasks.
+    pub fn has_come_to(&self, until: Timestamp) -> bool {
+        self.tasks
+            .values()
+            .all(|task| task.holding().clock() >= Some(until) && task.holding().messages_read() && !task.overdue())
+    }
+
     /// The lowest clock of the tasks; `None` without tasks, or before the first event of one.
     pub fn clock(&self) -> Option<Timestamp> {
         self.tasks.values().map(|task| task.holding().clock()).min().flatten()
@@ -181,6 +189,8 @@ impl<L: Log> Worker<L> {
             if task.holding().all_at_end() {
                 task.note_complete(now);
             }
+            // Whoever was erased by the last commit may be for weeks.
+            task.store().flush_erased(now)?;
         }
         self.note_lag(now);
         Ok(Turn { read, ..Turn::default() })
@@ -190,14 +200,8 @@ impl<L: Log> Worker<L> {
         let limits = &self.rules.limits;
         let mut paused = Vec::new();
         for (id, task) in &self.tasks {
-            if task.holding().held() >= limits.held_events_max {
-                let ahead = task.holding().running_ahead(!self.clock.wall);
-                paused.extend(ahead.map(|input| Source { task: *id, input }));
-            }
-            // From tasks that are ahead. They move no clock, so they can wait where they are.
-            if task.holding().held_messages() >= limits.held_events_max {
-                paused.push(Source { task: *id, input: task.holding().messages() });
-            }
+            let waits = task.waiting_sources(limits.held_events_max, !self.clock.wall);
+            paused.extend(waits.into_iter().map(|input| Source { task: *id, input }));
         }
         let busy = self.draining || self.tasks.values().any(Task::overdue);
         let room = Room {
@@ -311,11 +315,14 @@ impl<L: Log> Worker<L> {
             true => self.marker_of(&committed, marker.as_ref()),
             false => marker,
         };
-        let positions = self.positions(marker.as_ref());
-        if positions != committed {
+        let positions = self.positions(task, marker.as_ref(), &committed);
+        if positions != committed && committed.iter().any(Option::is_some) {
+            let topics: Vec<&str> = self.rules.sources().collect();
             let message = format!(
-                "task {}: the changelog ends at input positions {positions:?}, the group is at {committed:?}: \
-                 one of them was changed from outside; reset both, or neither",
+                "task {}: of {topics:?} the changelog ends at positions {positions:?}, but the group is at {committed:?}: \
+                 one of them was changed from outside. The changelog is what customers are kept by, so set the group's offsets to its \
+                 positions while no process runs (kafka-consumer-groups --reset-offsets); to delete changelog, stores and the \
+                 group's offsets instead forgets every customer, their points and who was erased",
                 task.0
             );
             // Whoever owns the task now, unknown to us, may have committed between the two looks. That passes.
@@ -324,6 +331,13 @@ impl<L: Log> Worker<L> {
                 true => Failure::Crash(message),
                 false => Failure::Abort(message),
             });
+        }
+        if positions != committed {
+            tracing::warn!(
+                task = task.0,
+                ?positions,
+                "the group knows no offsets any more: going on where the changelog ends"
+            );
         }
         self.mismatches = 0;
         self.adopt(task, marker.as_ref())?;
@@ -369,13 +383,30 @@ impl<L: Log> Worker<L> {
         Ok(self.tasks[&task].shared_store())
     }
 
-    /// The position of every input that `marker` has, in the order of the inputs.
-    fn positions(&self, marker: Option<&Marker>) -> Vec<Option<i64>> {
-        let of = |topic: &str| {
-            let input = marker?.inputs.iter().find(|input| input.topic == topic)?;
-            input.committed
+    /// Where each source is to be read from, in their order: the position that `marker` has, which is of one transaction with the
+    /// state. An input that it does not name is new, or was taken out and came back: of that the group may still know where it
+    /// was.
+    fn positions(&self, task: TaskId, marker: Option<&Marker>, committed: &[Option<i64>]) -> Vec<Option<i64>> {
+        let Some(marker) = marker else { return vec![None; committed.len()] };
+        let of = |(topic, committed): (&str, &Option<i64>)| match marker
+            .inputs
+            .iter()
+            .find(|input| input.topic == topic)
+        {
+            Some(input) => input.committed,
+            None => {
+                if let Some(position) = committed {
+                    tracing::warn!(
+                        task = task.0,
+                        topic,
+                        position,
+                        "an input is back: going on where the group was"
+                    );
+                }
+                *committed
+            }
         };
-        self.rules.sources().map(of).collect()
+        self.rules.sources().zip(committed).map(of).collect()
     }
 
     fn take_records(&mut self, now: Timestamp) -> Result<(), Failure> {
@@ -460,3 +491,6 @@ impl<L: Log> Worker<L> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

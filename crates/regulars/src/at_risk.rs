@@ -174,7 +174,20 @@ impl<'a> Listing<'a> {
 
     /// Looks at every customer of `store`, as they are at `clock`; where there is none, as they were last judged.
     pub(crate) fn look(&mut self, store: &Store, clock: Option<Timestamp>) -> Result<(), Fault> {
+        self.look_until(store, clock, || false)
+    }
+
+    /// The same, given up as soon as `stops`: whoever closes stores must not wait for a list of a million.
+    pub(crate) fn look_until(
+        &mut self,
+        store: &Store,
+        clock: Option<Timestamp>,
+        stops: impl Fn() -> bool,
+    ) -> Result<(), Fault> {
         store.each_customer(|id, stored| {
+            if stops() {
+                return Err(Fault::Failed("the list was given up, since the service stops".into()));
+            }
             let id = id_text(id);
             let customer = decode(id, stored)?;
             if customer.standing.risk.band.is_some() {

@@ -188,7 +188,7 @@ enum ModelCommand {
     #[command(after_help = MODEL_LIST_EXAMPLE)]
     List(model::ListArgs),
     /// Takes a model back
-    #[command(after_help = MODEL_WITHDRAW_EXAMPLE)]
+    #[command(after_help = MODEL_WITHDRAW_EXAMPLE, disable_version_flag = true)]
     Withdraw(model::WithdrawArgs),
 }
 

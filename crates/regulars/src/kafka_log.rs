@@ -1,7 +1,7 @@
 //! Apache Kafka as a log: the distributed engine that everything else leans on.
 //!
 //! Partitions give tasks, the consumer group hands them out, transactions make a turn happen once, and fencing keeps
-//! the dead from writing. Reading order: what it is told ([`settings`]), whether the cluster will do (`startup`), the
+//! the dead from writing. Reading order: what it is told ([`settings`]), whether the cluster will do (`startup`, `roles`), the
 //! group's gifts (`membership`), reading (`reader`, `reach`), writing (`writer`), recovery (`restore`), and the unsafe
 //! floor they stand on (`native`).
 //!
@@ -17,6 +17,7 @@
 //!   <input>.dlq                   written, by key
 //! ```
 
+pub(crate) mod roles;
 pub mod settings;
 pub(crate) mod startup;
 
@@ -47,6 +48,7 @@ use crate::fault::Fault;
 use client::{Client, Member, Producer, Stretch};
 use librdkafka::Librdkafka;
 use reader::partition;
+use roles::Role;
 use settings::KafkaSettings;
 use startup::Topics;
 use writer::Writer;
@@ -182,16 +184,15 @@ fn check_topics(settings: &KafkaSettings, writer: &Writer<Librdkafka>) -> Result
     let topics = topics(settings, writer)?;
     let changelog = settings.changelog_topic();
     let mut findings = startup::findings(settings, &topics);
-    let population = Some(settings.population_topic()).filter(|_| settings.counts_population);
-    let compacted = [("changelog", Some(changelog.clone())), ("population", population)];
-    for (role, topic) in compacted.into_iter().filter_map(|(role, topic)| Some((role, topic?))) {
-        if topics.contains_key(&topic)
+    for (topic, role) in roles::needed(settings) {
+        let is_read = role != Role::Population || settings.counts_population;
+        if role.is_vital()
+            && is_read
+            && topics.contains_key(&topic)
             && let Some(described) = startup::topic_settings(settings, &[&topic])?
+            && let Some(wrong) = described.first().and_then(|config| role.wrong_policy(config))
         {
-            let policy = described.first().and_then(|topic| topic.get("cleanup.policy")).map_or("", String::as_str);
-            if policy != "compact" {
-                findings.push(format!("{role} topic {topic} has cleanup.policy={policy}, not compact"));
-            }
+            findings.push(format!("{} topic {topic} has {wrong}", role.name()));
         }
     }
     if findings.is_empty() {

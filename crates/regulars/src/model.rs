@@ -60,8 +60,8 @@ pub struct WithdrawArgs {
 /// Publishes a model.
 ///
 /// # Errors
-/// When the model does not go with the terms and with those published before, or its instant has come; and when the cluster
-/// does not take it.
+/// When the model does not go with the terms and with those published before, or its instant has come; when the control topic is
+/// missing or forgets; and when the cluster does not take it.
 pub fn publish(args: &PublishArgs) -> Result<(), Fault> {
     let (terms, kafka) = terms_and_kafka(&args.config)?;
     let mut model = ModelText::read(&args.model)?;
@@ -70,6 +70,7 @@ pub fn publish(args: &PublishArgs) -> Result<(), Fault> {
         model = ModelText::of(model.name, file.write())?;
     }
     let control = Control::read(&kafka.settings)?;
+    control.check_keeps()?;
     let version = model.read.file.version.clone();
     if control.models().get(&control::key(&version)).is_some_and(|known| *known != model.text) {
         return Err(Fault::Refused(format!(
@@ -87,19 +88,21 @@ pub fn publish(args: &PublishArgs) -> Result<(), Fault> {
         )));
     }
     let text = model.text.clone();
-    let under = under_published(&terms, &control)?.under(vec![model])?;
+    let under = under_published(&terms, control.models())?.under(vec![model])?;
     control::publish(&kafka.settings, &version, Some(&text))?;
     println!("{version} holds from {from}; {} models are published", under.models().len());
     Ok(())
 }
 
-/// Takes a model back. Where it is in force, customers are judged anew without it, from then on.
+/// Takes a model back. Where it is in force, customers are judged anew without it, from then on. Where the others do not go with the
+/// terms it says so, and takes it back all the same: of two that do not, one has to be the first to go.
 ///
 /// # Errors
-/// When there is no such model, the others do not go with the terms, or the cluster does not take it.
+/// When there is no such model, and when the cluster does not take it.
 pub fn withdraw(args: &WithdrawArgs) -> Result<(), Fault> {
-    let (_, kafka) = terms_and_kafka(&args.config)?;
+    let (terms, kafka) = terms_and_kafka(&args.config)?;
     let control = Control::read(&kafka.settings)?;
+    control.check_keeps()?;
     if !control.models().contains_key(&control::key(&args.version)) {
         let known: Vec<&str> = control.models().keys().map(|key| control::version(key)).collect();
         return Err(Fault::Refused(format!(
@@ -110,6 +113,11 @@ pub fn withdraw(args: &WithdrawArgs) -> Result<(), Fault> {
     }
     control::publish(&kafka.settings, &args.version, None)?;
     println!("{} is taken back", args.version);
+    let mut left = control.models().clone();
+    left.remove(&control::key(&args.version));
+    if let Err(fault) = under_published(&terms, &left) {
+        eprintln!("regulars: what is left is not taken by any process: {fault}");
+    }
     Ok(())
 }
 
@@ -129,7 +137,7 @@ struct Line<'a> {
 /// When the cluster does not answer, or a directory cannot be written.
 pub fn list(args: &ListArgs) -> Result<(), Fault> {
     let (terms, kafka) = terms_and_kafka(&args.config)?;
-    let under = under_published(&terms, &Control::read(&kafka.settings)?)?;
+    let under = under_published(&terms, Control::read(&kafka.settings)?.models())?;
     for model in under.models() {
         let file = &model.read.file;
         let line = Line {

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use engine::limits::Limits;
 use engine::log::{Failure, Log};
 use engine::store::stores::{StoreOptions, Stores};
-use engine::task::{Rules, Task};
+use engine::task::Rules;
 use engine::worker::{ClockRule, Worker};
 use programme::time::Timestamp;
 use wire::input::{Decoder, Encoding};
@@ -185,12 +185,8 @@ pub(crate) fn drive<L: Log>(
         let turn = worker.turn(wall_clock())?;
         each(worker);
         if !turn.committed && worker.tasks().next().is_some() {
-            let reached = |task: &Task| {
-                let holding = task.holding();
-                until.is_some() && holding.clock() >= until && holding.messages_read() && !task.overdue()
-            };
             let all_read = turn.read == 0 && worker.caught_up();
-            if all_read || worker.tasks().all(|(_, task)| reached(task)) {
+            if all_read || until.is_some_and(|until| worker.has_come_to(until)) {
                 return Ok(());
             }
         }

@@ -8,6 +8,7 @@
 pub mod status;
 
 mod assembly;
+mod beside;
 mod drive;
 pub mod governing;
 mod watched;
@@ -138,10 +139,11 @@ pub fn run(args: Args) -> Result<(), Fault> {
     // themselves down at the exit, and a store that is closed meanwhile on another thread corrupts memory.
     assembly.status.stop();
     runtime.shutdown_timeout(QUERY_MAX);
+    let mut beside = Ok(());
     for thread in threads {
-        thread.join().expect("a worker's panics are caught on its own thread");
+        beside = beside.and(thread.join().expect("a thread's panics are caught on it"));
     }
-    served?;
+    served.and(beside)?;
     let tally = assembly.status.tally();
     match args.until {
         Some(_) if assembly.status.all_done() => {

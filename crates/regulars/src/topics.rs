@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use rdkafka::admin::{NewTopic, TopicReplication};
 use rdkafka::error::RDKafkaErrorCode;
-use wire::topics;
 
 use crate::fault::Fault;
 use crate::kafka_log::connect;
+use crate::kafka_log::roles::{Role, needed};
 use crate::kafka_log::settings::KafkaSettings;
 use crate::kafka_log::startup::{self, Topics};
 
@@ -47,50 +47,6 @@ pub struct Creation {
     pub replication_factor: Option<u16>,
     /// Whether missing inputs are created too. They usually belong to somebody else.
     pub inputs: bool,
-}
-
-/// What a topic is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Role {
-    Input,
-    Changelog,
-    Messages,
-    Control,
-    Population,
-    Output,
-    Cards,
-    DeadLetters,
-}
-
-impl Role {
-    fn name(self) -> &'static str {
-        match self {
-            Role::Input => "input",
-            Role::Changelog => "changelog",
-            Role::Messages => "messages",
-            Role::Control => "control",
-            Role::Population => "population",
-            Role::Output => "output",
-            Role::Cards => "cards",
-            Role::DeadLetters => "dead letters",
-        }
-    }
-
-    /// How many partitions a topic has where the customers are spread over so many.
-    fn partitions(self, of_customers: i32) -> i32 {
-        match self {
-            // Every process reads all of it, and one thing after the other.
-            Role::Control => 1,
-            _ => of_customers,
-        }
-    }
-
-    fn compacted(self) -> bool {
-        match self {
-            Role::Changelog | Role::Control | Role::Population | Role::Cards => true,
-            Role::Input | Role::Messages | Role::Output | Role::DeadLetters => false,
-        }
-    }
 }
 
 /// Creates what is missing, then checks everything. One line for each topic on standard output.
@@ -191,24 +147,6 @@ fn report(settings: &KafkaSettings, tell: impl Fn(&str) -> bool) -> Result<(), F
     if findings.is_empty() { Ok(()) } else { Err(Fault::Failed(findings.join("; "))) }
 }
 
-/// All topics of the application, each once.
-fn needed(settings: &KafkaSettings) -> Vec<(String, Role)> {
-    let mut needed: Vec<(String, Role)> =
-        settings.inputs.iter().map(|topic| (topic.clone(), Role::Input)).collect();
-    needed.push((settings.changelog_topic(), Role::Changelog));
-    needed.push((settings.messages_topic(), Role::Messages));
-    needed.push((settings.control_topic(), Role::Control));
-    needed.push((settings.population_topic(), Role::Population));
-    for topic in &settings.outputs {
-        let role = if topic == topics::CUSTOMER_STATE { Role::Cards } else { Role::Output };
-        needed.push((topic.clone(), role));
-    }
-    let dead_letters =
-        settings.inputs.iter().map(|input| (KafkaSettings::dead_letter_topic(input), Role::DeadLetters));
-    needed.extend(dead_letters);
-    needed
-}
-
 /// The number of partitions for new topics: that of the inputs which exist.
 fn partitions(settings: &KafkaSettings, creation: &Creation, existing: &Topics) -> Result<i32, Fault> {
     let counts: Vec<(&str, usize)> =
@@ -278,11 +216,11 @@ fn topic_config(topic: &str, role: Role, input_bytes: &BTreeMap<String, u64>) ->
 
 fn wrong_config(role: Role, config: &BTreeMap<String, String>) -> Option<String> {
     let value = |key: &str| config.get(key).map_or("", String::as_str);
-    if role.compacted() && value("cleanup.policy") != "compact" {
-        return Some(format!("cleanup.policy={}, not compact", value("cleanup.policy")));
+    if let Some(found) = role.wrong_policy(config) {
+        return Some(found);
     }
     if role == Role::Messages {
-        return wrong_messages_config(value("cleanup.policy"), value("retention.ms"));
+        return wrong_messages_retention(value("retention.ms"));
     }
     let number = |key: &str| value(key).parse::<u64>().ok();
     if let Some(ms) = number("delete.retention.ms").filter(|ms| *ms < DELETE_RETENTION_MS_MIN)
@@ -292,17 +230,14 @@ fn wrong_config(role: Role, config: &BTreeMap<String, String>) -> Option<String>
             "delete.retention.ms={ms}, less than {DELETE_RETENTION_MS_MIN}: stores would be rebuilt too late"
         ));
     }
-    let keeps_people = role.compacted() && role != Role::Control;
+    let keeps_people = role.is_compacted() && role != Role::Control;
     let lag_ms = number("max.compaction.lag.ms").filter(|ms| keeps_people && *ms > COMPACTION_LAG_MS_MAX)?;
     Some(format!(
         "max.compaction.lag.ms={lag_ms}, more than {COMPACTION_LAG_MS_MAX}: erased customers would stay in it"
     ))
 }
 
-fn wrong_messages_config(policy: &str, retention_ms: &str) -> Option<String> {
-    if policy != "delete" {
-        return Some(format!("cleanup.policy={policy}, not delete: messages would replace each other"));
-    }
+fn wrong_messages_retention(retention_ms: &str) -> Option<String> {
     match retention_ms.parse::<i64>() {
         Ok(ms @ 0..) if ms.unsigned_abs() < MESSAGES_RETENTION_MS_MIN => Some(format!(
             "retention.ms={ms}, less than {MESSAGES_RETENTION_MS_MIN}: what was not read in time would be lost"
@@ -336,6 +271,7 @@ fn line(topic: &str, role: Role, partitions: Option<i32>, outcome: &str) -> Stri
 mod tests {
     use super::*;
     use expect_test::expect;
+    use wire::topics;
 
     fn settings() -> KafkaSettings {
         KafkaSettings {

@@ -151,6 +151,24 @@ pub fn create_topic(bootstrap: &str, name: &str, partitions: i32, config: &[(&st
     }
 }
 
+/// Deletes a topic, and waits until it is gone.
+pub fn delete_topic(bootstrap: &str, name: &str) {
+    let admin: AdminClient<DefaultClientContext> =
+        ClientConfig::new().set("bootstrap.servers", bootstrap).create().expect("a client can be made");
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime can be made");
+    let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
+    let results = runtime.block_on(admin.delete_topics(&[name], &options)).expect("the broker answers");
+    results.into_iter().for_each(|result| drop(result.unwrap_or_else(|(name, code)| panic!("{name}: {code}"))));
+    let is_there = || {
+        let metadata = admin.inner().fetch_metadata(None, PATIENCE).expect("the broker answers");
+        metadata.topics().iter().any(|topic| topic.name() == name)
+    };
+    while is_there() {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
 /// Writes a message in a transaction that nobody ends. The broker aborts it after a minute, or when the producer begins anew.
 pub fn leave_open(bootstrap: &str, topic: &str, partition: i32, key: &str, value: &[u8]) -> BaseProducer {
     let producer: BaseProducer = ClientConfig::new()

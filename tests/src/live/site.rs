@@ -144,6 +144,11 @@ impl Site {
         format!("{}-changelog", self.application)
     }
 
+    /// The topic by which models are published.
+    pub fn control(&self) -> String {
+        format!("{}-control", self.application)
+    }
+
     /// A path in the application's folder.
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)

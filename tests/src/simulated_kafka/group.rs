@@ -233,6 +233,11 @@ impl Group {
         Ok((0..inputs).map(position).collect())
     }
 
+    /// The group was empty for so long that its offsets are forgotten.
+    pub fn forget_offsets(&mut self) {
+        self.committed.clear();
+    }
+
     fn check(&self, by: &MemberAs) -> Result<(), Error> {
         match self.members.get(&by.instance) {
             None => Err(Error::UnknownMemberId),

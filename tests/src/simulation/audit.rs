@@ -11,11 +11,16 @@
 //! - every dead letter is that of a record that deserves it, for the first time.
 //!
 //! And when a process has applied a transaction, its store is what the changelog adds up to.
+//!
+//! After every turn no task holds more than it may: what lies ahead of its clock, and was not held before the process
+//! started, is bounded.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use engine::holding::HeldEvent;
 use engine::log::{Log, TaskId};
 use engine::store::StoreError;
+use engine::task::Task;
 use engine::worker::Worker;
 use programme::time::{Timestamp, Zone};
 use wire::stored::population::is_population_key;
@@ -55,6 +60,7 @@ pub struct Audit {
     dead_letters: BTreeSet<(String, u32, i64)>,
     count: u32,
     lateness_ms: i64,
+    until: Timestamp,
     ahead_ms: i64,
     /// Transactions that were committed.
     pub commits: u64,
@@ -107,6 +113,7 @@ impl Audit {
             dead_letters: BTreeSet::new(),
             count: plan.tasks,
             lateness_ms: i64::from(plan.terms.lateness_s) * 1000,
+            until: plan.until(),
             ahead_ms: plan.ahead_ms,
             commits: 0,
             failure: None,
@@ -239,6 +246,44 @@ impl Audit {
             true => Ok(()),
             false => Err(format!("a second dead letter of {from:?}")),
         }
+    }
+
+    /// A process has done a turn.
+    pub fn turned<L: Log>(&mut self, worker: &Worker<L>, held_events_max: usize, turn_records_max: usize) {
+        if self.failure.is_none() {
+            let held =
+                worker.tasks().find_map(|(id, task)| self.held_ahead(id, task, held_events_max, turn_records_max));
+            self.failure = held;
+        }
+    }
+
+    fn held_ahead(
+        &self,
+        id: TaskId,
+        task: &Task,
+        held_events_max: usize,
+        turn_records_max: usize,
+    ) -> Option<String> {
+        let holding = task.holding();
+        if holding.clock() >= Some(self.until) {
+            // What comes after the end of the world waits for ever.
+            return None;
+        }
+        let is_message = |held: &HeldEvent| held.input == holding.messages();
+        let reached = holding.clock().map(|clock| clock.plus_ms(self.lateness_ms));
+        let is_ahead = |held: &&HeldEvent| match is_message(held) {
+            true => Some(held.arrival.at()) > holding.clock(),
+            false => Some(held.arrival.at()) > reached,
+        };
+        let is_new = |held: &&HeldEvent| Some(held.offset) >= task.read_before(held.input);
+        let ahead = holding.waiting().iter().filter(is_new).filter(is_ahead);
+        let (messages, events): (Vec<_>, Vec<_>) = ahead.partition(|held| is_message(held));
+        let bound = |sources: usize| held_events_max + sources * turn_records_max;
+        if events.len() > bound(holding.sources().len() - 1) || messages.len() > bound(1) {
+            let (events, messages) = (events.len(), messages.len());
+            return Some(format!("{id:?} holds {events} events and {messages} messages ahead of {reached:?}"));
+        }
+        None
     }
 
     /// A process has applied a transaction.

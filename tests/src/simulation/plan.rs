@@ -156,6 +156,12 @@ impl SmallLimits {
         }
     }
 
+    /// The same, with so many events held, and so many records of one poll, at the most.
+    #[must_use]
+    pub(super) fn with_held(self, held_events_max: usize, turn_records_max: usize) -> SmallLimits {
+        SmallLimits { held_events_max, turn_records_max, ..self }
+    }
+
     /// For the engine.
     pub fn limits(&self) -> Limits {
         Limits {

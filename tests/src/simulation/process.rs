@@ -333,7 +333,7 @@ fn live(world: &Rc<World>, slot: usize, sleep: &Sleep) -> String {
         // a power loss leaves.
         StoreOptions { cache_bytes: 1 << 20, write_buffer_bytes: 32 << 20 },
     );
-    let replays = world.replays.get();
+    let (replays, limits) = (world.replays.get(), world.plan.limits.limits());
     let clock = ClockRule { wall: !replays, until: Some(world.plan.until()) };
     let mut worker = Worker::new(log, world.rules(), stores, clock);
     if replays {
@@ -347,6 +347,7 @@ fn live(world: &Rc<World>, slot: usize, sleep: &Sleep) -> String {
                     world.note(format_args!("process {slot} folded {events} events, {late} late"));
                     world.audit.borrow_mut().applied(&worker);
                 }
+                world.audit.borrow_mut().turned(&worker, limits.held_events_max, limits.turn_records_max);
                 *world.processes[slot].seen.borrow_mut() = Seen {
                     tasks: worker.tasks().map(|(task, _)| task).collect(),
                     clock: worker.clock(),

@@ -12,6 +12,7 @@ use programme::terms::Terms;
 use programme::terms::population::Population;
 use programme::terms::surveys::Item;
 
+use super::harm::{Data, Fault, Harm};
 use super::plan::{APART, Plan};
 use super::world::{World, customer_number};
 use super::{script, shrink};
@@ -175,6 +176,25 @@ pub fn counting_of_seed(seed: u64) -> (Plan, Vec<Arrival>) {
         _ => true,
     });
     (Plan { terms, ..plan }, arrivals)
+}
+
+/// The same world, of which most lies in one input, and all of it before anybody starts: the other runs far ahead of it, little
+/// may be held, and tasks begin anew all the time.
+pub fn uneven_of_seed(seed: u64) -> (Plan, Vec<Arrival>) {
+    let (plan, mut arrivals) = of_seed(seed, false);
+    let mut chance = Chance::seeded(seed ^ 0x6865_6c64);
+    for arrival in &mut arrivals {
+        arrival.source.input = InputId(u32::from(chance.permille(900)));
+    }
+    let limits = plan.limits.clone().with_held(chance.one_of(&[3, 10]), chance.one_of(&[3, 7]));
+    let backlog_ms = plan.until_ms - BEGINNING.0;
+    let mut faults = plan.faults.clone();
+    // All of it is read within seconds.
+    faults.extend((0..50).map(|number| {
+        let process = chance.index(plan.processes);
+        Fault { at_ms: 1_000 + 120 * number, harm: Harm::Kill { process, data: Data::AsLeft, down_ms: 10 } }
+    }));
+    (Plan { inputs: plan.inputs.max(2), limits, backlog_ms, faults, ..plan }, arrivals)
 }
 
 /// Everybody answers what the terms ask now and then.

@@ -10,7 +10,7 @@ use programme::time::Timestamp;
 use wire::stored::CorruptState;
 use wire::stored::population::{self, PopulationKey, Progress};
 
-use super::Names;
+use super::{Names, note_name};
 
 /// What every task has published.
 #[derive(Debug)]
@@ -37,15 +37,15 @@ pub struct Whole {
     pub names: Names,
     /// The least clock of the tasks; `None` before the first event of one that has published.
     pub clock: Option<Timestamp>,
-    /// The tasks that have published, ascending. Whatever lies in another has no customers yet.
+    /// The tasks that have published, ascending: all there are. One without customers has said so.
     pub tasks: Vec<u32>,
 }
 
 /// Why there is no whole.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum NotWhole {
-    /// It will be there soon.
-    #[error("task {0} is publishing what it has counted")]
+    /// It will be there as soon as whoever owns the task has come to it.
+    #[error("task {0} is yet to publish what it has counted")]
     Publishing(u32),
     /// Until every process runs by the same terms.
     #[error("task {0} counts by other terms")]
@@ -112,13 +112,7 @@ impl Published {
         }
         let mut whole = Whole { sums: Sums::default(), names: Names::new(), clock: None, tasks: Vec::new() };
         for (task, own) in (0..).zip(&self.tasks) {
-            let Some(progress) = own.progress else {
-                // Records of a task come before how far it is, within one transaction.
-                match own.parts.is_empty() {
-                    true => continue,
-                    false => return Err(NotWhole::Publishing(task)),
-                }
-            };
+            let Some(progress) = own.progress else { return Err(NotWhole::Publishing(task)) };
             if progress.id != id {
                 return Err(NotWhole::OtherTerms(task));
             }
@@ -129,9 +123,7 @@ impl Published {
             let holds = |(sequence, _): &&(u64, Vec<u8>)| (progress.since..=progress.sequence).contains(sequence);
             for (key, (_, value)) in own.parts.iter().filter(|(_, part)| holds(part)) {
                 match population::read_key(key).map_err(corrupt)? {
-                    PopulationKey::Name(name) => {
-                        whole.names.insert(name, String::from_utf8_lossy(value).into_owned());
-                    }
+                    PopulationKey::Name(name) => note_name(&mut whole.names, name, value),
                     PopulationKey::Part(part) if part.id == id => {
                         let cells = population::decode_sums(part.day, value).map_err(corrupt)?;
                         cells.into_iter().for_each(|(cell, value)| whole.sums.add(cell, value));
@@ -172,11 +164,15 @@ mod tests {
     #[test]
     fn the_whole_is_the_sum_of_what_tasks_published_last() {
         let mut published = Published::of(3, 1 << 20);
+        assert_eq!(published.whole(7).unwrap_err(), NotWhole::Publishing(0));
         part(&mut published, 0, 1, CELL, 5);
         part(&mut published, 2, 4, CELL, 2);
         assert_eq!(published.whole(7).unwrap_err(), NotWhole::Publishing(0));
         progress(&mut published, 0, 1, 1, true);
         progress(&mut published, 2, 4, 4, true);
+        // Of one that has not said anything nobody knows that there is nothing in it.
+        assert_eq!(published.whole(7).unwrap_err(), NotWhole::Publishing(1));
+        progress(&mut published, 1, 1, 1, true);
         part(&mut published, 0, 2, CELL, 6);
         progress(&mut published, 0, 1, 2, true);
         let mut name = Vec::new();
@@ -184,7 +180,7 @@ mod tests {
         published.take(2, &name_key(9), Some(&name)).unwrap();
         let whole = published.whole(7).unwrap();
         assert_eq!(whole.sums.cells().collect::<Vec<_>>(), [(CELL, 8)]);
-        assert_eq!((whole.clock, whole.tasks), (Some(Timestamp(1000)), vec![0, 2]));
+        assert_eq!((whole.clock, whole.tasks), (Some(Timestamp(1000)), vec![0, 1, 2]));
         assert_eq!(whole.names.get(&9).map(String::as_str), Some("S-1"));
         assert_eq!(published.whole(8).unwrap_err(), NotWhole::OtherTerms(0));
         published.take(0, &Part::of(7, CELL).key(), None).unwrap();

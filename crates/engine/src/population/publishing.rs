@@ -41,7 +41,8 @@ impl Publishing {
     /// There is something to say although nothing happened.
     pub fn is_due(&self, clock: Option<Timestamp>) -> bool {
         let is_news = |clock: Timestamp| self.clock.is_none_or(|last| last.plus_ms(CLOCK_INTERVAL_MS) <= clock);
-        self.is_under_way() || clock.is_some_and(is_news)
+        // Also of a task without customers, or nobody could tell it from one that has not come to it yet.
+        self.since == 0 || self.is_under_way() || clock.is_some_and(is_news)
     }
 
     /// Stages the next parts as they lie in `store`. What moves in the same turn must be staged afterwards.

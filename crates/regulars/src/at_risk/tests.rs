@@ -107,3 +107,18 @@ fn a_place_is_told_and_taken_back() {
     }
     assert_eq!([Place::read("x:1"), Place::read("1")], [None, None]);
 }
+
+// The process ends by closing its stores: a list that goes on reading meanwhile reads memory that is gone.
+#[test]
+fn a_list_is_given_up_when_the_service_stops() {
+    let data = tempfile::tempdir().unwrap();
+    let programme = programme();
+    let stores = Stores::new(data.path().to_path_buf(), StoreOptions::default());
+    let store = filled(&stores, &programme);
+    let wanted = Wanted { sort: Sort::default(), limit: 5, after: None };
+    let looked = std::cell::Cell::new(0);
+    let stops = || looked.replace(looked.get() + 1) == 3;
+    let given_up = Listing::new(&programme, &wanted).look_until(&store, None, stops);
+    assert!(given_up.is_err_and(|fault| fault.to_string().contains("given up")));
+    assert_eq!(looked.get(), 4);
+}

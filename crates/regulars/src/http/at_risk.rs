@@ -84,7 +84,11 @@ fn page(shared: &Shared, wanted: &Wanted) -> Response {
     let mut listing = Listing::new(&programme, wanted);
     for (store, _) in &owned.stores {
         let clock = store.committed_at().map(|at| at.clock);
-        if let Err(Fault::Refused(message) | Fault::Failed(message)) = listing.look(store, clock) {
+        let looked = listing.look_until(store, clock, || shared.status.stopping());
+        if let Err(Fault::Refused(message) | Fault::Failed(message)) = looked {
+            if shared.status.stopping() {
+                return error(StatusCode::SERVICE_UNAVAILABLE, message);
+            }
             tracing::error!("query of customers at risk: {message}");
             return error(StatusCode::INTERNAL_SERVER_ERROR, message);
         }

@@ -13,6 +13,7 @@ use rdkafka::message::Message;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::{Offset, TopicPartitionList};
 
+use super::roles::Role;
 use super::settings::KafkaSettings;
 use super::startup;
 use super::voice::Voice;
@@ -81,6 +82,21 @@ impl Control {
         )))
     }
 
+    /// Refuses to publish to a topic that is missing, which a broker would make by a policy of its own, or to one that forgets.
+    pub(crate) fn check_keeps(&self) -> Result<(), Fault> {
+        let topic = &self.topic;
+        if !self.assigned {
+            return Err(Fault::Refused(format!(
+                "control topic {topic} does not exist; `regulars topics create` creates it"
+            )));
+        }
+        let described = startup::topic_settings(&self.settings, &[topic])?.unwrap_or_default();
+        match described.first().and_then(|config| Role::Control.wrong_policy(config)) {
+            Some(wrong) => Err(Fault::Refused(format!("control topic {topic} has {wrong}"))),
+            None => Ok(()),
+        }
+    }
+
     /// The texts of the models that are published, by their keys.
     pub(crate) fn models(&self) -> &BTreeMap<String, String> {
         &self.models
@@ -93,24 +109,43 @@ impl Control {
             if self.looked_at.elapsed() < LOOK_INTERVAL {
                 return false;
             }
-            self.looked_at = Instant::now();
-            match self.assign() {
-                Ok(true) => {}
-                Ok(false) => return false,
-                Err(fault) => {
-                    tracing::info!("{}: {fault}", self.topic);
-                    return false;
-                }
-            }
+            return self.begin_anew();
         }
         match self.consumer.poll(STEP) {
             Some(Ok(record)) => take(&mut self.models, record.key(), record.payload()),
             Some(Err(KafkaError::PartitionEOF(_))) | None => false,
+            Some(Err(error)) if startup::fell_out(&error) => {
+                tracing::error!(%error, "{} was made anew, or lost its end: reading it from its beginning", self.topic);
+                self.begin_anew()
+            }
             Some(Err(error)) => {
                 tracing::info!(%error, "reading {} again", self.topic);
                 false
             }
         }
+    }
+
+    /// Reads all that the topic holds, which is what holds: whoever starts next knows no more. True when it is something else than
+    /// before. Where it cannot be read, what was known holds, since half of the models are not to be taken for all of them.
+    fn begin_anew(&mut self) -> bool {
+        self.assigned = false;
+        self.looked_at = Instant::now();
+        let timeout = Duration::from_millis(u64::from(self.settings.connect_timeout_ms));
+        let before = self.models.clone();
+        let read = self.assign().and_then(|is_there| {
+            if is_there {
+                self.models.clear();
+                self.read_to_end(timeout)?;
+            }
+            Ok(())
+        });
+        if let Err(fault) = read {
+            tracing::warn!("{}: {fault}", self.topic);
+            self.models = before;
+            self.assigned = false;
+            return false;
+        }
+        self.models != before
     }
 
     /// Begins to read from the beginning, where there is such a topic.

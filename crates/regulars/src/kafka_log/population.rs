@@ -5,7 +5,6 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use engine::population::published::{NotWhole, Published, Whole};
@@ -118,7 +117,7 @@ impl Followed {
     }
 }
 
-/// Follows the topic until `stopping` says so.
+/// What follows the topic until `stopping` says so, for a thread of its own.
 ///
 /// # Errors
 /// Where the cluster does not answer, or there is no such topic.
@@ -126,7 +125,7 @@ pub(crate) fn follow(
     settings: &KafkaSettings,
     followed: Arc<Followed>,
     stopping: impl Fn() -> bool + Send + 'static,
-) -> Result<JoinHandle<()>, Fault> {
+) -> Result<impl FnOnce() -> Result<(), Fault> + Send + 'static, Fault> {
     let topic = settings.population_topic();
     let refused = |error: KafkaError| Fault::Refused(format!("kafka: {error}"));
     let connect = |partitions: usize| {
@@ -141,14 +140,16 @@ pub(crate) fn follow(
     drop(consumer);
     // What is fetched ahead is bounded for all of them together.
     let consumer = connect(partitions)?;
-    let failed = |error: KafkaError| Fault::Failed(format!("cannot read {topic}: {error}"));
+    let name = topic.clone();
+    let failed = move |error: KafkaError| Fault::Failed(format!("cannot read {name}: {error}"));
     let mut list = TopicPartitionList::with_capacity(partitions);
     for partition in 0..i32::try_from(partitions).unwrap_or(i32::MAX) {
-        list.add_partition_offset(&topic, partition, Offset::Beginning).map_err(failed)?;
+        list.add_partition_offset(&topic, partition, Offset::Beginning).map_err(&failed)?;
     }
-    consumer.assign(&list).map_err(failed)?;
-    followed.begin(u32::try_from(partitions).unwrap_or(u32::MAX));
-    let work = move || {
+    consumer.assign(&list).map_err(&failed)?;
+    let partitions = u32::try_from(partitions).unwrap_or(u32::MAX);
+    followed.begin(partitions);
+    Ok(move || {
         while !stopping() {
             match consumer.poll(STEP) {
                 Some(Ok(record)) => {
@@ -156,17 +157,21 @@ pub(crate) fn follow(
                     let at = record.timestamp().to_millis().map(Timestamp);
                     if !followed.take(task, record.key().unwrap_or_default(), record.payload(), at) {
                         tracing::error!(topic, task, "the population cannot be followed; queries say why");
-                        return;
+                        return Ok(());
                     }
                 }
                 Some(Err(KafkaError::PartitionEOF(partition))) => followed.at_end(partition),
+                Some(Err(error)) if startup::fell_out(&error) => {
+                    tracing::error!(%error, "{topic} was made anew, or lost its end: reading it from its beginning");
+                    followed.begin(partitions);
+                    consumer.assign(&list).map_err(&failed)?;
+                }
                 Some(Err(error)) => tracing::info!(%error, "reading {topic} again"),
                 None => {}
             }
         }
-    };
-    let thread = thread::Builder::new().name("population".to_string()).spawn(work);
-    thread.map_err(|error| Fault::Failed(format!("a thread for the population: {error}")))
+        Ok(())
+    })
 }
 
 #[cfg(test)]
@@ -197,11 +202,13 @@ mod tests {
         assert_eq!(later(&followed), "what the tasks have counted is being read: 1 of 2 to go");
         assert!(followed.take(0, &PROGRESS_KEY, Some(&progress(false)), Some(Timestamp(9))));
         followed.at_end(0);
-        assert_eq!(later(&followed), "task 0 is publishing what it has counted");
+        assert_eq!(later(&followed), "task 0 is yet to publish what it has counted");
         assert!(followed.take(0, &PROGRESS_KEY, Some(&progress(true)), Some(Timestamp(8))));
+        assert_eq!(later(&followed), "task 1 is yet to publish what it has counted");
+        assert!(followed.take(1, &PROGRESS_KEY, Some(&progress(true)), Some(Timestamp(8))));
         let answer = followed.whole(7).expect("all is there");
         assert_eq!((answer.partitions, answer.published_at), (2, Some(Timestamp(9))));
-        assert_eq!((answer.whole.clock, answer.whole.tasks), (Some(Timestamp(5)), vec![0]));
+        assert_eq!((answer.whole.clock, answer.whole.tasks), (Some(Timestamp(5)), vec![0, 1]));
         assert!(!followed.take(1, b"?", None, None));
         assert!(matches!(followed.whole(7), Err(NoAnswer::Broken(why)) if why.contains("task 1")));
     }

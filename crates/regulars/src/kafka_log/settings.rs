@@ -237,9 +237,10 @@ impl KafkaSettings {
         format!("{}-{}", self.instance_id, self.worker)
     }
 
-    /// What the broker's fencing knows this worker by.
+    /// What the broker's fencing knows this worker by, in all of the cluster. `:` is in neither id, so that no two applications come
+    /// to the same: `shop` with `eu-1` and `shop-eu` with `1` would fence each other for ever.
     pub fn transactional_id(&self) -> String {
-        format!("{}-{}-{}", self.application_id, self.instance_id, self.worker)
+        format!("{}:{}-{}", self.application_id, self.instance_id, self.worker)
     }
 
     /// For every connection.
@@ -251,7 +252,7 @@ impl KafkaSettings {
             config.set(key, value);
         }
         config.set("bootstrap.servers", &self.bootstrap);
-        config.set("client.id", format!("{}-{role}", self.transactional_id()));
+        config.set("client.id", format!("{}-{}-{role}", self.application_id, self.member_name()));
         config.set_log_level(RDKafkaLogLevel::Info);
         config
     }
@@ -412,7 +413,12 @@ mod tests {
         assert_eq!(settings.messages_topic(), "regulars-messages");
         assert_eq!(settings.population_topic(), "regulars-population");
         assert_eq!(settings.member_name(), "regulars-1-3");
-        assert_eq!(settings.transactional_id(), "regulars-regulars-1-3");
+        assert_eq!(settings.transactional_id(), "regulars:regulars-1-3");
+        let of = |application: &str, instance: &str| {
+            let (application_id, instance_id) = (application.to_owned(), instance.to_owned());
+            KafkaSettings { application_id, instance_id, ..settings.clone() }.transactional_id()
+        };
+        assert_ne!(of("shop", "eu-1"), of("shop-eu", "1"), "they would fence each other");
         assert_eq!(KafkaSettings::dead_letter_topic("a"), "a.dlq");
     }
 }

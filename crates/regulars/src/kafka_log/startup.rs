@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use rdkafka::ClientContext;
 use rdkafka::admin::{AdminClient, AdminOptions, ResourceSpecifier};
 use rdkafka::client::{Client, DefaultClientContext};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::settings::KafkaSettings;
 use crate::fault::Fault;
@@ -132,6 +132,13 @@ pub(crate) fn topic_settings(
         }
     }
     Ok(Some(all))
+}
+
+/// What was to be read next is not in the partition: it was made anew, or has lost its end. Whoever reads from the beginning on has
+/// to say so again.
+pub(crate) fn fell_out(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode::{AutoOffsetReset, OffsetOutOfRange};
+    matches!(error, KafkaError::MessageConsumption(AutoOffsetReset | OffsetOutOfRange))
 }
 
 pub(crate) fn admin(settings: &KafkaSettings) -> Result<AdminClient<DefaultClientContext>, Fault> {

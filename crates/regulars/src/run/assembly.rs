@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::Duration;
 
 use engine::log::Log;
@@ -15,6 +15,7 @@ use wire::input::{Decoder, Encoding};
 use wire::output::Stamp;
 use wire::topics;
 
+use super::beside::{self, Running};
 use super::drive::{Course, drive};
 use super::governing::{self, Governing};
 use super::status::Status;
@@ -83,7 +84,7 @@ impl Assembly {
     /// started before one that could not be.
     pub(super) fn start_workers(
         self: &Arc<Assembly>,
-        threads: &mut Vec<JoinHandle<()>>,
+        threads: &mut Vec<Running>,
     ) -> Result<UnboundedReceiver<Ended>, Fault> {
         let (end, ended) = unbounded_channel();
         match &self.config.log {
@@ -119,14 +120,14 @@ impl Assembly {
 
     /// Puts what was published so far in force, and follows what is published from now on, on a thread of its own. Over files
     /// nothing is published.
-    pub(super) fn follow_control(&self) -> Result<Option<JoinHandle<()>>, Fault> {
+    pub(super) fn follow_control(&self) -> Result<Option<Running>, Fault> {
         // Whoever looks at the state later finds the terms beside it.
         let LogConfig::Kafka(kafka) = &self.config.log else {
             self.terms.keep_copies(&self.config.data)?;
             return Ok(None);
         };
         let control = Control::read(&kafka.settings)?;
-        let under = governing::under_published(&self.terms, &control)?;
+        let under = governing::under_published(&self.terms, control.models())?;
         under.keep_copies(&self.config.data)?;
         self.governing.put(&under);
         let data = self.config.data.clone();
@@ -141,12 +142,13 @@ impl Assembly {
     }
 
     /// Follows what all tasks count of the population, on a thread of its own.
-    pub(super) fn follow_population(&self) -> Result<Option<JoinHandle<()>>, Fault> {
+    pub(super) fn follow_population(&self) -> Result<Option<Running>, Fault> {
         let (LogConfig::Kafka(kafka), Some(followed)) = (&self.config.log, &self.population) else {
             return Ok(None);
         };
         let status = Arc::clone(&self.status);
-        population::follow(&kafka.settings, Arc::clone(followed), move || status.stopping()).map(Some)
+        let work = population::follow(&kafka.settings, Arc::clone(followed), move || status.stopping())?;
+        beside::start("population", Arc::clone(&self.status), work).map(Some)
     }
 
     /// `open` makes the log, on the worker's own thread, and says how many partitions its topics have.
@@ -156,7 +158,7 @@ impl Assembly {
         inputs: Vec<(String, Encoding)>,
         open: impl FnOnce() -> Result<(L, u32), Fault> + Send + 'static,
         end: UnboundedSender<Ended>,
-    ) -> Result<JoinHandle<()>, Fault> {
+    ) -> Result<Running, Fault> {
         let assembly = Arc::clone(self);
         let work = move || {
             let worked = catch_unwind(AssertUnwindSafe(|| assembly.work(number, inputs, open)));
@@ -165,6 +167,7 @@ impl Assembly {
             let result = worked.unwrap_or_else(|_| Err(broken()));
             // Nobody waits any more only when the process is ending anyway.
             let _ = end.send(Ended { result });
+            Ok(())
         };
         let thread = thread::Builder::new().name(format!("worker-{number}")).spawn(work);
         thread.map_err(|e| Fault::Failed(format!("worker {number}: a thread for it: {e}")))

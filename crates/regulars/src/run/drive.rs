@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use engine::log::{Failure, Log, TaskId};
+use engine::log::{Failure, Log};
 use engine::task::Task;
-use engine::worker::{Turn, Worker};
+use engine::worker::Worker;
 use programme::time::Timestamp;
 
 use super::governing::Governing;
@@ -50,7 +50,7 @@ pub(super) fn drive<L: Log>(
                     engine::metrics::aborts_in_a_row(course.worker, aborts_in_a_row);
                 }
                 let tasks = worker.tasks().map(|(id, task)| (id, view(task)));
-                let done = is_done(worker, &turn, course.until);
+                let done = !turn.committed && course.until.is_some_and(|until| worker.has_come_to(until));
                 status.turned(course.worker, &turn.tally, tasks, done);
             }
             Err(Failure::Abort(_)) if status.stopping() => {}
@@ -90,16 +90,6 @@ fn view(task: &Task) -> TaskView {
         at_end: holding.all_at_end(),
         overdue: task.overdue(),
     }
-}
-
-/// Every task has come to `until` and has nothing left to do before it. What is left in the log lies behind it, however
-/// much that is.
-fn is_done<L: Log>(worker: &Worker<L>, turn: &Turn, until: Option<Timestamp>) -> bool {
-    let reached = |(_, task): (TaskId, &Task)| {
-        let holding = task.holding();
-        holding.clock() >= until && holding.messages_read() && !task.overdue()
-    };
-    until.is_some() && !turn.committed && worker.tasks().all(reached)
 }
 
 fn pause(aborts_in_a_row: u32) -> Duration {

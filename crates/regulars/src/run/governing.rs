@@ -4,13 +4,14 @@
 //! before that instant has come, it is in force everywhere at the same one, however soon each process has heard of it, and a
 //! replay that is given it judges the same.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::thread::{self, JoinHandle};
 
 use programme::editions::Programme;
 use wire::output::Stamp;
 
+use super::beside::{self, Running};
 use super::status::Status;
 use crate::fault::Fault;
 use crate::kafka_log::control::Control;
@@ -68,10 +69,10 @@ impl Governing {
     }
 }
 
-/// The terms under the models that `control` knows.
-pub(crate) fn under_published(terms: &TermsFiles, control: &Control) -> Result<TermsFiles, Fault> {
+/// The terms under these models, which are texts by their keys.
+pub(crate) fn under_published(terms: &TermsFiles, models: &BTreeMap<String, String>) -> Result<TermsFiles, Fault> {
     let named = |(key, text): (&String, &String)| ModelText::of(format!("published {key}"), text.clone());
-    let models = control.models().iter().map(named).collect::<Result<Vec<_>, Fault>>()?;
+    let models = models.iter().map(named).collect::<Result<Vec<_>, Fault>>()?;
     terms.clone().under(models)
 }
 
@@ -84,13 +85,14 @@ pub(super) fn follow(
     governing: Arc<Governing>,
     status: Arc<Status>,
     changed: impl Fn(&TermsFiles) + Send + 'static,
-) -> Result<JoinHandle<()>, Fault> {
+) -> Result<Running, Fault> {
+    let stopping = Arc::clone(&status);
     let work = move || {
-        while !status.stopping() {
+        while !stopping.stopping() {
             if !control.poll() {
                 continue;
             }
-            match under_published(&terms, &control) {
+            match under_published(&terms, control.models()) {
                 Ok(under) => {
                     let last = under.models().last().map(|model| model.read.stamp()).unwrap_or_default();
                     tracing::info!(models = under.models().len(), last, "models were published");
@@ -100,7 +102,7 @@ pub(super) fn follow(
                 Err(fault) => tracing::error!("what was published is not taken: {fault}"),
             }
         }
+        Ok(())
     };
-    let thread = thread::Builder::new().name("control".to_string()).spawn(work);
-    thread.map_err(|e| Fault::Failed(format!("a thread for the control topic: {e}")))
+    beside::start("control", status, work)
 }
