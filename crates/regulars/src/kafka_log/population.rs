@@ -39,7 +39,7 @@ struct Read {
     unread: BTreeSet<i32>,
     /// When the broker took in the latest record.
     published_at: Option<Timestamp>,
-    /// What was read makes no sense.
+    /// What was read makes no sense, or is not all.
     corrupt: Option<String>,
 }
 
@@ -106,6 +106,13 @@ impl Followed {
         !read.published.is_too_large()
     }
 
+    /// Whatever is read from now on is not the whole: what tasks published before is gone, and they publish no more than moves.
+    fn give_up(&self, why: String) {
+        if let Some(read) = self.lock().as_mut() {
+            read.corrupt = Some(why);
+        }
+    }
+
     fn at_end(&self, partition: i32) {
         if let Some(read) = self.lock().as_mut() {
             read.unread.remove(&partition);
@@ -140,15 +147,13 @@ pub(crate) fn follow(
     drop(consumer);
     // What is fetched ahead is bounded for all of them together.
     let consumer = connect(partitions)?;
-    let name = topic.clone();
-    let failed = move |error: KafkaError| Fault::Failed(format!("cannot read {name}: {error}"));
+    let failed = |error: KafkaError| Fault::Failed(format!("cannot read {topic}: {error}"));
     let mut list = TopicPartitionList::with_capacity(partitions);
     for partition in 0..i32::try_from(partitions).unwrap_or(i32::MAX) {
-        list.add_partition_offset(&topic, partition, Offset::Beginning).map_err(&failed)?;
+        list.add_partition_offset(&topic, partition, Offset::Beginning).map_err(failed)?;
     }
-    consumer.assign(&list).map_err(&failed)?;
-    let partitions = u32::try_from(partitions).unwrap_or(u32::MAX);
-    followed.begin(partitions);
+    consumer.assign(&list).map_err(failed)?;
+    followed.begin(u32::try_from(partitions).unwrap_or(u32::MAX));
     Ok(move || {
         while !stopping() {
             match consumer.poll(STEP) {
@@ -162,9 +167,12 @@ pub(crate) fn follow(
                 }
                 Some(Err(KafkaError::PartitionEOF(partition))) => followed.at_end(partition),
                 Some(Err(error)) if startup::fell_out(&error) => {
-                    tracing::error!(%error, "{topic} was made anew, or lost its end: reading it from its beginning");
-                    followed.begin(partitions);
-                    consumer.assign(&list).map_err(&failed)?;
+                    let why = format!(
+                        "{topic} was made anew, or lost its end: start every process again, so that tasks publish all of it"
+                    );
+                    tracing::error!(%error, "{why}");
+                    followed.give_up(why);
+                    return Ok(());
                 }
                 Some(Err(error)) => tracing::info!(%error, "reading {topic} again"),
                 None => {}
@@ -209,6 +217,8 @@ mod tests {
         let answer = followed.whole(7).expect("all is there");
         assert_eq!((answer.partitions, answer.published_at), (2, Some(Timestamp(9))));
         assert_eq!((answer.whole.clock, answer.whole.tasks), (Some(Timestamp(5)), vec![0, 1]));
+        followed.give_up("made anew".into());
+        assert_eq!(followed.whole(7).err(), Some(NoAnswer::Broken("made anew".into())));
         assert!(!followed.take(1, b"?", None, None));
         assert!(matches!(followed.whole(7), Err(NoAnswer::Broken(why)) if why.contains("task 1")));
     }
