@@ -71,7 +71,7 @@ impl Programme {
         };
         if self.terms_at(at).population.is_some() {
             // The first event of all is one of the lowest tier.
-            note_tier(customer, event, booked.as_ref());
+            note_standing(customer, event, booked.as_ref());
         }
         let happened = Happened { event, booked: booked.as_ref(), answered };
         let cause = Cause { happened: Some(happened), terms_changed: false, correction, from_id: None };
@@ -156,11 +156,15 @@ impl Programme {
     }
 }
 
-/// Notes in which tier the customer bought or answered.
-fn note_tier(customer: &mut Customer, event: &Event, booked: Option<&Booked>) {
+/// Notes in which tier the customer bought or answered, and how engaged they were who bought.
+fn note_standing(customer: &mut Customer, event: &Event, booked: Option<&Booked>) {
     let tier = customer.standing.tier.position + 1;
     match (&event.body, booked) {
-        (event::Body::Purchase(_), Some(booked)) => customer.facts.baskets.note_tier(booked.after.id, tier),
+        (event::Body::Purchase(_), Some(booked)) => {
+            let level = customer.standing.relationship.as_ref().and_then(|relationship| relationship.classes.level);
+            let level = level.map_or(0, |level| level as u32 + 1);
+            customer.facts.baskets.note_standing(booked.after.id, tier, level);
+        }
         (event::Body::SurveyAnswered(_), _) => {
             if let Some(relationship) = &mut customer.facts.relationship {
                 relationship.answers.note_tier(fingerprint(&event.id), tier);

@@ -53,6 +53,7 @@ fn regular() -> Customer {
         taken_back: false,
         partner: None,
         sold: Sold::default(),
+        level: 0,
     };
     Customer {
         facts: Facts {
@@ -126,6 +127,7 @@ fn at_risk() -> Customer {
         taken_back: true,
         partner: None,
         sold: Sold::default(),
+        level: 0,
     };
     customer.facts.baskets.baskets.push(unheard_of);
     customer.standing.sequence = 12;
@@ -414,17 +416,12 @@ fn facts() -> impl Strategy<Value = Facts> {
     let partner = || prop::option::of(1..=u64::MAX);
     let sold =
         (any::<u64>(), any::<u64>(), any::<u32>()).prop_map(|(store, channel, tier)| Sold { store, channel, tier });
-    let basket = (any::<u64>(), instants(), any::<bool>(), any::<i64>(), 0..3_i64, any::<bool>(), partner(), sold)
-        .prop_map(|(id, at, arrived, gross_minor, returned_minor, taken_back, partner, sold)| Basket {
-            id,
-            at,
-            arrived,
-            gross_minor,
-            returned_minor,
-            taken_back,
-            partner,
-            sold,
-        });
+    let told_apart = (sold, any::<u32>());
+    let basket =
+        (any::<u64>(), instants(), any::<bool>(), any::<i64>(), 0..3_i64, any::<bool>(), partner(), told_apart)
+            .prop_map(|(id, at, arrived, gross_minor, returned_minor, taken_back, partner, (sold, level))| {
+                Basket { id, at, arrived, gross_minor, returned_minor, taken_back, partner, sold, level }
+            });
     let share = (any::<u32>(), any::<i64>(), prop::option::of(instants()));
     let partners = prop::collection::btree_map(any::<u64>(), share, 0..3).prop_map(|shares| Partners {
         shares: shares

@@ -35,6 +35,8 @@ pub fn is_audited(measure: Measure) -> bool {
             | Measure::LifetimeBuyers
             | Measure::LifetimeSpend
             | Measure::Known
+            | Measure::LevelBaskets
+            | Measure::LevelSpend
             | Measure::InPyramid
             | Measure::Leaving
     ) && !(Measure::TierActive..=Measure::TierCsi).contains(&measure)

@@ -28,6 +28,9 @@ pub struct Basket {
     pub partner: Option<u64>,
     /// Where and to whom it was sold; nothing unless the terms count the population.
     pub sold: Sold,
+    /// 1 more than the place of the level of engagement that the customer was at when it was sold; 0 where there is none, and
+    /// unless the terms count the population.
+    pub level: u32,
 }
 
 /// Where and to whom a basket was sold, as the population is divided.
@@ -76,8 +79,18 @@ pub enum Booking {
 
 impl Basket {
     fn unheard_of(id: u64, at: Timestamp) -> Basket {
-        let sold = Sold::default();
-        Basket { id, at, arrived: false, gross_minor: 0, returned_minor: 0, taken_back: false, partner: None, sold }
+        let (sold, level) = (Sold::default(), 0);
+        Basket {
+            id,
+            at,
+            arrived: false,
+            gross_minor: 0,
+            returned_minor: 0,
+            taken_back: false,
+            partner: None,
+            sold,
+            level,
+        }
     }
 
     /// It counts as a purchase: it arrived, and did not go back whole. A basket of 0 counts.
@@ -129,10 +142,11 @@ impl Baskets {
         Some((before, basket.clone()))
     }
 
-    /// Notes which tier the customer held before the basket with that fingerprint was paid.
-    pub fn note_tier(&mut self, id: u64, tier: u32) {
+    /// Notes which tier the customer held before the basket with that fingerprint was paid, and how engaged they were.
+    pub fn note_standing(&mut self, id: u64, tier: u32, level: u32) {
         if let Some(basket) = self.baskets.iter_mut().rfind(|basket| basket.id == id) {
             basket.sold.tier = tier;
+            basket.level = level;
         }
     }
 

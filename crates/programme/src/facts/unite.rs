@@ -124,6 +124,7 @@ fn united_basket(own: &Basket, other: &Basket) -> Basket {
         taken_back: own.taken_back || other.taken_back,
         partner: own.partner.or(other.partner),
         sold: if own.arrived { own.sold } else { other.sold },
+        level: if own.arrived { own.level } else { other.level },
     }
 }
 

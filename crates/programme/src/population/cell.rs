@@ -207,6 +207,10 @@ measures! {
     /// Customers who said why they leave, and have not bought since, by the place of the reason in
     /// [`crate::terms::surveys::Dimension::REASONS`].
     Leaving,
+    /// Baskets that stand of customers at a level of engagement, by 1 more than its place.
+    LevelBaskets,
+    /// Their net spend, minor units.
+    LevelSpend,
 }
 
 impl Measure {

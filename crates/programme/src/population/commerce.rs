@@ -127,7 +127,8 @@ pub(super) fn basket(basket: &Basket, zone: &Zone, sign: i64, add: &mut dyn FnMu
         (Measure::ChannelBaskets, Measure::ChannelSpend, basket.sold.channel),
         (Measure::TierBaskets, Measure::TierSpend, basket.sold.tier.into()),
     ];
-    for (baskets, spend, key) in keys {
+    let level = (basket.level > 0).then_some((Measure::LevelBaskets, Measure::LevelSpend, basket.level.into()));
+    for (baskets, spend, key) in keys.into_iter().chain(level) {
         add(Cell { day, measure: baskets, key }, sign);
         add(Cell { day, measure: spend, key }, sign * basket.net_minor());
     }

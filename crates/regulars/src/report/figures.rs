@@ -226,6 +226,19 @@ pub(crate) struct Engagement {
     pub(crate) mean_before: Option<f64>,
     /// The mean by that of the period before, percent.
     pub(crate) growth_index_percent: Option<f64>,
+    /// What customers bought while they were at each level; the rest was bought by whom nothing was known (EN-11).
+    pub(crate) turnover: Vec<Turnover>,
+}
+
+/// What was bought at one level of engagement.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Turnover {
+    pub(crate) level: String,
+    pub(crate) baskets: i64,
+    pub(crate) spend_minor: i64,
+    /// Of all that was spent.
+    pub(crate) share: Option<f64>,
 }
 
 /// Complaints, hostile reviews and detractors, and their answers.
@@ -603,7 +616,25 @@ impl Maker<'_> {
             mean: now,
             mean_before: before,
             growth_index_percent: growth,
+            turnover: self.turnover(),
         }
+    }
+
+    fn turnover(&self) -> Vec<Turnover> {
+        let (baskets, spend) = (self.by_key(Measure::LevelBaskets), self.by_key(Measure::LevelSpend));
+        let of = |by_key: &BTreeMap<u64, i64>, level: Level| {
+            by_key.get(&(level as u64 + 1)).copied().unwrap_or_default()
+        };
+        let turnover = |level: &Level| {
+            let spend_minor = of(&spend, *level);
+            Turnover {
+                level: level.as_str().into(),
+                baskets: of(&baskets, *level),
+                spend_minor,
+                share: figures::share(spend_minor, self.over(Measure::Spend)),
+            }
+        };
+        Level::ALL.iter().map(turnover).collect()
     }
 
     fn issues(&self, beginning: Day) -> Issues {

@@ -9,7 +9,7 @@ use crate::charts::pairs::{Bars, pairs};
 use crate::charts::{Line, escaped, lines};
 use crate::summary::money::{amount, grouped, minor_per_unit};
 
-use super::figures::{Apart, Report, Size};
+use super::figures::{Apart, Report, Size, Turnover};
 use super::text::{between, digits, money, percent};
 
 /// Stores and moves beyond are in the other formats.
@@ -26,6 +26,7 @@ pub(super) fn write(report: &Report) -> String {
     page.satisfaction();
     page.service();
     page.issues();
+    page.turnover();
     page.classes();
     page.sold();
     page.money();
@@ -231,6 +232,27 @@ impl Page<'_> {
             "An unanswered bad experience hurts loyalty more than the experience. Its index is what came by what came \
              in the period before, or in as many days of it: below 100 % it falls. The growth index compares the mean of pulses and \
              engagement surveys with that of the period before.",
+        );
+    }
+
+    fn turnover(&mut self) {
+        let turnover = &self.report.engagement.turnover;
+        if turnover.iter().all(|of| of.baskets == 0) {
+            return;
+        }
+        let row = |of: &Turnover| {
+            let spend = amount(of.spend_minor, &self.report.currency);
+            let (baskets, share) = (grouped(of.baskets), percent(of.share));
+            format!("<tr><th>{}</th><td>{baskets}</td><td>{spend}</td><td>{share}</td></tr>", of.level)
+        };
+        let rows: String = turnover.iter().map(row).collect();
+        let table = format!(
+            "<table><thead><tr><th>engagement</th><th>baskets</th><th>spend</th><th>of all</th></tr></thead><tbody>{rows}</tbody></table>"
+        );
+        self.html.figure(
+            "Turnover with engaged customers",
+            &table,
+            "What customers bought while they were at each level of engagement. Of the rest no level was known yet.",
         );
     }
 

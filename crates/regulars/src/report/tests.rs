@@ -114,6 +114,10 @@ fn sums() -> Sums {
             ("2024-02-05", M::Baskets, 0, 60),
             ("2024-02-05", M::Spend, 0, 90_000),
             ("2024-02-05", M::DayBuyers, 0, 50),
+            ("2024-02-05", M::LevelBaskets, 3, 20),
+            ("2024-02-05", M::LevelSpend, 3, 36_000),
+            ("2024-02-05", M::LevelBaskets, 1, 10),
+            ("2024-02-05", M::LevelSpend, 1, 9_000),
             ("2024-02-05", M::New, 0, 10),
             ("2024-02-05", M::Reactivated, 0, 2),
             ("2024-02-01", M::Buyers, 0, 50),
@@ -294,6 +298,9 @@ fn a_month_by_hand() {
             ("/service/weighedGap", -0.798),
             ("/engagement/mean", 0.702),
             ("/engagement/growthIndexPercent", 117.0),
+            ("/engagement/turnover/0/share", 0.1),
+            ("/engagement/turnover/2/spendMinor", 36_000.0),
+            ("/engagement/turnover/2/share", 0.4),
             ("/issues/complaints", 2.0),
             ("/issues/detractors", 1.0),
             // Four in January.
@@ -363,6 +370,8 @@ fn a_month_by_hand() {
               assurance        perception 4.00, gap -1.00
               empathy          perception 5.00, gap -0.60
             engagement 70.2 % of the best in 5 answers; growth index 117.0 %
+              level low     10 baskets, spend 90.00, 10.0 % of all
+              level high    20 baskets, spend 360.00, 40.0 % of all
             negative engagement: 2 complaints, 1 detractors, 0 reviews, 75.0 % of the 4 of the period before; answered 2 in time and 1 late; 1 given up; at the end 3 wait, 1 of them overdue
               time to answer: mean 8.00 h, half within 4 h, nine of ten within 32 h
 

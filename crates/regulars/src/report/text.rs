@@ -227,6 +227,16 @@ fn voice(text: &mut String, report: &Report) -> std::fmt::Result {
             engagement.answers
         )?;
     }
+    for of in engagement.turnover.iter().filter(|of| of.baskets > 0) {
+        writeln!(
+            text,
+            "  level {:<7} {} baskets, spend {}, {} of all",
+            of.level,
+            grouped(of.baskets),
+            amount(of.spend_minor, &report.currency),
+            percent(of.share)
+        )?;
+    }
     let issues = &report.issues;
     if issues.raised + issues.waiting_at_end > 0 {
         let before = issues.raised_before.zip(issues.index_percent);

@@ -119,6 +119,7 @@ pub(super) fn message(customer: &Customer) -> StoredCustomer {
         basket_stores: unless_zero(baskets.iter().map(|basket| basket.sold.store)),
         basket_channels: unless_zero(baskets.iter().map(|basket| basket.sold.channel)),
         basket_tiers: unless_zero(baskets.iter().map(|basket| basket.sold.tier)),
+        basket_levels: unless_zero(baskets.iter().map(|basket| basket.level)),
         move_days: differences(standing.moves.iter().map(|moved| moved.day.0), i32::wrapping_sub),
         moves: standing.moves.iter().map(moves::number).collect(),
         followed_days: differences(standing.followed.iter().map(|one| one.first.0), i32::wrapping_sub),
@@ -243,6 +244,7 @@ fn baskets(message: &StoredCustomer) -> Result<Baskets, CorruptState> {
     let stores = or_zeros("basket_stores", &message.basket_stores, count)?;
     let channels = or_zeros("basket_channels", &message.basket_channels, count)?;
     let tiers = or_zeros("basket_tiers", &message.basket_tiers, count)?;
+    let levels = or_zeros("basket_levels", &message.basket_levels, count)?;
     let mut at_ms = 0_i64;
     let mut baskets = Vec::with_capacity(count);
     for i in 0..count {
@@ -260,6 +262,7 @@ fn baskets(message: &StoredCustomer) -> Result<Baskets, CorruptState> {
             taken_back: flags & TAKEN_BACK != 0,
             partner: Some(partners(i)).filter(|partner| *partner != 0),
             sold: Sold { store: stores(i), channel: channels(i), tier: tiers(i) },
+            level: levels(i),
         });
     }
     Ok(Baskets { baskets })
