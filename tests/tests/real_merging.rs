@@ -68,7 +68,7 @@ fn purchases(card: Option<&Value>) -> u64 {
 #[test]
 fn merges_survive_kills() {
     let Some(bootstrap) = live::bootstrap() else { return };
-    let terms = Terms { lateness_s: 2, future_skew_s_max: 0, ..terms::plain() };
+    let terms = Terms { lateness_s: 2, future_skew_s_max: 60, ..terms::plain() };
     let text = toml::to_string(&terms).expect("terms can be written");
     let setup = Setup { name: "merging", terms: &text, processes: 2, ..Setup::default() };
     let site = Site::new(&bootstrap, &setup);
