@@ -123,10 +123,10 @@ impl Facts {
         let booked = self.fold_body(event, terms, zone)?;
         self.relate(event, terms, zone);
         // Where a basket is forgotten at once, so were others of its time.
-        if let Some(Booked { after, .. }) = &booked
+        if let Some(Booked { after, .. }) = booked.as_ref().filter(|_| terms.population.is_some())
             && self.baskets.is_known(after.id)
         {
-            self.place_answers_since(after.at, terms);
+            self.place_answers_since(after.at);
         }
         Ok(booked)
     }
@@ -198,8 +198,8 @@ impl Facts {
     }
 
     /// Answers given since `since` may be of another store than was known when they came.
-    fn place_answers_since(&mut self, since: Timestamp, terms: &Terms) {
-        if let Some(relationship) = self.relationship.as_mut().filter(|_| terms.population.is_some()) {
+    fn place_answers_since(&mut self, since: Timestamp) {
+        if let Some(relationship) = &mut self.relationship {
             relationship.answers.place_since(since, &self.baskets);
         }
     }

@@ -36,8 +36,8 @@ impl Facts {
         self.favourites = self.favourites.take().max(other.favourites.clone());
         self.consents.unite(&other.consents, terms);
         self.unite_relationship(other.relationship.as_deref(), terms, zone);
-        if let Some(first) = self.baskets.baskets.first() {
-            self.place_answers_since(first.at, terms);
+        if let Some(first) = self.baskets.baskets.first().filter(|_| terms.population.is_some()) {
+            self.place_answers_since(first.at);
         }
         self.forget_trips_taken_back();
         self.forget(terms, zone);
