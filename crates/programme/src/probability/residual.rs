@@ -162,6 +162,14 @@ impl Spending {
         let weight = p * purchases + q - 1.0;
         (weight > 0.0).then(|| p * (gamma + purchases * mean) / weight)
     }
+
+    /// The same for whoever is known by all shopping days, the first one with the others. A mean of nothing says nothing.
+    pub fn expected_of_days(&self, days: f64, mean: f64) -> Option<f64> {
+        match mean > 0.0 {
+            true => self.expected(days, mean),
+            false => self.expected(0.0, 0.0),
+        }
+    }
 }
 
 /// How long it takes until the next purchase of a customer who has not left, in the unit of `scale`: the mean of a Pareto

@@ -137,10 +137,7 @@ pub(super) fn high_value_minor(
         let known = person.until(fits.day);
         let days = float(i128::try_from(known.len()).ok()?);
         let mean_minor = float(known.iter().map(|shopping| i128::from(shopping.net_minor)).sum()) / days;
-        let spend_minor = match mean_minor > 0.0 {
-            true => spending.expected(days, mean_minor),
-            false => spending.expected(0.0, 0.0),
-        }?;
+        let spend_minor = spending.expected_of_days(days, mean_minor)?;
         let margin = purchases * spend_minor * float(i128::from(margin_permille)) / 1000.0;
         values.add(if margin.is_finite() { rounded(margin) } else { i64::MAX });
     }

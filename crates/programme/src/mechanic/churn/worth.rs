@@ -104,10 +104,7 @@ impl Prospect {
         // The first shopping day with the others: the state has no sum without it.
         let days = repeats + 1.0;
         let mean_minor = facts.lifetime.spend_minor as f64 / days;
-        let expected = match mean_minor > 0.0 {
-            true => value.spending.expected(days, mean_minor),
-            false => value.spending.expected(0.0, 0.0),
-        }?;
+        let expected = value.spending.expected_of_days(days, mean_minor)?;
         let margin = f64::from(moment.terms.ltv.margin_permille) / 1000.0;
         let permille = f64::from(churn.discount_permille);
         Some(Prospect {
