@@ -271,7 +271,7 @@ impl Report {
         let today = programme.zone().day(counted.clock);
         // What is to happen after the clock may not come about.
         let seen = Period { last: period.last.min(today), ..period.clone() };
-        let maker = Maker { terms, counted, sums, seen: &seen };
+        let maker = Maker { terms, counted, sums, seen: &seen, is_over: seen.last == period.last };
         let beginning = sums.days().map_or(period.first, |(first, _)| first);
         let [stores, channels, tiers] = APART;
         let apart = |of, name: &dyn Fn(u64) -> String| maker.apart(&of, beginning, name);
@@ -322,6 +322,8 @@ struct Maker<'a> {
     sums: &'a Sums,
     /// The part of the period that is over.
     seen: &'a Period,
+    /// The whole period is.
+    is_over: bool,
 }
 
 impl Maker<'_> {
@@ -587,11 +589,6 @@ impl Maker<'_> {
         }
     }
 
-    /// The whole period is.
-    fn is_over(&self) -> bool {
-        Period::parse(&self.seen.name).is_none_or(|whole| whole.last <= self.seen.last)
-    }
-
     /// The first and the last day of the period before.
     fn before(&self) -> (Day, Day) {
         let last = self.seen.first.plus(-1);
@@ -656,7 +653,7 @@ impl Maker<'_> {
         let minutes = self.over(Measure::AnswerMinutes);
         let raised_now: i64 = raised.values().sum();
         let (before_first, mut before_last) = self.before();
-        if !self.is_over() {
+        if !self.is_over {
             // A week is held against a week.
             before_last = before_last.min(before_first.plus(self.seen.last.since(self.seen.first)));
         }

@@ -58,31 +58,32 @@ impl Maker<'_> {
         let all = [&baskets, &buyers, &lost, &at_start, &at_end, &detractors, &passives, &promoters, &csi_answers];
         let is_there = |key: &u64| all.iter().any(|sums| sums.get(key).is_some_and(|sum| *sum != 0));
         let keys: BTreeSet<u64> = all.iter().flat_map(|sums| sums.keys()).copied().filter(is_there).collect();
-        let one =
-            |key: u64| {
-                let of = |sums: &BTreeMap<u64, i64>| sums.get(&key).copied().unwrap_or_default();
-                let part = |(months, lost, at_start): &(f64, BTreeMap<u64, i64>, BTreeMap<u64, i64>)| {
-                    figures::Part { months: *months, at_start: of(at_start), lost: of(lost) }
-                };
-                let churn_rate_a_year = figures::a_year_of_parts(&months.iter().map(part).collect::<Vec<_>>());
-                Apart {
-                    name: name(key),
-                    baskets: of(&baskets),
-                    spend_minor: of(&spend),
-                    buyers: of(&buyers),
-                    repeat_buyers: of(&repeat_buyers),
-                    rpr: figures::share(of(&repeat_buyers), of(&buyers)),
-                    active_at_start: of(&at_start),
-                    lost: of(&lost),
-                    active_at_end: of(&at_end),
-                    churn_rate: figures::share(of(&lost), of(&at_start)),
-                    churn_rate_a_year,
-                    churn_alarm: churn_rate_a_year.is_some_and(|rate| rate > figures::CHURN_ALARM),
-                    nps: nps(of(&promoters), of(&passives), of(&detractors)),
-                    csi: (of(&csi_answers) > 0).then(|| of(&csi) as f64 / 1e6 / of(&csi_answers) as f64),
-                    csi_answers: of(&csi_answers),
-                }
-            };
+        let one = |key: u64| {
+            let of = |sums: &BTreeMap<u64, i64>| sums.get(&key).copied().unwrap_or_default();
+            let parts = months.iter().map(|(months, lost, at_start)| figures::Part {
+                months: *months,
+                at_start: of(at_start),
+                lost: of(lost),
+            });
+            let churn_rate_a_year = figures::a_year_of_parts(&parts.collect::<Vec<_>>());
+            Apart {
+                name: name(key),
+                baskets: of(&baskets),
+                spend_minor: of(&spend),
+                buyers: of(&buyers),
+                repeat_buyers: of(&repeat_buyers),
+                rpr: figures::share(of(&repeat_buyers), of(&buyers)),
+                active_at_start: of(&at_start),
+                lost: of(&lost),
+                active_at_end: of(&at_end),
+                churn_rate: figures::share(of(&lost), of(&at_start)),
+                churn_rate_a_year,
+                churn_alarm: churn_rate_a_year.is_some_and(|rate| rate > figures::CHURN_ALARM),
+                nps: nps(of(&promoters), of(&passives), of(&detractors)),
+                csi: (of(&csi_answers) > 0).then(|| of(&csi) as f64 / 1e6 / of(&csi_answers) as f64),
+                csi_answers: of(&csi_answers),
+            }
+        };
         let mut told: Vec<Apart> = keys.into_iter().map(one).collect();
         told.sort_by(|one, other| (other.spend_minor, &one.name).cmp(&(one.spend_minor, &other.name)));
         told
