@@ -36,6 +36,7 @@ use engine::store::stores::Stores;
 use metrics_exporter_prometheus::PrometheusHandle;
 use programme::time::Timestamp;
 use serde_json::json;
+use tokio::sync::Semaphore;
 
 use crate::kafka_log::population::Followed;
 use crate::run::governing::Governing;
@@ -129,6 +130,23 @@ async fn wrong_method() -> Response {
 const STARTING: &str = "starting: the number of partitions is not known yet";
 /// What is said while workers wait for their tasks.
 const UNASSIGNED: &str = "tasks are being assigned";
+
+/// What `read` answers, on a thread of its own: RocksDB may wait for the disk.
+async fn reading(read: impl FnOnce() -> Response + Send + 'static) -> Response {
+    let read = tokio::task::spawn_blocking(read).await;
+    read.unwrap_or_else(|e| error(StatusCode::INTERNAL_SERVER_ERROR, format!("the query failed: {e}")))
+}
+
+/// The same where looking takes long, when it is its turn. The work has the turn, and not whoever asked: they may be gone long
+/// before it is done, and ask again.
+async fn reading_in_turn(turns: &'static Semaphore, read: impl FnOnce() -> Response + Send + 'static) -> Response {
+    let turn = turns.acquire().await;
+    reading(move || {
+        let _turn = turn;
+        read()
+    })
+    .await
+}
 
 /// An answer to come for again in a second.
 fn later(message: impl Display) -> Response {

@@ -10,7 +10,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use tokio::sync::Semaphore;
 
-use super::{Shared, error, owned};
+use super::{Shared, error, owned, reading_in_turn};
 use crate::at_risk::{LIMIT, LIMIT_MAX, Listing, Place, Sort, Wanted, json};
 use crate::fault::Fault;
 
@@ -23,14 +23,7 @@ pub(super) async fn at_risk(State(shared): State<Arc<Shared>>, RawQuery(query): 
         Ok(wanted) => wanted,
         Err(message) => return error(StatusCode::BAD_REQUEST, message),
     };
-    let permit = LISTS.acquire().await;
-    let read = move || {
-        // Held by the work: whoever asked may be gone long before it is done, and ask again.
-        let _permit = permit;
-        page(&shared, &wanted)
-    };
-    let read = tokio::task::spawn_blocking(read).await;
-    read.unwrap_or_else(|e| error(StatusCode::INTERNAL_SERVER_ERROR, format!("the query failed: {e}")))
+    reading_in_turn(&LISTS, move || page(&shared, &wanted)).await
 }
 
 /// Reads what stands after the question mark.

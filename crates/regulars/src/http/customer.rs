@@ -15,7 +15,7 @@ use engine::store::Store;
 use programme::customer::Customer;
 use programme::time::Timestamp;
 
-use super::{STARTING, Shared, UNASSIGNED, error, partition};
+use super::{STARTING, Shared, UNASSIGNED, error, partition, reading};
 
 /// Bytes of a customer's id, as the input accepts them.
 pub(super) const ID_BYTES_MAX: usize = 256;
@@ -67,11 +67,11 @@ pub(super) async fn partner(
     answer(shared, id, move |shared, id, found| view(shared, &partner, id, found)).await
 }
 
-/// Finds the customer and answers with what `reading` reads.
+/// Finds the customer and answers with what is `told` of them.
 async fn answer(
     shared: Arc<Shared>,
     id: Result<Path<String>, PathRejection>,
-    reading: impl FnOnce(&Shared, &str, &Found) -> Response + Send + 'static,
+    told: impl FnOnce(&Shared, &str, &Found) -> Response + Send + 'static,
 ) -> Response {
     let id = match id {
         Ok(Path(id)) => id,
@@ -83,14 +83,12 @@ async fn answer(
     }
     let read = move || match place(&shared, "customer", id.as_bytes()) {
         Place::Here(store) => match find(&shared, &store, &id) {
-            Ok(found) => reading(&shared, &id, &found),
+            Ok(found) => told(&shared, &id, &found),
             Err(response) => *response,
         },
         Place::Elsewhere(response) => response,
     };
-    // RocksDB may wait for the disk.
-    let read = tokio::task::spawn_blocking(read).await;
-    read.unwrap_or_else(|e| error(StatusCode::INTERNAL_SERVER_ERROR, format!("the query failed: {e}")))
+    reading(read).await
 }
 
 /// Where to look for whoever has this key: `what` that is.

@@ -12,7 +12,7 @@ use axum::response::Response;
 use engine::store::Store;
 
 use super::customer::{ID_BYTES_MAX, Place, json, place, with_age};
-use super::{Shared, error};
+use super::{Shared, error, reading};
 
 /// Answers with the card of the group.
 pub(super) async fn group(
@@ -31,9 +31,7 @@ pub(super) async fn group(
         Place::Here(store) => card(&shared, &store, &account),
         Place::Elsewhere(response) => response,
     };
-    // RocksDB may wait for the disk.
-    let read = tokio::task::spawn_blocking(read).await;
-    read.unwrap_or_else(|e| error(StatusCode::INTERNAL_SERVER_ERROR, format!("the query failed: {e}")))
+    reading(read).await
 }
 
 fn card(shared: &Shared, store: &Store, account: &str) -> Response {

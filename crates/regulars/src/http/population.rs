@@ -15,7 +15,7 @@ use programme::time::Timestamp;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
-use super::{Owned, Shared, error, later, owned};
+use super::{Owned, Shared, error, later, owned, reading_in_turn};
 use crate::fault::Fault;
 use crate::kafka_log::population::{Answer, Followed, NoAnswer};
 use crate::report::{Format, Period, Report, counted_by, of_stores, of_sums};
@@ -42,14 +42,7 @@ pub(super) async fn population(
             return error(StatusCode::BAD_REQUEST, message);
         }
     };
-    let permit = REPORTS.acquire().await;
-    let read = move || {
-        // Held by the work: whoever asked may be gone long before it is done, and ask again.
-        let _permit = permit;
-        answer(&shared, &period, format)
-    };
-    let read = tokio::task::spawn_blocking(read).await;
-    read.unwrap_or_else(|e| error(StatusCode::INTERNAL_SERVER_ERROR, format!("the query failed: {e}")))
+    reading_in_turn(&REPORTS, move || answer(&shared, &period, format)).await
 }
 
 fn answer(shared: &Shared, period: &Period, format: Format) -> Response {
