@@ -207,7 +207,7 @@ fn check_topics(settings: &KafkaSettings, writer: &Writer<Librdkafka>) -> Result
 
 /// The brokers answered, so this should succeed at once; they may still be loading their state.
 fn fence<C: Client>(settings: &KafkaSettings, writer: &mut Writer<C>) -> Result<(), Fault> {
-    let patience = Duration::from_millis(u64::from(settings.connect_timeout_ms)) * 3;
+    let patience = settings.connect_timeout() * 3;
     let until = writer.client().now() + patience;
     loop {
         match writer.ready() {

@@ -52,20 +52,28 @@ impl Control {
             looked_at: Instant::now(),
             models: BTreeMap::new(),
         };
-        if !control.assign()? {
+        if !control.read_all()? {
             tracing::warn!(
                 topic = control.topic,
                 "no model can be published: the topic is missing; `regulars topics create` creates it"
             );
-            return Ok(control);
         }
-        control.read_to_end(Duration::from_millis(u64::from(settings.connect_timeout_ms)))?;
         Ok(control)
     }
 
+    /// Reads the topic from its beginning to its end, and forgets what it held before; false where there is none.
+    fn read_all(&mut self) -> Result<bool, Fault> {
+        if !self.assign()? {
+            return Ok(false);
+        }
+        self.models.clear();
+        self.read_to_end()?;
+        Ok(true)
+    }
+
     /// librdkafka finds the partition's leader by itself, however often that changes meanwhile, and says where the end is.
-    fn read_to_end(&mut self, timeout: Duration) -> Result<(), Fault> {
-        let began = Instant::now();
+    fn read_to_end(&mut self) -> Result<(), Fault> {
+        let (began, timeout) = (Instant::now(), self.settings.connect_timeout());
         while began.elapsed() < timeout {
             match self.consumer.poll(STEP) {
                 Some(Ok(record)) => _ = take(&mut self.models, record.key(), record.payload()),
@@ -130,16 +138,8 @@ impl Control {
     fn begin_anew(&mut self) -> bool {
         self.assigned = false;
         self.looked_at = Instant::now();
-        let timeout = Duration::from_millis(u64::from(self.settings.connect_timeout_ms));
         let before = self.models.clone();
-        let read = self.assign().and_then(|is_there| {
-            if is_there {
-                self.models.clear();
-                self.read_to_end(timeout)?;
-            }
-            Ok(())
-        });
-        if let Err(fault) = read {
+        if let Err(fault) = self.read_all() {
             tracing::warn!("{}: {fault}", self.topic);
             self.models = before;
             self.assigned = false;
@@ -207,7 +207,7 @@ pub(crate) fn publish(settings: &KafkaSettings, version: &str, text: Option<&str
         None => record,
     };
     producer.send(record).map_err(|(error, _)| failed(error))?;
-    producer.flush(Duration::from_millis(u64::from(settings.connect_timeout_ms))).map_err(failed)?;
+    producer.flush(settings.connect_timeout()).map_err(failed)?;
     let outcome = producer.context().outcome.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
     match outcome {
         Some(Ok(())) => Ok(()),

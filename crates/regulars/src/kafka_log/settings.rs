@@ -3,6 +3,7 @@
 //! Plain data. Where the values come from (file, environment, secrets) is the configuration's affair.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
@@ -230,6 +231,11 @@ impl KafkaSettings {
     /// The topic for records of input `topic` that could not be understood.
     pub fn dead_letter_topic(topic: &str) -> String {
         format!("{topic}.dlq")
+    }
+
+    /// How long the cluster may take to answer who begins.
+    pub(crate) fn connect_timeout(&self) -> Duration {
+        Duration::from_millis(u64::from(self.connect_timeout_ms))
     }
 
     /// What the group knows this worker by.

@@ -1,7 +1,7 @@
 //! Is the cluster there, and are its topics such that we can work on them? Asked once, before anything is begun.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rdkafka::ClientContext;
 use rdkafka::admin::{AdminClient, AdminOptions, ResourceSpecifier};
@@ -21,7 +21,7 @@ pub(crate) fn topics<C: ClientContext>(
     settings: &KafkaSettings,
     last_error: impl FnOnce() -> String,
 ) -> Result<Topics, Fault> {
-    let timeout = Duration::from_millis(u64::from(settings.connect_timeout_ms));
+    let timeout = settings.connect_timeout();
     let until = Instant::now() + timeout;
     let metadata = loop {
         // All topics: asking for one by name would create it on brokers that are set to do so.
@@ -105,7 +105,7 @@ pub(crate) fn topic_settings(
     let admin = admin(settings)?;
     let specifiers: Vec<ResourceSpecifier<'_>> =
         topics.iter().map(|topic| ResourceSpecifier::Topic(topic)).collect();
-    let until = Instant::now() + Duration::from_millis(u64::from(settings.connect_timeout_ms));
+    let until = Instant::now() + settings.connect_timeout();
     let described = loop {
         match wait_for(admin.describe_configs(&specifiers, &options(settings)))? {
             Ok(described) => break described,
@@ -146,7 +146,7 @@ pub(crate) fn admin(settings: &KafkaSettings) -> Result<AdminClient<DefaultClien
 }
 
 pub(crate) fn options(settings: &KafkaSettings) -> AdminOptions {
-    let timeout = Duration::from_millis(u64::from(settings.connect_timeout_ms));
+    let timeout = settings.connect_timeout();
     AdminOptions::new().request_timeout(Some(timeout)).operation_timeout(Some(timeout))
 }
 
