@@ -98,17 +98,15 @@ impl Stores {
         let mut destroyed = Vec::new();
         for task in tasks_below(&self.root).into_iter().filter(|task| self.get(*task).is_none()) {
             let path = task_path(&self.root, task);
-            let fails = |source| StoreError::new(&path, source);
-            let opened = DB::list_cf(&Options::default(), &path)
-                .and_then(|families| DB::open_cf_for_read_only(&Options::default(), &path, families, false));
             // Whoever is about to open it has use for it.
-            let Ok(db) = opened else { continue };
-            let position = Store::new(db, &path).position()?;
+            let Ok(store) = open_to_read(&path) else { continue };
+            let position = store.position()?;
+            drop(store);
             if position.is_some_and(|position| position.is_older_than(age_max, now)) {
                 match DB::destroy(&Options::default(), &path) {
                     Ok(()) => destroyed.push(task),
-                    Err(e) if e.as_ref().contains("lock hold by current process") => {}
-                    Err(e) => return Err(fails(e)),
+                    Err(e) if is_open_here(&e) => {}
+                    Err(e) => return Err(StoreError::new(&path, e)),
                 }
             }
         }
@@ -134,14 +132,7 @@ impl Stores {
     pub fn open_read_only(root: &Path) -> Result<Vec<(TaskId, Store)>, StoreError> {
         let mut stores = Vec::new();
         for task in tasks_below(root) {
-            let path = task_path(root, task);
-            let fails = |source| StoreError::new(&path, source);
-            // A service from before there were groups may have left a store without them.
-            let there = DB::list_cf(&Options::default(), &path).map_err(fails)?;
-            let families =
-                FAMILIES.into_iter().filter(|name| *name != GROUPS || there.iter().any(|one| one == name));
-            let db = DB::open_cf_for_read_only(&Options::default(), &path, families, false).map_err(fails)?;
-            stores.push((task, Store::new(db, &path)));
+            stores.push((task, open_to_read(&task_path(root, task))?));
         }
         Ok(stores)
     }
@@ -189,15 +180,28 @@ fn family_options(name: &str, cache: &Cache, budget: StoreOptions) -> Options {
     options
 }
 
+/// Opens a store for reading, whoever has it open.
+fn open_to_read(path: &Path) -> Result<Store, StoreError> {
+    let fails = |source| StoreError::new(path, source);
+    // A service from before there were groups may have left a store without them.
+    let there = DB::list_cf(&Options::default(), path).map_err(fails)?;
+    let families = FAMILIES.into_iter().filter(|name| *name != GROUPS || there.iter().any(|one| one == name));
+    let db = DB::open_cf_for_read_only(&Options::default(), path, families, false).map_err(fails)?;
+    Ok(Store::new(db, path))
+}
+
+/// Another thread of this process has the directory open.
+fn is_open_here(error: &rocksdb::Error) -> bool {
+    error.as_ref().contains("lock hold by current process")
+}
+
 /// Repeats `attempt` while another thread of this process still has the directory open. Another process is not waited
 /// for: it will not go away.
 fn when_closed<T>(mut attempt: impl FnMut() -> Result<T, rocksdb::Error>) -> Result<T, rocksdb::Error> {
     let began = Instant::now();
     loop {
         match attempt() {
-            Err(e) if e.as_ref().contains("lock hold by current process") && began.elapsed() < CLOSING_MAX => {
-                std::thread::sleep(CLOSING_LOOK);
-            }
+            Err(e) if is_open_here(&e) && began.elapsed() < CLOSING_MAX => std::thread::sleep(CLOSING_LOOK),
             result => return result,
         }
     }
