@@ -10,6 +10,7 @@ use std::path::Path;
 
 use programme::terms::Terms;
 use programme::time::Timestamp;
+use tests::history::Arrival;
 use tests::simulation::harm::{Data, Fault, Harm};
 use tests::simulation::plan::Plan;
 use tests::simulation::script;
@@ -32,21 +33,19 @@ fn seeds(share: u64) -> (std::ops::Range<u64>, bool) {
     }
 }
 
-/// Runs a test's share of worlds, with events that come later than the terms allow or without.
-fn run(share: u64, late: bool) -> (Report, bool) {
+/// Runs a test's share of worlds, each of which is that of a seed.
+fn run(share: u64, of_seed: impl Fn(u64) -> (Plan, Vec<Arrival>) + Sync) -> (Report, bool) {
     let (seeds, print) = seeds(share);
-    let report = worlds::in_many(
-        seeds,
-        |seed| of_seed(seed, late),
-        |plan, arrivals| World::run(plan, arrivals, print).map(|world| Report::of(&world)),
-    );
+    let report = worlds::in_many(seeds, of_seed, |plan, arrivals| {
+        World::run(plan, arrivals, print).map(|world| Report::of(&world))
+    });
     println!("{report}");
     (report, print)
 }
 
 #[test]
 fn every_event_counts_once() {
-    let (report, print) = run(1, false);
+    let (report, print) = run(1, |seed| of_seed(seed, false));
     assert!(print || report.counts["kills"] > 0 && report.counts["lost sessions"] > 0, "something goes wrong");
 }
 
@@ -54,11 +53,7 @@ fn every_event_counts_once() {
 // merged in the end, nobody is left behind, and whoever has no part in it notices nothing.
 #[test]
 fn merges_come_about_whatever_fails() {
-    let (seeds, print) = seeds(2);
-    let report = worlds::in_many(seeds, merging_of_seed, |plan, arrivals| {
-        World::run(plan, arrivals, print).map(|world| Report::of(&world))
-    });
-    println!("{report}");
+    let (report, print) = run(2, merging_of_seed);
     assert!(print || report.counts["kills"] > 0, "something goes wrong");
 }
 
@@ -66,11 +61,7 @@ fn merges_come_about_whatever_fails() {
 // was erased, and what was announced of it leads to where it stands.
 #[test]
 fn groups_span_tasks_whatever_fails() {
-    let (seeds, print) = seeds(2);
-    let report = worlds::in_many(seeds, grouping_of_seed, |plan, arrivals| {
-        World::run(plan, arrivals, print).map(|world| Report::of(&world))
-    });
-    println!("{report}");
+    let (report, print) = run(2, grouping_of_seed);
     assert!(print || report.counts["kills"] > 0, "something goes wrong");
 }
 
@@ -78,11 +69,7 @@ fn groups_span_tasks_whatever_fails() {
 // they have published is what lies in their stores.
 #[test]
 fn everybody_is_counted_once_whatever_fails() {
-    let (seeds, print) = seeds(2);
-    let report = worlds::in_many(seeds, counting_of_seed, |plan, arrivals| {
-        World::run(plan, arrivals, print).map(|world| Report::of(&world))
-    });
-    println!("{report}");
+    let (report, print) = run(2, counting_of_seed);
     assert!(print || report.counts["kills"] > 0, "something goes wrong");
 }
 
@@ -90,11 +77,7 @@ fn everybody_is_counted_once_whatever_fails() {
 // all purchases into memory, nor wait for ever for what it does not read.
 #[test]
 fn what_is_held_is_bounded_whatever_fails() {
-    let (seeds, print) = seeds(20);
-    let report = worlds::in_many(seeds, uneven_of_seed, |plan, arrivals| {
-        World::run(plan, arrivals, print).map(|world| Report::of(&world))
-    });
-    println!("{report}");
+    let (report, print) = run(20, uneven_of_seed);
     assert!(print || report.counts["kills"] > 0, "something goes wrong");
 }
 
@@ -103,7 +86,7 @@ fn what_is_held_is_bounded_whatever_fails() {
 // led in time.
 #[test]
 fn late_events_break_no_chain() {
-    run(5, true);
+    run(5, |seed| of_seed(seed, true));
 }
 
 // A failure that cannot be seen again cannot be mended.
@@ -126,7 +109,7 @@ fn one_seed_is_one_world() {
 }
 
 /// A small world in which nothing goes wrong, and how many steps its one process takes.
-fn calm() -> (Plan, Vec<tests::history::Arrival>, u64) {
+fn calm() -> (Plan, Vec<Arrival>, u64) {
     let (plan, arrivals) = (0..)
         .map(|seed| of_seed(seed, false))
         .find(|(plan, arrivals)| {

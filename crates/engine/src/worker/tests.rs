@@ -61,21 +61,19 @@ struct Kept {
 impl Kept {
     /// Somebody enrols.
     fn enrol(&mut self, topic: &str, customer: &str, at: Timestamp) {
-        let records = self.records.entry(topic.to_string()).or_default();
-        let id = format!("{topic}-{}", records.len());
-        let value = format!(
-            r#"{{"eventId":"{id}","customerId":"{customer}","occurredAt":"{at}","source":"t","enrolled":{{"programmeId":"r"}}}}"#
-        );
-        records.push((customer.as_bytes().to_vec(), value.into_bytes()));
+        self.put(topic, customer, at, r#""enrolled":{"programmeId":"r"}"#);
     }
 
     /// Somebody asks to be forgotten.
     fn erase(&mut self, topic: &str, customer: &str, at: Timestamp) {
+        self.put(topic, customer, at, r#""erasureRequested":{"requestId":"r"}"#);
+    }
+
+    fn put(&mut self, topic: &str, customer: &str, at: Timestamp, body: &str) {
         let records = self.records.entry(topic.to_string()).or_default();
         let id = format!("{topic}-{}", records.len());
-        let value = format!(
-            r#"{{"eventId":"{id}","customerId":"{customer}","occurredAt":"{at}","source":"t","erasureRequested":{{"requestId":"r"}}}}"#
-        );
+        let value =
+            format!(r#"{{"eventId":"{id}","customerId":"{customer}","occurredAt":"{at}","source":"t",{body}}}"#);
         records.push((customer.as_bytes().to_vec(), value.into_bytes()));
     }
 
